@@ -1,0 +1,1 @@
+"""Measurements behind `keyturn bench NAME`; each prints one object with `--json`."""

@@ -1,0 +1,1 @@
+"""The editor side: LSP documents, positions and requests. Never imports torch."""
