@@ -1,0 +1,38 @@
+"""The `keyturn` command: a group whose subcommands are imported only when they are used."""
+
+from importlib import import_module
+
+import click
+
+SUBCOMMANDS = {
+    "complete": "Complete the code at a position of a file read from standard input.",
+    "model": "List, fetch, inspect and remove models.",
+    "doctor": "Say what was found on this machine, and what is missing.",
+    "bench": "Measure this machine: one benchmark per subcommand.",
+}
+
+
+class LazyGroup(click.Group):
+    """Lists subcommands from `SUBCOMMANDS`, so that `keyturn --help` imports none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(SUBCOMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in SUBCOMMANDS:
+            return None
+        return import_module(f".commands.{cmd_name}", __package__).command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUBCOMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="keyturn")
+def main() -> None:
+    """Code completion on your own machine."""
+
+
+if __name__ == "__main__":
+    main()

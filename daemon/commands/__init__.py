@@ -1,0 +1,1 @@
+"""One file per `keyturn` subcommand, imported only when that subcommand runs."""
