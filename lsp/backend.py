@@ -1,0 +1,173 @@
+"""What a session needs from whatever completes code, and the messages that cross that border.
+
+Two things satisfy `Backend`: the client of the daemon's socket, and the engine thread itself when
+everything runs in one process. All offsets are code points from the start of the document.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class BackendError(Exception):
+    """The request got no answer; `str(error)` is one line for the status bar."""
+
+
+class Superseded(BackendError):
+    """A newer request, or an edit, for the same document took this one's place."""
+
+
+class Trigger(StrEnum):
+    """Why a completion was asked for."""
+
+    TYPING = "typing"
+    INVOKED = "invoked"  # the user pressed a key for it: several candidates, no waiting
+    PREFETCH = "prefetch"  # nobody has asked yet: the place after a suggestion just accepted
+
+
+@dataclass(frozen=True, slots=True)
+class TextEdit:
+    """Replace `[start, end)` by `text`."""
+
+    start: int
+    end: int
+    text: str
+
+    def apply(self, text: str) -> str:
+        return text[: self.start] + self.text + text[self.end :]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDocument:
+    """A whole document, as `Backend.open` takes it."""
+
+    uri: str
+    language: str
+    version: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionOptions:
+    """How much to suggest, and by when."""
+
+    multiline: bool = True
+    max_tokens: int = 96
+    candidates: int = 1
+    deadline_ms: int = 3_000
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """Complete at `offset` of version `version` of a document that is open."""
+
+    uri: str
+    version: int
+    offset: int
+    trigger: Trigger = Trigger.TYPING
+    options: CompletionOptions = field(default_factory=CompletionOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionMeta:
+    """How a completion came to be."""
+
+    model: str = ""
+    stop: str = ""  # why it ended: eos, lines, tokens, deadline, …
+    prompt_tokens: int = 0
+    reused_tokens: int = 0  # of the prompt, taken from the cache as they were
+    first_token_ms: float = 0.0
+    total_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """Replace `[start, end)` of the document by `text`; `start == end` is a plain insertion."""
+
+    text: str
+    start: int
+    end: int
+    meta: CompletionMeta = field(default_factory=CompletionMeta)
+
+
+class Outcome(StrEnum):
+    """What became of a suggestion, learned from the edits that followed."""
+
+    ACCEPTED = "accepted"
+    PARTIAL = "partial"  # a word or a line of it was accepted at once
+    TYPED = "typed"  # typed through to its end by hand
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """One suggestion's outcome; `characters` of it are now in the document."""
+
+    uri: str
+    outcome: Outcome
+    characters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """Bring the cache of one document (of all, if empty) up to date now."""
+
+    uri: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UseModel:
+    """Load this model in place of the present one; an empty name means the next one known."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusQuery:
+    """Ask for everything that `keyturn daemon status` shows."""
+
+
+Control = Feedback | Refresh | UseModel | StatusQuery
+
+
+class Phase(StrEnum):
+    """What the backend is doing, as far as a status bar cares."""
+
+    STARTING = "starting"  # no daemon yet
+    LOADING = "loading"
+    DOWNLOADING = "downloading"
+    READY = "ready"
+    ASLEEP = "asleep"  # the model was freed after a while without use; a request wakes it
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class BackendState:
+    """Sent whenever it changes. `fraction` is how much of a load or download is done."""
+
+    phase: Phase
+    message: str = ""
+    model: str = ""
+    fraction: float | None = None
+
+
+class Backend(Protocol):
+    """Calls that return nothing take effect in the order they were made, and never wait."""
+
+    def open(self, document: OpenDocument) -> None: ...
+
+    def edit(self, uri: str, version: int, edits: tuple[TextEdit, ...]) -> None: ...
+
+    def close(self, uri: str) -> None: ...
+
+    async def complete(self, request: CompletionRequest) -> list[Completion]:
+        """Best first; empty when there is nothing to suggest.
+
+        Cancelling the task stops the work. Raises `Superseded` when something newer took its
+        place, `BackendError` when no answer will come.
+        """
+        ...
+
+    async def control(self, command: Control) -> dict[str, Any]:
+        """Carry out `command`; the answer is plain data. Raises `BackendError`."""
+        ...
