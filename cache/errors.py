@@ -1,4 +1,4 @@
-"""The root of every exception that keyturn raises on purpose. Imports nothing, so any folder may."""
+"""The root of every exception that keyturn raises on purpose. Imports nothing."""
 
 
 class KeyturnError(Exception):

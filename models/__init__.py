@@ -1,1 +1,1 @@
-"""The model side: weights, forward pass, prompts, decoding and grammar. Knows tensors, not threads."""
+"""The model side: weights, forward pass, prompts, decoding, grammar. Knows no threads."""

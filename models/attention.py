@@ -1,0 +1,89 @@
+"""Attention over a list of cached segments: one partial per segment, merged by log-sum-exp.
+
+Each segment's keys stay turned for the position they were first given; the query is turned for
+`position - offset` instead, once per distinct offset (design: "turn the query, not the keys").
+Partials (out_i, lse_i) over disjoint keys merge exactly: with w_i = exp(lse_i - logsumexp(lse)),
+out = sum of w_i * out_i (FlashAttention, arXiv 2205.14135, section 3.1).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+
+class Piece(NamedTuple):
+    """Keys and values of one segment in one layer, (kv_heads, tokens, head_dim)."""
+
+    keys: Tensor
+    values: Tensor
+    offset: int
+    causal: bool  # True: these are the queries' own keys; False: all of them are before the queries
+
+
+class Partial(NamedTuple):
+    out: Tensor  # (heads, tokens, head_dim)
+    lse: Tensor  # (heads, tokens) float32
+
+
+class PartialAttention(Protocol):
+    def __call__(
+        self, query: Tensor, keys: Tensor, values: Tensor, causal: bool, scale: float
+    ) -> Partial:
+        """Softmax attention of `query` (heads, tokens, head_dim) over one piece."""
+        ...
+
+
+def attend(
+    turned: Callable[[int], Tensor],
+    pieces: Sequence[Piece],
+    scale: float,
+    partial: PartialAttention,
+) -> Tensor:
+    """Attention over every piece. `turned(offset)` is the query (heads, tokens, head_dim) turned
+    for `position - offset`. Returns (heads, tokens, head_dim)."""
+    return merge([partial(turned(p.offset), p.keys, p.values, p.causal, scale) for p in pieces])
+
+
+def merge(partials: Sequence[Partial]) -> Tensor:
+    if len(partials) == 1:
+        return partials[0].out
+    weights = torch.stack([p.lse for p in partials]).softmax(dim=0).unsqueeze(-1)
+    outs = torch.stack([p.out for p in partials])
+    return (outs * weights.to(outs.dtype)).sum(dim=0)
+
+
+def readable_partial(
+    query: Tensor, keys: Tensor, values: Tensor, causal: bool, scale: float
+) -> Partial:
+    """The specification: plain products and a softmax, in float32."""
+    heads, tokens, _ = query.shape
+    group = heads // keys.shape[0]
+    keys, values = (x.float().repeat_interleave(group, dim=0) for x in (keys, values))
+    scores = query.float() @ keys.transpose(1, 2) * scale
+    if causal:
+        later = torch.ones(tokens, tokens, dtype=torch.bool, device=query.device).triu(1)
+        scores = scores.masked_fill(later, float("-inf"))
+    lse = scores.logsumexp(dim=-1)
+    out = (scores - lse.unsqueeze(-1)).exp() @ values
+    return Partial(out.to(query.dtype), lse)
+
+
+def cpu_partial(query: Tensor, keys: Tensor, values: Tensor, causal: bool, scale: float) -> Partial:
+    """torch's flash attention for CPUs, which returns the log-sum-exp as well.
+
+    Without a mask the query heads that share a key head are folded into more query rows, so that
+    keys and values are read once; with one, keys and values are repeated per query head.
+    """
+    heads, tokens, head_dim = query.shape
+    kv_heads = keys.shape[0]
+    causal = causal and tokens > 1
+    if causal:
+        keys, values = (x.repeat_interleave(heads // kv_heads, dim=0) for x in (keys, values))
+    else:
+        query = query.reshape(kv_heads, -1, head_dim)
+    out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+        query[None], keys[None], values[None], 0.0, causal, attn_mask=None, scale=scale
+    )
+    return Partial(out[0].reshape(heads, tokens, head_dim), lse[0].reshape(heads, tokens))
