@@ -4,6 +4,7 @@ import re
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from keyturn.lsp.backend import TextEdit
 from keyturn.lsp.documents import Change, Document, Documents, Place
 from keyturn.lsp.position import ENCODINGS, Encoding, choose, whole_characters

@@ -1,0 +1,74 @@
+"""Attention over a list of segments equals attention over one, however the keys were turned."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.testing import assert_close
+
+from keyturn.cache.rope import RotaryTable, plain_rope, turn, yarn_rope
+from keyturn.models.attention import Piece, attend, cpu_partial, readable_partial
+
+HEAD_DIM, SCALE = 32, 32**-0.5
+
+
+def reference(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Textbook causal attention over everything; the queries are the last tokens."""
+    group = len(query) // len(keys)
+    keys, values = keys.repeat_interleave(group, 0), values.repeat_interleave(group, 0)
+    n, total = query.shape[1], keys.shape[1]
+    visible = torch.ones(n, total, dtype=torch.bool).tril(total - n)
+    scores = (query @ keys.transpose(1, 2) * SCALE).masked_fill(~visible, -torch.inf)
+    return scores.softmax(-1) @ values
+
+
+@pytest.mark.parametrize("partial", [cpu_partial, readable_partial], ids=lambda p: p.__name__)
+@given(
+    lengths=st.lists(st.integers(1, 20), max_size=5),
+    offsets=st.lists(st.integers(-9, 40), min_size=5, max_size=5),
+    queries=st.integers(1, 16),
+    group=st.sampled_from([1, 2, 7]),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=40, deadline=None)
+def test_segments_with_offsets_give_what_one_turned_segment_gives(
+    partial, lengths: list[int], offsets: list[int], queries: int, group: int, seed: int
+) -> None:
+    torch.manual_seed(seed)
+    table = RotaryTable(plain_rope(HEAD_DIM, 1e4), torch.device("cpu"))
+    total = sum(lengths) + queries
+    keys, values = torch.randn(2, 2, total, HEAD_DIM)
+    query = torch.randn(2 * group, queries, HEAD_DIM)
+    own = range(total - queries, total)
+
+    pieces, start = [], 0
+    for length, offset in zip(lengths, offsets, strict=False):
+        first = range(start - offset, start - offset + length)  # where these keys were turned for
+        stored = turn(keys[:, start : start + length], *table.rows(first))
+        pieces.append(Piece(stored, values[:, start : start + length], offset, causal=False))
+        start += length
+    stored = turn(keys[:, start:], *table.rows(own))
+    pieces.append(Piece(stored, values[:, start:], 0, causal=True))
+
+    def turned(offset: int) -> Tensor:
+        return turn(query, *table.rows(range(own.start - offset, own.stop - offset)))
+
+    expected = reference(turned(0), turn(keys, *table.rows(range(total))), values)
+    assert_close(attend(turned, pieces, SCALE, partial), expected, atol=2e-5, rtol=1e-4)
+
+
+def test_turning_twice_is_turning_once_by_the_sum_even_under_yarn() -> None:
+    table = RotaryTable(yarn_rope(HEAD_DIM, 1e4, 4.0, 64), torch.device("cpu"), torch.float64)
+    x = torch.randn(3, 1, HEAD_DIM, dtype=torch.float64)
+    twice = turn(turn(x, *table.rows(range(40, 41))), *table.rows(range(-17, -16)))
+    assert_close(twice, turn(x, *table.rows(range(23, 24))), atol=1e-12, rtol=0)
+
+
+def test_scattered_positions_and_a_range_read_the_same_rows() -> None:
+    table = RotaryTable(plain_rope(HEAD_DIM, 1e4), torch.device("cpu"))
+    cos, sin = table.rows(torch.tensor([3000, -5, 7]))
+    for row, position in enumerate((3000, -5, 7)):
+        expected_cos, expected_sin = table.rows(range(position, position + 1))
+        assert_close(cos[row], expected_cos[0], atol=0, rtol=0)
+        assert_close(sin[row], expected_sin[0], atol=0, rtol=0)
