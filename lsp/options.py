@@ -1,0 +1,105 @@
+"""The settings an editor can change while we run: one typed object, each bad value reported.
+
+Editors send camelCase or snake_case; both are read. A value that is wrong is named in a message
+and the value in force before it stays, so that a typo never turns completion off.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+from typing import Any, Literal, get_args
+from urllib.parse import unquote, urlsplit
+
+from .backend import CompletionOptions
+
+Multiline = Literal["auto", "always", "never"]
+
+SECRETS = (
+    "*.pem", "*.key", "*.p12", "*.pfx", "*.kdbx", "*.asc", "id_rsa*", "id_ed25519*", "id_ecdsa*",
+    ".env", ".env.*", "*.env", ".netrc", ".pgpass", ".npmrc", ".pypirc", "credentials",
+    "credentials.json", "secrets.*",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Everything that decides whether and how much to suggest in this editor."""
+
+    enabled: bool = True
+    multiline: Multiline = "auto"
+    max_tokens: int = 96
+    candidates: int = 3  # on explicit request; typing gets one
+    deadline_ms: int = 3_000
+    debounce_max_ms: int = 120
+    disabled_languages: tuple[str, ...] = ()
+    disabled_globs: tuple[str, ...] = SECRETS
+    max_file_chars: int = 1_000_000
+
+    def allows(self, uri: str, language: str, length: int) -> bool:
+        """Whether to suggest in this document at all."""
+        if not self.enabled or language in self.disabled_languages or length > self.max_file_chars:
+            return False
+        path = PurePosixPath(unquote(urlsplit(uri).path))
+        return not any(_matches(path, glob) for glob in self.disabled_globs)
+
+    def completion(self, multiline: bool, invoked: bool) -> CompletionOptions:
+        return CompletionOptions(
+            multiline=multiline,
+            max_tokens=self.max_tokens,
+            candidates=self.candidates if invoked else 1,
+            deadline_ms=self.deadline_ms,
+        )
+
+    def updated(self, values: Mapping[str, Any]) -> tuple["Options", list[str]]:
+        """These options with `values` put over them, and one line for each that is no good."""
+        known = {field.name: field.type for field in fields(self)}
+        good: dict[str, Any] = {}
+        problems: list[str] = []
+        for key, value in values.items():
+            name = _snake(key)
+            if name not in known:
+                problems.append(f"keyturn: there is no setting {key!r}")
+                continue
+            problem = _problem(name, value)
+            if problem:
+                problems.append(f"keyturn: {key} is {value!r}, but {problem}")
+            else:
+                good[name] = tuple(value) if isinstance(value, list) else value
+        return replace(self, **good), problems
+
+
+RANGES = {
+    "max_tokens": (1, 1024),
+    "candidates": (1, 10),
+    "deadline_ms": (10, 120_000),
+    "debounce_max_ms": (0, 2_000),
+    "max_file_chars": (1, 50_000_000),
+}
+
+
+def _problem(name: str, value: Any) -> str | None:
+    """What is wrong with `value` for the option `name`; None if nothing is."""
+    if name == "enabled":
+        return None if isinstance(value, bool) else "must be true or false"
+    if name == "multiline":
+        choices = get_args(Multiline)
+        return None if value in choices else f"must be one of {', '.join(choices)}"
+    if name in RANGES:
+        low, high = RANGES[name]
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return None if whole and low <= value <= high else f"must be from {low} to {high}"
+    strings = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+    return None if strings else "must be a list of strings"
+
+
+def _matches(path: PurePosixPath, glob: str) -> bool:
+    """A glob without a slash is matched against the file's name, one with it against the path."""
+    if "/" not in glob:
+        return fnmatchcase(path.name, glob)
+    return fnmatchcase(str(path), glob if glob.startswith("/") else f"*/{glob}")
+
+
+def _snake(key: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", key).lower().replace("-", "_")

@@ -1,0 +1,78 @@
+"""What became of a suggestion, read from the edits that followed its being shown.
+
+Editors tell a server nothing about partial accepts and rejections, and only some of them about
+accepts; the edits tell everything. An edit that puts several characters of the suggestion in at
+once is an accept, one character is typing.
+"""
+
+from dataclasses import dataclass
+
+from .backend import Completion, Feedback, Outcome, TextEdit
+
+
+@dataclass(slots=True)
+class Shown:
+    """The suggestion on the screen: `progress` characters of `text` stand at `anchor`."""
+
+    anchor: int
+    text: str
+    replaced: int
+    progress: int = 0
+
+    @property
+    def cursor(self) -> int:
+        return self.anchor + self.progress
+
+
+class Outcomes:
+    """At most one suggestion on show per document."""
+
+    def __init__(self) -> None:
+        self._shown: dict[str, Shown] = {}
+
+    def show(self, uri: str, completion: Completion) -> None:
+        """`completion`, an insertion, is on the screen: a new one, or the rest of one that was."""
+        shown = self._shown.get(uri)
+        if (
+            shown is not None
+            and shown.cursor == completion.start
+            and shown.text[shown.progress :] == completion.text
+        ):
+            return
+        replaced = completion.end - completion.start
+        self._shown[uri] = Shown(completion.start, completion.text, replaced)
+
+    def edit(self, uri: str, edit: TextEdit) -> Feedback | None:
+        """Follow one edit; the feedback if it settles anything."""
+        shown = self._shown.get(uri)
+        if shown is None:
+            return None
+        if edit.end < shown.anchor:
+            shown.anchor += len(edit.text) - (edit.end - edit.start)
+            return None
+        if edit.start > shown.cursor + shown.replaced:
+            return None
+        return self._touched(uri, shown, edit)
+
+    def accepted(self, uri: str) -> Feedback | None:
+        """The editor says that it was accepted in full, before or after sending the edit."""
+        shown = self._shown.pop(uri, None)
+        return shown and Feedback(uri, Outcome.ACCEPTED, len(shown.text))
+
+    def forget(self, uri: str) -> None:
+        self._shown.pop(uri, None)
+
+    def _touched(self, uri: str, shown: Shown, edit: TextEdit) -> Feedback | None:
+        standing = shown.text[: shown.progress]
+        inside = shown.anchor <= edit.start <= shown.cursor
+        after = standing[: edit.start - shown.anchor] + edit.text
+        if not (inside and edit.end >= shown.cursor and shown.text.startswith(after)):
+            del self._shown[uri]
+            return Feedback(uri, Outcome.REJECTED, shown.progress)
+        gained = len(after) - shown.progress
+        shown.progress = len(after)
+        if shown.progress == len(shown.text):
+            del self._shown[uri]
+            outcome = Outcome.ACCEPTED if gained > 1 else Outcome.TYPED
+            return Feedback(uri, outcome, len(shown.text))
+        return Feedback(uri, Outcome.PARTIAL, gained) if gained > 1 else None

@@ -1,0 +1,223 @@
+"""The language server: pygls features wired to one session, over standard input and output."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from lsprotocol import types
+from pygls.capabilities import ServerCapabilitiesBuilder
+from pygls.lsp.server import LanguageServer
+
+from . import stdio
+from .backend import (
+    Backend,
+    BackendError,
+    BackendState,
+    Completion,
+    Phase,
+    Refresh,
+    StatusQuery,
+    Superseded,
+    Trigger,
+    UseModel,
+)
+from .documents import Documents
+from .options import Options
+from .position import choose
+from .progress import LoadProgress
+from .protocol import Protocol
+from .session import Session
+from .translate import (
+    ACCEPTED_COMMAND,
+    inline_items,
+    menu_items,
+    place_of,
+    status_of,
+    trigger_of,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class KeyturnServer(LanguageServer):
+    """pygls' server with our protocol and our session."""
+
+    protocol: Protocol  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def __init__(self, version: str, backend: Backend, documents: Documents, options: Options):
+        super().__init__("keyturn", version, protocol_cls=Protocol)
+        self.session = Session(backend, documents, options, self.problem)
+        self.state = BackendState(Phase.STARTING)
+        self._base_options = options  # what the configuration files say, under the editor's
+        self._progress = LoadProgress(self)
+        self._ready = False  # the client has said `initialized` and takes notifications
+        self._problems: list[str] = []  # found in `initialize`, shown after it
+        _register(self)
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """Into the log: completion never opens a pop-up."""
+        logger.error("%s", error)
+
+    # ------------------------------------------------------------------ from the backend
+
+    def state_changed(self, state: BackendState) -> None:
+        """The backend does something else now: tell the status bar and the progress display."""
+        if self.state.model and state.model != self.state.model:
+            self.session.forget_suggestions()
+        self.state = state
+        if self._ready:
+            self.protocol.notify("keyturn/status", status_of(state, self.session.options.enabled))
+            self._progress.show(state)
+
+    def problem(self, message: str) -> None:
+        """A request failed for a reason that the user may want to know."""
+        self.state_changed(BackendState(Phase.FAILED, message, self.state.model))
+
+    # ------------------------------------------------------------------ settings
+
+    def configure(self, settings: Any) -> None:
+        """Put the editor's settings over those of the configuration files."""
+        if isinstance(settings, Mapping) and isinstance(settings.get("keyturn"), Mapping):
+            settings = settings["keyturn"]
+        if not isinstance(settings, Mapping):
+            return
+        options, problems = self._base_options.updated(settings)
+        self.session.set_options(options)
+        self._problems += problems
+        if self._ready:
+            self.show_problems()
+
+    async def start(self) -> None:
+        """The client is ready to be talked to."""
+        self._ready = True
+        self.show_problems()
+        self.state_changed(self.state)
+        await self.fetch_settings()
+
+    def show_problems(self) -> None:
+        for message in self._problems:
+            self.window_show_message(types.ShowMessageParams(types.MessageType.Warning, message))
+        self._problems.clear()
+
+    async def fetch_settings(self) -> None:
+        """Ask a client that hands its settings out only on request."""
+        workspace = self.client_capabilities.workspace
+        if workspace is None or not workspace.configuration:
+            return
+        item = types.ConfigurationItem(section="keyturn")
+        answer = await self.workspace_configuration_async(types.ConfigurationParams([item]))
+        self.configure(answer[0] if answer else None)
+
+    # ------------------------------------------------------------------ completions
+
+    async def suggest(
+        self, uri: str, position: types.Position, trigger: Trigger
+    ) -> list[Completion]:
+        try:
+            return await self.session.complete(uri, place_of(position), trigger)
+        except Superseded as error:
+            raise asyncio.CancelledError from error  # answered as cancelled
+
+    def items(self, uri: str, completions: list[Completion], make: Callable[..., list[Any]]):
+        document = self.session.documents.get(uri)
+        if document is None:
+            return []
+        return make(document, completions, self.session.documents.encoding)
+
+
+def _register(server: KeyturnServer) -> None:
+    """Say which requests are understood. pygls advertises what is registered."""
+    session = server.session
+
+    @server.feature(types.INITIALIZE)
+    def initialize(params: types.InitializeParams) -> None:
+        capabilities = params.capabilities
+        chosen = ServerCapabilitiesBuilder.choose_position_encoding(capabilities)
+        session.documents.encoding = choose([getattr(chosen, "value", chosen)])
+        server.configure(params.initialization_options)
+        text_document = capabilities.text_document
+        if text_document is None or text_document.inline_completion is None:
+            _register_menu(server)
+
+    @server.feature(types.INITIALIZED)
+    async def initialized(params: types.InitializedParams) -> None:
+        await server.start()
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
+    async def did_change_configuration(params: types.DidChangeConfigurationParams) -> None:
+        if params.settings:
+            server.configure(params.settings)
+        else:
+            await server.fetch_settings()
+
+    @server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
+    async def inline_completion(params: types.InlineCompletionParams) -> Any:
+        uri = params.text_document.uri
+        trigger = trigger_of(params.context.trigger_kind)
+        completions = await server.suggest(uri, params.position, trigger)
+        return types.InlineCompletionList(server.items(uri, completions, inline_items))
+
+    _register_commands(server)
+
+
+def _register_menu(server: KeyturnServer) -> None:
+    @server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions())
+    async def completion(params: types.CompletionParams) -> types.CompletionList:
+        uri = params.text_document.uri
+        completions = await server.suggest(uri, params.position, Trigger.TYPING)
+        items = server.items(uri, completions, menu_items)
+        return types.CompletionList(is_incomplete=True, items=items)
+
+
+def _register_commands(server: KeyturnServer) -> None:
+    session = server.session
+
+    async def answered(work: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+        try:
+            return await work
+        except BackendError as error:
+            server.problem(str(error))
+            return {"error": str(error)}
+
+    @server.command(ACCEPTED_COMMAND)
+    async def accepted(uri: str) -> None:
+        session.accepted(uri)
+
+    @server.command("keyturn.toggle")
+    async def toggle() -> dict[str, Any]:
+        options, _ = session.options.updated({"enabled": not session.options.enabled})
+        session.set_options(options)
+        server.state_changed(server.state)
+        return {"enabled": options.enabled}
+
+    @server.command("keyturn.cycleModel")
+    async def cycle_model() -> dict[str, Any]:
+        session.forget_suggestions()
+        return await answered(session.control(UseModel()))
+
+    @server.command("keyturn.useModel")
+    async def use_model(name: str) -> dict[str, Any]:
+        session.forget_suggestions()
+        return await answered(session.control(UseModel(name)))
+
+    @server.command("keyturn.refresh")
+    async def refresh() -> dict[str, Any]:
+        session.forget_suggestions()
+        return await answered(session.control(Refresh()))
+
+    @server.command("keyturn.showStatus")
+    async def show_status() -> dict[str, Any]:
+        return await answered(session.control(StatusQuery()))
+
+
+async def serve(server: KeyturnServer) -> int:
+    """Serve standard input and output until the editor leaves; the exit code for the process."""
+    reader = await stdio.open_reader()
+    output = await stdio.Output.open()
+    protocol = server.protocol
+    protocol.set_writer(output)
+    await stdio.read_messages(reader, protocol.receive, lambda: protocol.exit_code is not None)
+    await output.flushed()
+    output.close()
+    return 0 if protocol.exit_code is None else protocol.exit_code

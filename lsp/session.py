@@ -1,0 +1,243 @@
+"""One editor's session: keeps the backend in step with its documents and decides what to ask.
+
+Owns the documents, the suggestions already known and the requests under way. Knows nothing of
+JSON-RPC: `server.py` translates. Everything here runs on one event loop.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .backend import (
+    Backend,
+    BackendError,
+    Completion,
+    CompletionRequest,
+    Control,
+    Feedback,
+    OpenDocument,
+    Outcome,
+    Superseded,
+    Trigger,
+)
+from .debounce import Debounce
+from .documents import Change, Document, Documents, Place
+from .options import Options
+from .outcome import Outcomes
+from .shape import wants_block
+from .suggestions import Suggestions
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A completion being computed before it is asked for."""
+
+    version: int
+    offset: int
+    task: "asyncio.Task[list[Completion]]"
+
+
+class Session:
+    """What one editor window has open, and its conversation with the backend."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        documents: Documents,
+        options: Options,
+        on_problem: Callable[[str], None],
+    ) -> None:
+        self.documents = documents
+        self.options = options
+        self._backend = backend
+        self._on_problem = on_problem
+        self._suggestions = Suggestions()
+        self._outcomes = Outcomes()
+        self._debounce = Debounce()
+        self._asking: dict[str, asyncio.Task[Any]] = {}  # newest request per document
+        self._ahead: dict[str, Ahead] = {}
+        self._background: set[asyncio.Task[Any]] = set()
+
+    # ------------------------------------------------------------------ documents
+
+    def open(self, uri: str, language: str, version: int, text: str) -> None:
+        document = self.documents.open(uri, language, version, text)
+        self._suggestions.forget(uri)
+        if self._allowed(document):
+            self._backend.open(OpenDocument(uri, language, version, document.text))
+
+    def change(self, uri: str, version: int, changes: Sequence[Change]) -> None:
+        document = self.documents.get(uri)
+        if document is None:
+            return
+        self._debounce.key(_now_ms())
+        allowed = self._allowed(document)
+        edits = document.apply(version, changes, self.documents.encoding)
+        if self._allowed(document) != allowed:  # it grew past the limit, or shrank below it
+            self._follow(document, opened=not allowed)
+            return
+        if not allowed:
+            return
+        self._backend.edit(uri, version, edits)
+        accepted_to: int | None = None
+        for edit in edits:
+            feedback = self._outcomes.edit(uri, edit)
+            if feedback is not None:
+                self._tell(feedback)
+                if feedback.outcome is not Outcome.REJECTED:
+                    accepted_to = edit.start + len(edit.text)
+        if accepted_to is not None:
+            self._compute_ahead(document, accepted_to)
+
+    def close(self, uri: str) -> None:
+        document = self.documents.close(uri)
+        self._suggestions.forget(uri)
+        self._outcomes.forget(uri)
+        self._stop_asking(uri)
+        if document is not None and self._allowed(document):
+            self._backend.close(uri)
+
+    def set_options(self, options: Options) -> None:
+        """Change the settings; documents that they allow or forbid now are opened or closed."""
+        before = [document for document in self.documents if self._allowed(document)]
+        self.options = options
+        for document in self.documents:
+            if (document in before) != self._allowed(document):
+                self._follow(document, opened=document not in before)
+
+    # ------------------------------------------------------------------ completions
+
+    async def complete(self, uri: str, place: Place, trigger: Trigger) -> list[Completion]:
+        """Suggestions for `place`, best first, all of them insertions at it.
+
+        A newer call for the same document cancels this one. Raises `Superseded` if the document
+        has moved on, `asyncio.CancelledError` if the request was cancelled.
+        """
+        self._stop_asking(uri)
+        document = self.documents.get(uri)
+        if document is None or not self._allowed(document):
+            return []
+        offset = document.offset(place, self.documents.encoding)
+        if trigger is not Trigger.INVOKED:
+            known = self._suggestions.fitting(uri, document.text, offset)
+            if known:
+                return self._show(uri, known)
+        task = asyncio.current_task()
+        assert task is not None, "complete() runs in a task of its own"
+        self._asking[uri] = task
+        try:
+            return self._show(uri, await self._ask(document, offset, trigger))
+        except Superseded:
+            raise
+        except BackendError as error:
+            self._on_problem(str(error))
+            return []
+        finally:
+            if self._asking.get(uri) is task:
+                del self._asking[uri]
+
+    async def _ask(self, document: Document, offset: int, trigger: Trigger) -> list[Completion]:
+        ahead = self._ahead.get(document.uri)
+        if trigger is Trigger.TYPING:
+            if ahead is not None and (ahead.version, ahead.offset) == (document.version, offset):
+                return await asyncio.shield(ahead.task)
+            delay_ms = self._debounce.delay_ms(_now_ms(), self.options.debounce_max_ms)
+            if delay_ms > 0:
+                await asyncio.sleep(delay_ms / 1e3)
+        return await self._fetch(document, offset, trigger)
+
+    async def _fetch(self, document: Document, offset: int, trigger: Trigger) -> list[Completion]:
+        version, text = document.version, document.text
+        started_ms = _now_ms()
+        completions = await self._backend.complete(self._request(document, offset, trigger))
+        self._debounce.answered(_now_ms() - started_ms)
+        placed = self._suggestions.remember(document.uri, text, offset, completions)
+        if document.version != version or self.documents.get(document.uri) is not document:
+            raise Superseded("the document has changed since")
+        return placed
+
+    def accepted(self, uri: str) -> None:
+        """The editor ran the command that comes with a suggestion."""
+        feedback = self._outcomes.accepted(uri)
+        if feedback is not None:
+            self._tell(feedback)
+
+    async def control(self, command: Control) -> dict[str, Any]:
+        """Pass a command on. Raises `BackendError`."""
+        return await self._backend.control(command)
+
+    def forget_suggestions(self) -> None:
+        """Start afresh: another model, or the user asked for it."""
+        for document in self.documents:
+            self._suggestions.forget(document.uri)
+
+    # ------------------------------------------------------------------ details
+
+    def _allowed(self, document: Document) -> bool:
+        return self.options.allows(document.uri, document.language, len(document.text))
+
+    def _follow(self, document: Document, opened: bool) -> None:
+        if opened:
+            self._backend.open(
+                OpenDocument(document.uri, document.language, document.version, document.text)
+            )
+        else:
+            self._stop_asking(document.uri)
+            self._backend.close(document.uri)
+
+    def _request(self, document: Document, offset: int, trigger: Trigger) -> CompletionRequest:
+        block = wants_block(document.text, offset, self.options.multiline)
+        options = self.options.completion(block, trigger is Trigger.INVOKED)
+        return CompletionRequest(document.uri, document.version, offset, trigger, options)
+
+    def _show(self, uri: str, completions: list[Completion]) -> list[Completion]:
+        if completions:
+            self._outcomes.show(uri, completions[0])
+        return completions
+
+    def _stop_asking(self, uri: str) -> None:
+        previous = self._asking.pop(uri, None)
+        if previous is not None and previous is not asyncio.current_task():
+            previous.cancel()
+
+    def _compute_ahead(self, document: Document, offset: int) -> None:
+        """Start on what comes after an accepted suggestion before the editor asks for it."""
+        if self._suggestions.fitting(document.uri, document.text, offset):
+            return
+
+        async def compute() -> list[Completion]:
+            try:
+                return await self._fetch(document, offset, Trigger.PREFETCH)
+            except BackendError:
+                return []
+
+        task = self._keep(compute())
+        ahead = Ahead(document.version, offset, task)
+        self._ahead[document.uri] = ahead
+
+        def done(_: object) -> None:
+            if self._ahead.get(document.uri) is ahead:
+                del self._ahead[document.uri]
+
+        task.add_done_callback(done)
+
+    def _tell(self, feedback: Feedback) -> None:
+        async def tell() -> None:
+            try:
+                await self._backend.control(feedback)
+            except BackendError:
+                return  # only a count is lost
+
+        self._keep(tell())
+
+    def _keep(self, coroutine: Any) -> "asyncio.Task[Any]":
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
+
+
+def _now_ms() -> float:
+    return time.monotonic() * 1e3

@@ -1,0 +1,109 @@
+"""Suggestions worth showing again: typing along one never asks the model, nor does going back.
+
+A suggestion is remembered with the text around its anchor (as hashes). It fits wherever the
+document equals that text with the first characters of the suggestion typed at the anchor. An
+editor that closed a bracket by itself is seen through: the closing one is taken into the range.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from .backend import Completion, CompletionMeta
+
+PAIRS = {"(": ")", "[": "]", "{": "}", '"': '"', "'": "'", "`": "`"}
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """`text` goes in at `anchor` and replaces `replaced` characters behind it."""
+
+    anchor: int
+    text: str
+    replaced: int
+    before: int  # hash of the document up to the anchor
+    after: int  # hash of the document behind the anchor
+    after_length: int
+    meta: CompletionMeta
+
+    def rest(self, document: str, offset: int) -> Completion | None:
+        """What is left of it at `offset` of `document`; None if it doesn't fit there."""
+        typed = offset - self.anchor
+        if not 0 <= typed < len(self.text):
+            return None
+        closed = len(document) - offset - self.after_length
+        if closed not in (0, 1) or not self.text.startswith(document[self.anchor : offset]):
+            return None
+        if closed and not self._closed_by_editor(document, offset, typed):
+            return None
+        if hash(document[offset + closed :]) != self.after:
+            return None
+        if hash(document[: self.anchor]) != self.before:
+            return None
+        end = offset + closed + self.replaced
+        return Completion(self.text[typed:], offset, end, self.meta)
+
+    def _closed_by_editor(self, document: str, offset: int, typed: int) -> bool:
+        closer = document[offset]
+        opened = any(PAIRS.get(character) == closer for character in self.text[:typed])
+        return opened and closer in self.text[typed:]
+
+
+class Suggestions:
+    """The newest suggestions of every document, least recently used given up first."""
+
+    def __init__(self, capacity: int = 256) -> None:
+        self._capacity = capacity
+        self._kept: OrderedDict[tuple[str, Suggestion], None] = OrderedDict()
+
+    def remember(
+        self, uri: str, document: str, offset: int, completions: Iterable[Completion]
+    ) -> list[Completion]:
+        """Keep what was answered for `offset` of `document`; give it back as insertions there."""
+        placed = [
+            insertion
+            for completion in completions
+            if (insertion := as_insertion(document, offset, completion)) is not None
+        ]
+        before, after = hash(document[:offset]), hash(document[offset:])
+        for completion in reversed(placed):  # the best one is the newest
+            suggestion = Suggestion(
+                anchor=offset,
+                text=completion.text,
+                replaced=completion.end - offset,
+                before=before,
+                after=after,
+                after_length=len(document) - offset,
+                meta=completion.meta,
+            )
+            self._kept[uri, suggestion] = None
+            self._kept.move_to_end((uri, suggestion))
+        while len(self._kept) > self._capacity:
+            self._kept.popitem(last=False)
+        return placed
+
+    def fitting(self, uri: str, document: str, offset: int) -> list[Completion]:
+        """What is known to fit at `offset`, best first, without duplicates."""
+        found: dict[str, Completion] = {}
+        for owner, suggestion in reversed(self._kept):
+            if owner == uri and (rest := suggestion.rest(document, offset)) is not None:
+                found.setdefault(rest.text, rest)
+        return list(found.values())
+
+    def forget(self, uri: str) -> None:
+        """Drop everything known about a document (closed, or the user wants fresh ones)."""
+        for key in [key for key in self._kept if key[0] == uri]:
+            del self._kept[key]
+
+
+def as_insertion(document: str, offset: int, completion: Completion) -> Completion | None:
+    """The same completion starting at the cursor; None if it changes what stands before it.
+
+    A healed token is answered with the part of the word that was already there; editors want only
+    what is new.
+    """
+    standing = document[completion.start : offset]
+    if completion.end < offset or not completion.text.startswith(standing):
+        return None
+    text = completion.text[len(standing) :]
+    return replace(completion, text=text, start=offset) if text else None

@@ -1,0 +1,90 @@
+"""Between the protocol's types and ours."""
+
+from collections.abc import Iterable
+
+from lsprotocol import types
+
+from .backend import BackendState, Completion, Trigger
+from .documents import Change, Document, Place
+from .position import Encoding
+
+ACCEPTED_COMMAND = "keyturn.accepted"
+
+
+def changes_of(params: types.DidChangeTextDocumentParams) -> list[Change]:
+    return [
+        Change(change.text, place_of(change.range.start), place_of(change.range.end))
+        if isinstance(change, types.TextDocumentContentChangePartial)
+        else Change(change.text)
+        for change in params.content_changes
+    ]
+
+
+def place_of(position: types.Position) -> Place:
+    return Place(position.line, position.character)
+
+
+def range_of(document: Document, completion: Completion, encoding: Encoding) -> types.Range:
+    start = document.place(completion.start, encoding)
+    end = document.place(completion.end, encoding)
+    return types.Range(
+        types.Position(start.line, start.column), types.Position(end.line, end.column)
+    )
+
+
+def trigger_of(kind: types.InlineCompletionTriggerKind) -> Trigger:
+    invoked = kind == types.InlineCompletionTriggerKind.Invoked
+    return Trigger.INVOKED if invoked else Trigger.TYPING
+
+
+def inline_items(
+    document: Document, completions: Iterable[Completion], encoding: Encoding
+) -> list[types.InlineCompletionItem]:
+    """Items for ghost text. `filterText` is the text itself: nothing is filtered away."""
+    return [
+        types.InlineCompletionItem(
+            insert_text=completion.text,
+            filter_text=document.text[completion.start : completion.end] + completion.text,
+            range=range_of(document, completion, encoding),
+            command=types.Command(
+                title="Accepted", command=ACCEPTED_COMMAND, arguments=[document.uri]
+            ),
+        )
+        for completion in completions
+    ]
+
+
+def menu_items(
+    document: Document, completions: Iterable[Completion], encoding: Encoding
+) -> list[types.CompletionItem]:
+    """Items for the ordinary menu of a client without ghost text."""
+    items: list[types.CompletionItem] = []
+    for rank, completion in enumerate(completions):
+        first, _, more = completion.text.partition("\n")
+        items.append(
+            types.CompletionItem(
+                label=first.strip() + (" …" if more else ""),
+                kind=types.CompletionItemKind.Snippet,
+                detail="keyturn",
+                documentation=completion.text,
+                sort_text=f"\x7f{rank:03}",  # behind what the language's own server offers
+                filter_text=first,
+                insert_text_format=types.InsertTextFormat.PlainText,
+                text_edit=types.TextEdit(range_of(document, completion, encoding), completion.text),
+                command=types.Command(
+                    title="Accepted", command=ACCEPTED_COMMAND, arguments=[document.uri]
+                ),
+            )
+        )
+    return items
+
+
+def status_of(state: BackendState, enabled: bool) -> dict[str, object]:
+    """The parameters of the `keyturn/status` notification."""
+    return {
+        "phase": state.phase.value,
+        "message": state.message,
+        "model": state.model,
+        "fraction": state.fraction,
+        "enabled": enabled,
+    }

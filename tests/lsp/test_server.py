@@ -1,0 +1,339 @@
+"""The language server as a process, driven over its pipes by a real client."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_lsp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities
+
+SERVER = [sys.executable, str(Path(__file__).parents[1] / "support" / "tiny_server.py")]
+URI = "file:///demo/x.py"
+
+
+@pytest_lsp.fixture(config=ClientServerConfig(server_command=SERVER))
+async def client(lsp_client: LanguageClient):
+    capabilities = client_capabilities("visual-studio-code")
+    assert capabilities.text_document is not None
+    capabilities.text_document.inline_completion = types.InlineCompletionClientCapabilities()
+    assert capabilities.window is not None
+    capabilities.window.work_done_progress = False
+
+    @lsp_client.feature("keyturn/status")
+    def status(params: Any) -> None:
+        statuses.append(params)
+
+    statuses: list[Any] = []
+    lsp_client.statuses = statuses  # type: ignore[attr-defined]
+    await lsp_client.initialize_session(
+        types.InitializeParams(
+            capabilities=capabilities,
+            root_uri="file:///demo",
+            initialization_options={"keyturn": {"candidates": 2, "maxTokens": "many"}},
+        )
+    )
+    yield
+    await lsp_client.shutdown_session()
+
+
+def open_document(client: LanguageClient, text: str) -> None:
+    item = types.TextDocumentItem(URI, "python", 1, text)
+    client.text_document_did_open(types.DidOpenTextDocumentParams(item))
+
+
+def at(line: int, column: int, invoked: bool = False) -> types.InlineCompletionParams:
+    kinds = types.InlineCompletionTriggerKind
+    return types.InlineCompletionParams(
+        context=types.InlineCompletionContext(kinds.Invoked if invoked else kinds.Automatic),
+        text_document=types.TextDocumentIdentifier(URI),
+        position=types.Position(line, column),
+    )
+
+
+async def ask(
+    client: LanguageClient, params: types.InlineCompletionParams
+) -> list[types.InlineCompletionItem]:
+    answer = await client.text_document_inline_completion_async(params)
+    assert isinstance(answer, types.InlineCompletionList)
+    return list(answer.items)
+
+
+async def test_ghost_text_has_a_range_a_filter_text_and_a_command(client: LanguageClient):
+    open_document(client, "x = '😀'\nf")
+    [item] = await ask(client, at(0, 7))  # utf-16: behind the emoji, which is two units wide
+    assert item.insert_text == "6:1"
+    assert item.range == types.Range(types.Position(0, 7), types.Position(0, 7))
+    assert item.filter_text == "6:1"
+    assert item.command is not None
+    assert list(item.command.arguments or ()) == [URI]
+    answer = await client.workspace_execute_command_async(
+        types.ExecuteCommandParams(item.command.command, item.command.arguments)
+    )
+    assert answer is None
+
+
+async def test_changes_arrive_before_the_request_that_follows_them(client: LanguageClient):
+    open_document(client, "a\x0cb\ncd\n")
+    client.text_document_did_change(
+        types.DidChangeTextDocumentParams(
+            types.VersionedTextDocumentIdentifier(2, URI),
+            [
+                types.TextDocumentContentChangePartial(
+                    types.Range(types.Position(1, 0), types.Position(1, 1)), "longer"
+                )
+            ],
+        )
+    )
+    [item] = await ask(client, at(1, 6))
+    assert item.insert_text == "10:2"
+
+
+async def test_explicit_requests_get_as_many_candidates_as_the_editor_set(client: LanguageClient):
+    open_document(client, "a")
+    assert len(await ask(client, at(0, 1, invoked=True))) == 2
+
+
+async def test_bad_settings_are_shown_and_the_rest_used(client: LanguageClient):
+    await client.workspace_execute_command_async(types.ExecuteCommandParams("keyturn.showStatus"))
+    [message] = client.messages
+    assert "maxTokens" in message.message
+
+
+async def test_cancelled_and_superseded_requests_are_answered_as_cancelled(client: LanguageClient):
+    open_document(client, "SLOW")
+    request = client.protocol.send_request_async
+    method = types.TEXT_DOCUMENT_INLINE_COMPLETION
+    first = asyncio.ensure_future(request(method, at(0, 4), msg_id="first"))
+    await asyncio.sleep(0)
+    second = asyncio.ensure_future(request(method, at(0, 4), msg_id="second"))
+    with pytest.raises(JsonRpcException) as superseded:
+        await first
+    client.cancel_request(types.CancelParams("second"))
+    with pytest.raises(JsonRpcException) as cancelled:
+        await second
+    assert superseded.value.code == cancelled.value.code == -32800
+
+
+async def test_toggling_is_told_to_the_status_bar(client: LanguageClient):
+    open_document(client, "a")
+    answer = await client.workspace_execute_command_async(
+        types.ExecuteCommandParams("keyturn.toggle")
+    )
+    assert dict(answer)["enabled"] is False  # type: ignore[arg-type]
+    assert await ask(client, at(0, 1)) == []
+    await client.workspace_execute_command_async(types.ExecuteCommandParams("keyturn.toggle"))
+    assert len(await ask(client, at(0, 1))) == 1
+    statuses = client.statuses  # type: ignore[attr-defined]
+    assert [status.enabled for status in statuses][-2:] == [False, True]
+
+
+class Pipe:
+    """A server process and the raw bytes of the conversation."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(SERVER, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.stdin, self.stdout = self.process.stdin, self.process.stdout
+        self._id = 0
+
+    def send(self, body: bytes) -> None:
+        self.stdin.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+        self.stdin.flush()
+
+    def receive(self) -> dict[str, Any]:
+        length = 0
+        while line := self.stdout.readline().strip():
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        return json.loads(self.stdout.read(length))
+
+    def answer_to(self, request_id: Any) -> dict[str, Any]:
+        while True:
+            message = self.receive()
+            if "id" in message and message["id"] == request_id and "method" not in message:
+                return message
+
+    def call(self, method: str, params: Any = None) -> dict[str, Any]:
+        self._id += 1
+        body = {"jsonrpc": "2.0", "id": self._id, "method": method, "params": params}
+        self.send(json.dumps(body).encode())
+        return self.answer_to(self._id)
+
+    def notify(self, method: str, params: Any = None) -> None:
+        self.send(json.dumps({"jsonrpc": "2.0", "method": method, "params": params}).encode())
+
+    def initialize(self) -> dict[str, Any]:
+        answer = self.call("initialize", {"processId": None, "rootUri": None, "capabilities": {}})
+        self.notify("initialized", {})
+        return answer["result"]["capabilities"]
+
+    def close(self) -> int:
+        self.stdin.close()
+        code = self.process.wait(timeout=20)
+        self.stdout.close()
+        return code
+
+
+@pytest.fixture
+def pipe():
+    pipe = Pipe()
+    yield pipe
+    if pipe.process.poll() is None:
+        pipe.process.kill()
+        pipe.process.wait()
+    pipe.stdin.close()
+    pipe.stdout.close()
+
+
+def test_the_order_of_requests_is_enforced_and_each_is_answered(pipe: Pipe):
+    assert pipe.call("textDocument/inlineCompletion", {})["error"]["code"] == -32002
+    pipe.initialize()
+    assert pipe.call("initialize", {"capabilities": {}})["error"]["code"] == -32600
+    assert pipe.call("keyturn/nonsense")["error"]["code"] == -32601
+    assert pipe.call("textDocument/inlineCompletion", {"position": 3})["error"]["code"] == -32602
+    assert pipe.call("shutdown")["result"] is None
+    assert pipe.call("textDocument/inlineCompletion", {})["error"]["code"] == -32600
+    pipe.notify("exit")
+    assert pipe.process.wait(timeout=20) == 0
+
+
+def test_exit_without_shutdown_is_an_error_and_a_closed_input_is_not(pipe: Pipe):
+    pipe.initialize()
+    pipe.notify("exit")
+    assert pipe.process.wait(timeout=20) == 1
+
+
+def test_the_end_of_the_input_ends_the_process(pipe: Pipe):
+    pipe.initialize()
+    assert pipe.close() == 0
+
+
+def test_a_client_without_ghost_text_gets_an_ordinary_menu(pipe: Pipe):
+    capabilities = pipe.initialize()
+    assert capabilities["completionProvider"] is not None
+    assert capabilities["positionEncoding"] == "utf-16"
+    document = {"uri": URI, "languageId": "python", "version": 1, "text": "ab"}
+    pipe.notify("textDocument/didOpen", {"textDocument": document})
+    where = {"textDocument": {"uri": URI}, "position": {"line": 0, "character": 2}}
+    [item] = pipe.call("textDocument/completion", where)["result"]["items"]
+    assert item["textEdit"]["newText"] == "2:1"
+
+
+@pytest.mark.parametrize("offered", [["utf-8", "utf-16"], ["utf-32"], ["utf-16"]])
+def test_the_encoding_is_the_first_that_the_client_offers(pipe: Pipe, offered: list[str]):
+    capabilities = {"general": {"positionEncodings": offered}}
+    answer = pipe.call("initialize", {"processId": None, "capabilities": capabilities})
+    assert answer["result"]["capabilities"]["positionEncoding"] == offered[0]
+    pipe.notify("initialized", {})
+    document = {"uri": URI, "languageId": "", "version": 1, "text": "é😀"}
+    pipe.notify("textDocument/didOpen", {"textDocument": document})
+    column = {"utf-8": 6, "utf-16": 3, "utf-32": 2}[offered[0]]
+    where = {
+        "textDocument": {"uri": URI},
+        "position": {"line": 0, "character": column},
+        "context": {"triggerKind": 2},
+    }
+    [item] = pipe.call("textDocument/inlineCompletion", where)["result"]["items"]
+    assert item["insertText"] == "2:1"
+    assert item["range"]["start"]["character"] == column
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+methods = st.sampled_from(
+    [
+        "textDocument/didOpen", "textDocument/didChange", "textDocument/didClose",
+        "textDocument/inlineCompletion", "textDocument/completion", "workspace/executeCommand",
+        "workspace/didChangeConfiguration", "initialized", "$/cancelRequest", "$/setTrace",
+        "notebookDocument/didOpen", "window/workDoneProgress/cancel", "no/such",
+    ]
+)  # fmt: skip
+messages = st.one_of(
+    st.fixed_dictionaries(
+        {"jsonrpc": st.just("2.0"), "method": methods, "params": json_values},
+        optional={"id": json_values},
+    ).map(lambda message: json.dumps(message).encode()),
+    json_values.map(lambda value: json.dumps(value).encode()),
+    st.binary(min_size=1, max_size=40),
+)
+
+
+@pytest.mark.slow
+def test_no_message_ends_the_server_or_leaves_a_request_unanswered():
+    pipe = Pipe()
+    pipe.initialize()
+    counter = iter(range(10**9))
+
+    @settings(max_examples=10_000, deadline=None)
+    @given(messages)
+    def one(body: bytes) -> None:
+        pipe.send(body)
+        # The answer to what follows shows that the server lives and has dealt with it.
+        request_id = f"after-{next(counter)}"
+        check = {"jsonrpc": "2.0", "id": request_id, "method": "keyturn/ping", "params": None}
+        pipe.send(json.dumps(check).encode())
+        data = _as_request(body)
+        waiting = [request_id] if data is None else [data, request_id]
+        while waiting:
+            message = pipe.receive()
+            if "method" not in message and message.get("id") in waiting:
+                waiting.remove(message["id"])
+
+    one()
+    assert pipe.close() == 0
+
+
+def _as_request(body: bytes) -> int | str | None:
+    """The id that must be answered to, if the message is a request with a usable one."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(data, dict) or "method" not in data:
+        return None
+    request_id = data.get("id")
+    usable = isinstance(request_id, int | str) and not isinstance(request_id, bool)
+    return request_id if usable else None
+
+
+def test_importing_the_language_server_loads_no_torch_and_no_other_folder():
+    code = (
+        "import sys, keyturn.lsp.server\n"
+        "bad = [name for name in sys.modules if name.split('.')[0] in ('torch', 'transformers')"
+        " or name.startswith('keyturn.') and not name.startswith('keyturn.lsp')]\n"
+        "sys.exit(', '.join(bad) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+async def test_a_notification_with_a_huge_length_is_read_past():
+    process = await asyncio.create_subprocess_exec(
+        *SERVER, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    body = json.dumps(
+        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"capabilities": {}}}
+    ).encode()
+    size = 65 * 1024 * 1024
+    process.stdin.write(b"Content-Length: %d\r\n\r\n" % size + b" " * size)
+    process.stdin.write(b"nonsense\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+    header = await process.stdout.readuntil(b"\r\n\r\n")
+    assert b"Content-Length" in header
+    process.stdin.close()
+    await process.stdout.read()
+    assert await process.wait() == 0

@@ -1,0 +1,257 @@
+"""A session between an editor and a backend: what is asked, shown, dropped and learned."""
+
+import asyncio
+
+import pytest
+from keyturn.lsp.backend import Completion, Outcome, Superseded, Trigger
+from keyturn.lsp.documents import Change, Documents, Place
+from keyturn.lsp.options import Options
+from keyturn.lsp.session import Session
+from tiny_backend import TinyBackend
+
+URI = "file:///a.py"
+
+
+class Editor:
+    """A user at the end of a document: types, asks, accepts."""
+
+    def __init__(self, text: str = "", options: Options | None = None, uri: str = URI) -> None:
+        self.backend = TinyBackend()
+        self.problems: list[str] = []
+        self.uri = uri
+        self.version = 1
+        self.session = Session(
+            self.backend, Documents(), options or Options(), self.problems.append
+        )
+        self.session.open(uri, "python", 1, text)
+
+    @property
+    def text(self) -> str:
+        document = self.session.documents.get(self.uri)
+        assert document is not None
+        return document.text
+
+    def type(self, text: str, at: Place | None = None) -> None:
+        self.version += 1
+        place = at or Place(self.text.count("\n"), len(self.text.rpartition("\n")[2]))
+        self.session.change(self.uri, self.version, [Change(text, place, place)])
+
+    def ask(self, trigger: Trigger = Trigger.TYPING) -> "asyncio.Task[list[Completion]]":
+        place = Place(self.text.count("\n"), len(self.text.rpartition("\n")[2]))
+        return asyncio.create_task(self.session.complete(self.uri, place, trigger))
+
+
+async def settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_a_suggestion_is_computed_from_the_newest_text():
+    editor = Editor("ab")
+    editor.type("c")
+    [completion] = await editor.ask()
+    assert (completion.text, completion.start, completion.end) == ("3:2", 3, 3)
+    assert editor.backend.texts[URI] == (2, "abc")
+
+
+async def test_typing_along_a_suggestion_never_asks_the_backend_again():
+    editor = Editor("x = ")
+    [first] = await editor.ask()
+    assert first.text == "4:1"
+    for typed, rest in (("4", ":1"), (":", "1")):
+        editor.type(typed)
+        [completion] = await editor.ask()
+        assert completion.text == rest
+        assert completion.start == len(editor.text)
+    assert len(editor.backend.requests) == 1
+
+
+async def test_going_back_to_where_a_suggestion_was_serves_it_again():
+    editor = Editor("x = ")
+    await editor.ask()
+    editor.type("4")
+    editor.version += 1
+    editor.session.change(URI, editor.version, [Change("", Place(0, 4), Place(0, 5))])
+    [completion] = await editor.ask()
+    assert completion.text == "4:1"
+    assert len(editor.backend.requests) == 1
+
+
+async def test_leaving_a_suggestion_or_editing_around_it_asks_anew():
+    editor = Editor("x = \ny")
+    place = Place(0, 4)
+    await editor.session.complete(URI, place, Trigger.TYPING)
+    editor.type("?", Place(1, 1))
+    await editor.session.complete(URI, place, Trigger.TYPING)
+    editor.type("z", place)
+    await editor.session.complete(URI, Place(0, 5), Trigger.TYPING)
+    assert len(editor.backend.requests) == 3
+
+
+async def test_a_bracket_that_the_editor_closed_is_taken_into_the_range():
+    editor = Editor("f")
+    editor.backend.answer = "(x)\n"
+    await editor.ask()
+    editor.type("()", Place(0, 1))
+    [completion] = await editor.session.complete(URI, Place(0, 2), Trigger.TYPING)
+    assert (completion.text, completion.start, completion.end) == ("x)\n", 2, 3)
+    assert len(editor.backend.requests) == 1
+
+
+async def test_a_newer_request_cancels_the_older_one_for_the_same_document():
+    editor = Editor("SLOW")
+    older = editor.ask()
+    await settle()
+    newer = editor.ask(Trigger.INVOKED)
+    await settle()
+    assert older.cancelled()
+    assert editor.backend.cancelled == 1
+    editor.backend.go.set()
+    assert len(await newer) == Options().candidates
+
+
+async def test_documents_do_not_cancel_each_other():
+    editor = Editor("SLOW")
+    editor.session.open("file:///b.py", "python", 1, "SLOW b")
+    first = editor.ask()
+    second = asyncio.create_task(
+        editor.session.complete("file:///b.py", Place(0, 6), Trigger.TYPING)
+    )
+    await settle()
+    editor.backend.go.set()
+    assert [c.text for c in await first] == ["4:1"]
+    assert [c.text for c in await second] == ["6:1"]
+
+
+async def test_an_answer_to_an_older_version_is_dropped_but_remembered():
+    editor = Editor("SLOW")
+    asked = editor.ask()
+    await settle()
+    editor.type("4")  # which is how the suggestion starts
+    editor.backend.go.set()
+    with pytest.raises(Superseded):
+        await asked
+    [completion] = await editor.ask()
+    assert completion.text == ":1"
+    assert len(editor.backend.requests) == 1
+
+
+async def test_several_candidates_come_only_on_explicit_request():
+    editor = Editor("a", Options(candidates=4))
+    assert len(await editor.ask()) == 1
+    assert len(await editor.ask(Trigger.INVOKED)) == 4
+
+
+async def test_a_failure_is_a_status_and_an_empty_answer():
+    editor = Editor("FAIL")
+    assert await editor.ask() == []
+    assert editor.problems == ["the model is on fire"]
+
+
+async def test_after_an_accept_the_next_suggestion_is_already_being_computed():
+    editor = Editor("x = ")
+    [completion] = await editor.ask()
+    editor.type(completion.text)
+    await settle()
+    ahead = editor.backend.requests[-1]
+    assert (ahead.trigger, ahead.offset, ahead.version) == (Trigger.PREFETCH, 7, 2)
+    [following] = await editor.ask()
+    assert following.text == "7:2"
+    assert len(editor.backend.requests) == 2
+
+
+async def test_a_request_joins_the_computation_under_way_and_cancelling_it_keeps_that():
+    editor = Editor("SLOW")
+    asked = editor.ask()
+    editor.backend.go.set()
+    [completion] = await asked
+    editor.backend.go.clear()
+    editor.type(completion.text)
+    await settle()
+    joined = editor.ask()
+    await settle()
+    joined.cancel()
+    await settle()
+    assert joined.cancelled()
+    assert editor.backend.cancelled == 0
+    editor.backend.go.set()
+    await settle()
+    [following] = await editor.ask()
+    assert following.text == "7:2"
+    assert len(editor.backend.requests) == 2
+
+
+async def test_outcomes_are_learned_from_the_edits():
+    editor = Editor("")
+    editor.backend.answer = "alpha beta\ngamma"
+    await editor.ask()
+    editor.type("alpha ")
+    await editor.ask()
+    editor.type("b")
+    await editor.ask()
+    editor.type("eta\ngamma")
+    await settle()
+    assert [(f.outcome, f.characters) for f in editor.backend.feedback] == [
+        (Outcome.PARTIAL, 6),
+        (Outcome.ACCEPTED, 16),
+    ]
+
+
+async def test_typing_something_else_is_a_rejection_and_typing_it_out_is_not_an_accept():
+    editor = Editor("")
+    editor.backend.answer = "ab"
+    await editor.ask()
+    editor.type("x")
+    await editor.ask()
+    editor.type("a")
+    editor.type("b")
+    await settle()
+    assert [f.outcome for f in editor.backend.feedback] == [Outcome.REJECTED, Outcome.TYPED]
+
+
+async def test_an_edit_before_a_suggestion_moves_it_and_decides_nothing():
+    editor = Editor("one\ntwo")
+    editor.backend.answer = "abc"
+    await editor.ask()
+    editor.type("#", Place(0, 0))
+    await settle()
+    assert editor.backend.feedback == []
+    editor.type("abc")
+    await settle()
+    assert [f.outcome for f in editor.backend.feedback] == [Outcome.ACCEPTED]
+
+
+@pytest.mark.parametrize("uri", ["file:///home/u/.env", "file:///k/id_rsa", "file:///a/b%20c.pem"])
+async def test_secrets_never_reach_the_backend(uri: str):
+    editor = Editor("password", uri=uri)
+    editor.type("!")
+    assert await editor.ask(Trigger.INVOKED) == []
+    editor.session.close(uri)
+    assert editor.backend.texts == {}
+    assert editor.backend.requests == []
+
+
+async def test_switching_off_closes_the_documents_and_switching_on_brings_them_back():
+    editor = Editor("ab")
+    off, _ = editor.session.options.updated({"enabled": False})
+    editor.session.set_options(off)
+    editor.type("c")
+    assert editor.backend.texts == {}
+    assert await editor.ask() == []
+    editor.session.set_options(Options())
+    assert editor.backend.texts == {URI: (2, "abc")}
+    assert len(await editor.ask()) == 1
+
+
+async def test_a_document_that_grows_past_the_limit_is_given_up_and_taken_back():
+    editor = Editor("ab", Options(max_file_chars=3))
+    editor.type("cd")
+    assert editor.backend.texts == {}
+    editor.version += 1
+    editor.session.change(URI, editor.version, [Change("a")])
+    assert editor.backend.texts == {URI: (3, "a")}
+
+
+async def test_requests_for_unknown_documents_are_answered_with_nothing():
+    editor = Editor("ab")
+    assert await editor.session.complete("file:///no.py", Place(0, 0), Trigger.INVOKED) == []

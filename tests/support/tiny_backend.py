@@ -1,0 +1,70 @@
+"""A real backend small enough to reason about: it completes with what it can see of the text.
+
+The suggestion at any place is `<length of the text before>:<version>`, so a test can tell from an
+answer which text and which version it was computed from. A text that contains `SLOW` is answered
+only when the test lets it.
+"""
+
+import asyncio
+from typing import Any
+
+from keyturn.lsp.backend import (
+    BackendError,
+    Completion,
+    CompletionMeta,
+    CompletionRequest,
+    Control,
+    Feedback,
+    OpenDocument,
+    Superseded,
+    TextEdit,
+)
+
+
+class TinyBackend:
+    def __init__(self) -> None:
+        self.texts: dict[str, tuple[int, str]] = {}
+        self.requests: list[CompletionRequest] = []
+        self.cancelled = 0
+        self.controls: list[Control] = []
+        self.go = asyncio.Event()
+        self.answer: str | None = None
+
+    @property
+    def feedback(self) -> list[Feedback]:
+        return [command for command in self.controls if isinstance(command, Feedback)]
+
+    def open(self, document: OpenDocument) -> None:
+        self.texts[document.uri] = document.version, document.text
+
+    def edit(self, uri: str, version: int, edits: tuple[TextEdit, ...]) -> None:
+        _, text = self.texts[uri]
+        for edit in edits:
+            text = edit.apply(text)
+        self.texts[uri] = version, text
+
+    def close(self, uri: str) -> None:
+        del self.texts[uri]
+
+    async def complete(self, request: CompletionRequest) -> list[Completion]:
+        self.requests.append(request)
+        version, text = self.texts[request.uri]
+        if version != request.version:
+            raise Superseded("another version")
+        if "FAIL" in text:
+            raise BackendError("the model is on fire")
+        if "SLOW" in text:
+            try:
+                await self.go.wait()
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+        answer = self.answer or f"{len(text[: request.offset])}:{version}"
+        return [
+            Completion(answer + "!" * i, request.offset, request.offset, CompletionMeta("tiny"))
+            for i in range(request.options.candidates)
+        ]
+
+    async def control(self, command: Control) -> dict[str, Any]:
+        self.controls.append(command)
+        return {"model": "tiny"}

@@ -1,0 +1,20 @@
+"""A language server process around the tiny backend, for tests that need real pipes."""
+
+import asyncio
+import logging
+import sys
+
+from keyturn.lsp.documents import Documents
+from keyturn.lsp.options import Options
+from keyturn.lsp.server import KeyturnServer, serve
+from tiny_backend import TinyBackend
+
+
+async def main() -> int:
+    server = KeyturnServer("0", TinyBackend(), Documents(), Options())
+    return await serve(server)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.ERROR)
+    sys.exit(asyncio.run(main()))
