@@ -9,3 +9,7 @@ class ModelError(KeyturnError):
 
 class UnsupportedModel(ModelError):
     """The architecture, or one of its features, is one that keyturn refuses by name."""
+
+
+class SourceFailed(ModelError):
+    """One source of a model could not give it; another may."""

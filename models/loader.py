@@ -1,0 +1,142 @@
+"""From a model's name to something that runs: obtain, convert once, map into memory, assemble."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from . import layout
+from .attention import cpu_partial, readable_partial
+from .cache_folder import cache_folder, require_space
+from .checkpoint import Checkpoint, open_checkpoint
+from .config import ModelConfig
+from .errors import ModelError, UnsupportedModel
+from .kernels import Form, KernelPlan, stored
+from .obtain import ModelFiles, obtain
+from .progress import Progress
+from .registry import find
+from .store import Entry, Store, StoreKey
+from .tokenizer import Tokenizer
+from .transformer import Transformer, assemble
+from .vocabulary import Vocabulary
+
+FORM_BYTES: Mapping[Form, int] = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    name: str
+    model: Transformer
+    tokenizer: Tokenizer
+    config: ModelConfig
+    plan: KernelPlan
+    files: ModelFiles  # where the weights came from, and their SHA-256
+
+
+def load(
+    name: str,
+    device: str = "auto",
+    dtype: str = "auto",
+    plan: KernelPlan | None = None,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> Loaded:
+    """Load a model by name, repository or path, fetching and converting it the first time.
+
+    `dtype`: auto, float32, bfloat16, float16 or int8; `plan` overrides it with exact kernels.
+    `cache` defaults to `cache_folder()`; `progress` to silence. Raises `ModelError`.
+    """
+    cache = cache or cache_folder()
+    progress = progress or Progress(None)
+    chosen = pick_device(device)
+    plan = plan or pick_plan(chosen, dtype)
+    files = obtain(find(name), cache, progress)
+    if plan.form == "float32" or (files.path.is_dir() and plan.form != "int8"):
+        return _load_source(files, plan, chosen)
+    entry = converted(files, plan.form, Store(cache), progress)
+    config = ModelConfig.from_hf(entry.info.config)
+    tensors = entry.tensors(str(chosen))
+    return _assemble(files, config, tensors, entry.vocabulary(), plan, chosen)
+
+
+def converted(files: ModelFiles, form: Form, store: Store, progress: Progress) -> Entry:
+    """The store's entry for these files in this form, made now if it is not there."""
+    key = StoreKey(files.sha256, form)
+    if entry := store.open(key):
+        return entry
+    with store.lock(key):
+        if entry := store.open(key):  # another process made it meanwhile
+            return entry
+        checkpoint = open_checkpoint(files.path)
+        config = ModelConfig.from_hf(checkpoint.config)
+        require_space(store.root, _parameters(config) * FORM_BYTES[form], f"{files.name} ({form})")
+        progress.note(f"converting {files.name} to {form}, once")
+        tensors = stored(form, _fused(config, checkpoint), config)
+        return store.write(key, tensors, checkpoint.config, checkpoint.vocabulary())
+
+
+def pick_device(device: str) -> torch.device:
+    """`auto` is the first CUDA device if there is one, else the CPU."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise ModelError(f"there is no device {device!r}: use auto, cpu or cuda") from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise ModelError("no CUDA device was found here: use --device cpu")
+    return chosen
+
+
+def pick_plan(device: torch.device, dtype: str) -> KernelPlan:
+    """The kernels for a data type; `auto` is int8 on a CPU and bfloat16 (else float16) on a GPU."""
+    if dtype == "auto" and device.type == "cuda":
+        dtype = "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+    match dtype:
+        case "float32" | "bfloat16" | "float16":
+            return KernelPlan(dtype)
+        case "auto" | "int8" if device.type == "cpu":
+            return KernelPlan("int8-fbgemm", levels=63)
+    raise UnsupportedModel(f"dtype {dtype!r} does not exist on {device.type}")
+
+
+def _load_source(files: ModelFiles, plan: KernelPlan, device: torch.device) -> Loaded:
+    """Straight from the published files, without a stored form."""
+    checkpoint = open_checkpoint(files.path)
+    config = ModelConfig.from_hf(checkpoint.config)
+    made = stored(plan.form, _fused(config, checkpoint), config)
+    tensors = {name: tensor.to(device) for name, tensor in made}
+    return _assemble(files, config, tensors, checkpoint.vocabulary(), plan, device)
+
+
+def _assemble(
+    files: ModelFiles,
+    config: ModelConfig,
+    tensors: Mapping[str, Tensor],
+    vocabulary: Vocabulary,
+    plan: KernelPlan,
+    device: torch.device,
+) -> Loaded:
+    partial = cpu_partial if device.type == "cpu" else readable_partial
+    model = assemble(config, tensors, plan, partial)
+    return Loaded(files.name, model, Tokenizer(vocabulary), config, plan, files)
+
+
+def _fused(config: ModelConfig, checkpoint: Checkpoint) -> Iterator[tuple[str, Tensor]]:
+    def source(name: str) -> Tensor:
+        try:
+            return checkpoint.tensors[name]
+        except KeyError as error:
+            raise ModelError(f"the model lacks {name}, which its config asks for") from error
+
+    return layout.tensors(config, source)
+
+
+def _parameters(config: ModelConfig) -> int:
+    """About how many weights there are; the embedding counts three times, for its wider type."""
+    query, keys = config.heads * config.head_dim, config.kv_heads * config.head_dim
+    attention = config.hidden * (2 * query + 2 * keys)
+    mlp = config.hidden * config.intermediate * (3 if config.gated else 2)
+    return config.layers * (attention + mlp) + 3 * config.vocabulary * config.hidden

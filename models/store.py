@@ -1,0 +1,132 @@
+"""The store of converted models: what a source becomes once, to be memory-mapped ever after.
+
+    <cache>/forms/<source sha-256, 16 digits>-<form>-v<FORMAT>/
+        weights.safetensors  vocabulary.json  entry.json
+
+An entry is written beside its place and renamed into it when complete, entry.json last; one that
+is missing a part, has another size or another format is not used: `open` removes it and the caller
+writes it anew. A lock file per entry keeps two processes from doing the same work.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from torch import Tensor
+
+from .cache_folder import cache_errors
+from .errors import ModelError
+from .tensor_file import MappedTensors, write_tensors
+from .vocabulary import Vocabulary
+
+FORMAT = 1  # raise it when what is stored under the same names changes its meaning
+
+
+@dataclass(frozen=True)
+class StoreKey:
+    source_sha256: str
+    form: str
+
+    def __str__(self) -> str:
+        return f"{self.source_sha256[:16]}-{self.form}-v{FORMAT}"
+
+
+@dataclass(frozen=True)
+class EntryInfo:
+    """entry.json. `weights_sha256` is of the whole file, for `Entry.damaged`."""
+
+    source_sha256: str
+    form: str
+    config: dict[str, Any]
+    weights_bytes: int
+    weights_sha256: str
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class Entry:
+    folder: Path
+    info: EntryInfo
+
+    def tensors(self, device: str = "cpu") -> "MappedTensors":
+        return MappedTensors(self.folder / "weights.safetensors", device)
+
+    def vocabulary(self) -> Vocabulary:
+        return Vocabulary.load(self.folder / "vocabulary.json")
+
+    def damaged(self) -> bool:
+        """Whether the weights differ from what was written; reads all of them."""
+        with (self.folder / "weights.safetensors").open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() != self.info.weights_sha256
+
+
+class Store:
+    """All converted models under one cache folder."""
+
+    def __init__(self, cache: Path):
+        self.root = cache / "forms"
+
+    def lock(self, key: StoreKey) -> FileLock:
+        """Hold this while writing an entry. Raises `ModelError` where the cache is read-only."""
+        with cache_errors(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            return FileLock(self.root / f"{key}.lock")
+
+    def open(self, key: StoreKey) -> Entry | None:
+        """The entry if it is there and whole; what is there and not whole is removed."""
+        folder = self.root / str(key)
+        if not folder.exists():
+            return None
+        entry = _read(folder)
+        if entry is None or entry.info.source_sha256 != key.source_sha256:
+            shutil.rmtree(folder, ignore_errors=True)
+            return None
+        return entry
+
+    def write(
+        self,
+        key: StoreKey,
+        tensors: Iterable[tuple[str, Tensor]],
+        config: Mapping[str, Any],
+        vocabulary: Vocabulary,
+    ) -> Entry:
+        """Write an entry, tensor by tensor as they come. Raises `ModelError` for a full disk."""
+        folder, unfinished = self.root / str(key), self.root / f"{key}.partial"
+        with cache_errors(self.root):
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir(parents=True)
+            try:
+                size, digest = write_tensors(unfinished / "weights.safetensors", tensors)
+                vocabulary.save(unfinished / "vocabulary.json")
+                info = EntryInfo(key.source_sha256, key.form, dict(config), size, digest)
+                (unfinished / "entry.json").write_text(json.dumps(asdict(info), indent=1))
+                shutil.rmtree(folder, ignore_errors=True)
+                unfinished.rename(folder)
+            finally:
+                shutil.rmtree(unfinished, ignore_errors=True)
+        return Entry(folder, info)
+
+    def entries(self, source_sha256: str | None = None) -> list[Entry]:
+        """Every whole entry, or those made from one source."""
+        entries = [_read(folder) for folder in sorted(self.root.glob("*-v*/"))]
+        return [e for e in entries if e and source_sha256 in (None, e.info.source_sha256)]
+
+
+def _read(folder: Path) -> Entry | None:
+    """The entry in `folder`, or None when it is not one, is not whole or is of another format."""
+    try:
+        info = EntryInfo(**json.loads((folder / "entry.json").read_text(encoding="utf-8")))
+        entry = Entry(folder, info)
+        whole = (folder / "weights.safetensors").stat().st_size == info.weights_bytes
+        whole &= folder.name == str(StoreKey(info.source_sha256, info.form))
+        whole &= info.format == FORMAT and (folder / "vocabulary.json").is_file()
+        if whole:
+            entry.tensors()  # reads the header
+    except (OSError, ValueError, TypeError, ModelError):
+        return None
+    return entry if whole else None
