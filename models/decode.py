@@ -1,0 +1,195 @@
+"""The decoding loop: bring the prompt into the sequence, then one token after another.
+
+A token's randomness depends on its position alone (sampler.py) and the sequence can be truncated,
+so whatever guesses tokens ahead can be put between drawing and accepting, and be taken back.
+"""
+
+import codecs
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..cache.sequence import CachedSequence
+from .fim import Prompt
+from .healing import ByteIndex, consume
+from .sampler import Sampler
+from .stops import Anything, StopRule
+from .transformer import Transformer
+
+PREFILL_TOKENS = 128  # per step, so that a cancel is seen within one of them
+
+
+class Finish(StrEnum):
+    """Why a completion ended."""
+
+    EOS = "eos"  # the model ended it
+    LINES = "lines"  # its line or block was over
+    TOKENS = "tokens"  # the token limit
+    DEADLINE = "deadline"
+    CANCELLED = "cancelled"
+
+
+class Interrupted(Exception):
+    """Decoding was cut short from outside; the sequence is whole."""
+
+    def __init__(self, finish: Finish) -> None:
+        super().__init__(finish)
+        self.finish = finish
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One accepted token. `text` is what it adds to the completion: nothing while a character is
+    incomplete, while bytes of the prompt are pending, or where the stop rule holds it back."""
+
+    id: int
+    text: str
+    finish: Finish | None = None
+
+
+@dataclass(frozen=True)
+class Stops:
+    """All that ends a completion but the caller's cancel. `rule` is used up by one completion."""
+
+    tokens: frozenset[int]
+    limit_tokens: int
+    rule: StopRule = field(default_factory=Anything)
+    deadline: float | None = None  # by time.monotonic(), seconds
+
+
+class Alphabet(Protocol):
+    """What decoding asks of a tokenizer."""
+
+    vocabulary: int
+
+    def encode(self, text: str) -> list[int]: ...
+    def token_bytes(self, token: int) -> bytes: ...
+
+
+class Decoder:
+    """Generates with one model. Owns the index of its tokens by bytes; everything else is given."""
+
+    def __init__(self, model: Transformer, tokenizer: Alphabet) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self._index: ByteIndex | None = None  # half a second to build, for healing only
+
+    def decode(
+        self,
+        sequence: CachedSequence,
+        prompt: Prompt,
+        sampler: Sampler,
+        stops: Stops,
+        cancelled: Callable[[], bool],
+    ) -> Iterator[Token]:
+        """Complete `prompt` in `sequence`, which may hold the start of it already.
+
+        Ends with a token whose `finish` says why. Raises `Interrupted` between two steps when
+        `cancelled()` or past the deadline.
+        """
+        logits = self.prefill(sequence, prompt.tokens, stops, cancelled)
+        yield from self.generate(sequence, prompt, logits, sampler, stops, cancelled)
+
+    def prefill(
+        self,
+        sequence: CachedSequence,
+        tokens: Sequence[int],
+        stops: Stops,
+        cancelled: Callable[[], bool],
+    ) -> Tensor:
+        """Make `tokens` all of `sequence`, keeping what it has of them; the last one's logits."""
+        assert tokens, "a model cannot continue nothing"
+        sequence.truncate(min(shared(sequence.tokens, tokens), len(tokens) - 1))
+        hidden = None
+        while len(sequence) < len(tokens):
+            _look_up(stops, cancelled)
+            chunk = tokens[len(sequence) : len(sequence) + PREFILL_TOKENS]
+            hidden = self._advance(sequence, chunk)
+        assert hidden is not None
+        return self._logits(hidden)
+
+    def generate(
+        self,
+        sequence: CachedSequence,
+        prompt: Prompt,
+        logits: Tensor,
+        sampler: Sampler,
+        stops: Stops,
+        cancelled: Callable[[], bool],
+        first: int | None = None,
+    ) -> Iterator[Token]:
+        """Continue from the `logits` (vocabulary,) after the last token of `sequence`.
+
+        `first` takes the place of the first draw, to fork a completion.
+        """
+        pending, accepted = prompt.pending, 0
+        characters = codecs.getincrementaldecoder("utf-8")("replace")
+        while True:
+            _look_up(stops, cancelled)
+            token = first
+            if token is None:
+                token = sampler.draw(self.permitted(logits, pending), len(sequence))
+            first = None
+            data = self._tokenizer.token_bytes(token)
+            if token in stops.tokens or not data:
+                yield Token(token, "", Finish.EOS)
+                return
+            pending, data = consume(pending, data)
+            accepted += not pending
+            text, over = stops.rule.feed(characters.decode(data))
+            finish = Finish.LINES if over else None
+            if not over and accepted >= stops.limit_tokens:
+                finish = Finish.TOKENS
+            yield Token(token, text, finish)
+            if finish:
+                return
+            logits = self._logits(self._advance(sequence, [token]))
+
+    def permitted(self, logits: Tensor, pending: bytes) -> Tensor:
+        """`logits` (vocabulary,) with every token removed that disagrees with `pending` bytes."""
+        if not pending:
+            return logits
+        if self._index is None:
+            self._index = ByteIndex(self._tokenizer, self._tokenizer.vocabulary)
+        tokens = torch.tensor(self._index.agreeing(pending), device=logits.device)
+        return torch.full_like(logits, -torch.inf).index_copy(0, tokens, logits[tokens])
+
+    # region One forward pass
+    @torch.inference_mode()
+    def _advance(self, sequence: CachedSequence, tokens: Sequence[int]) -> Tensor:
+        """Append `tokens`; the last one's hidden state (1, hidden). All or nothing."""
+        before = len(sequence)
+        step = sequence.append(tokens)
+        try:
+            hidden = self._model.embed(torch.tensor(tokens, device=self._model.device))
+            return self._model.run(hidden, step, sequence.arena)[-1:]
+        except BaseException:
+            sequence.truncate(before)
+            raise
+
+    @torch.inference_mode()
+    def _logits(self, hidden: Tensor) -> Tensor:
+        return self._model.logits(hidden)[0]
+
+    # endregion
+
+
+def shared(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens two sequences have in common at their start."""
+    for at, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a != b:
+            return at
+    return min(len(one), len(other))
+
+
+def _look_up(stops: Stops, cancelled: Callable[[], bool]) -> None:
+    """Between steps: see whether anybody still wants the result."""
+    if cancelled():
+        raise Interrupted(Finish.CANCELLED)
+    if stops.deadline is not None and time.monotonic() >= stops.deadline:
+        raise Interrupted(Finish.DEADLINE)
