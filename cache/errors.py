@@ -7,3 +7,15 @@ class KeyturnError(Exception):
 
 class CacheError(KeyturnError):
     """The KV cache cannot do what was asked; its state is unharmed."""
+
+
+class ContextOverflow(CacheError):
+    """More tokens than the model's context has room for."""
+
+
+class OverBudget(CacheError):
+    """The key/value budget is too small, even after everything else has given way."""
+
+
+class EditOutOfRange(CacheError):
+    """An edit or a cursor outside the text it is meant for."""

@@ -3,11 +3,14 @@
 import torch
 from torch import Tensor
 
+from .rope import RotaryTable, turn
+
 
 class Arena:
-    """Keys and values, each (layers, kv_heads, rows, head_dim); grows by doubling.
+    """Keys and values, each (layers, kv_heads, rows, head_dim); grows by a sixteenth.
 
-    Bytes per token are `2 * layers * kv_heads * head_dim * element size`.
+    Bytes per token are `2 * layers * kv_heads * head_dim * element size`. The keys are stored as
+    turned by `table`, which several arenas of one model share.
     """
 
     def __init__(
@@ -15,11 +18,12 @@ class Arena:
         layers: int,
         kv_heads: int,
         head_dim: int,
-        device: torch.device,
         dtype: torch.dtype,
+        table: RotaryTable,
         rows: int = 256,
     ):
-        self.keys = torch.empty(layers, kv_heads, rows, head_dim, device=device, dtype=dtype)
+        self.table = table
+        self.keys = torch.empty(layers, kv_heads, rows, head_dim, device=table.device, dtype=dtype)
         self.values = torch.empty_like(self.keys)
 
     @property
@@ -31,19 +35,23 @@ class Arena:
         layers, kv_heads, _, head_dim = self.keys.shape
         return 2 * layers * kv_heads * head_dim * self.keys.element_size()
 
+    @property
+    def nbytes(self) -> int:
+        return self.rows * self.bytes_per_row
+
+    def empty_like(self, rows: int) -> "Arena":
+        """An arena of the same shape and dtype with room for `rows`."""
+        layers, kv_heads, _, head_dim = self.keys.shape
+        return Arena(layers, kv_heads, head_dim, self.keys.dtype, self.table, rows)
+
     def reserve(self, rows: int) -> None:
         """Make room for at least `rows` rows; what is stored stays where it is."""
-        if rows <= self.rows:
-            return
-        rows = max(rows, 2 * self.rows)
-        self.keys, self.values = (self._grown(self.keys, rows), self._grown(self.values, rows))
+        if rows > self.rows:
+            self.resize(max(rows, self.rows + self.rows // 16))
 
-    @staticmethod
-    def _grown(old: Tensor, rows: int) -> Tensor:
-        layers, kv_heads, used, head_dim = old.shape
-        new = old.new_empty(layers, kv_heads, rows, head_dim)
-        new[:, :, :used] = old
-        return new
+    def resize(self, rows: int) -> None:
+        """Have exactly `rows` rows; those past it are lost."""
+        self.keys, self.values = _resized(self.keys, rows), _resized(self.values, rows)
 
     def write(self, layer: int, row: int, keys: Tensor, values: Tensor) -> None:
         """Store keys and values (kv_heads, tokens, head_dim) at `row ..` of one layer."""
@@ -54,3 +62,25 @@ class Arena:
     def read(self, layer: int, start: int, stop: int) -> tuple[Tensor, Tensor]:
         """Keys and values of some rows of one layer, each (kv_heads, tokens, head_dim); views."""
         return self.keys[layer, :, start:stop], self.values[layer, :, start:stop]
+
+    def turn(self, start: int, stop: int, by: int) -> None:
+        """Turn the stored keys of some rows by `by` more positions, computed in float32."""
+        cos, sin = self.table.rows(range(by, by + 1))
+        for keys in self.keys[:, :, start:stop]:
+            keys.copy_(turn(keys.float(), cos, sin))
+
+    def permute(self, rows: list[tuple[int, int, int]]) -> None:
+        """Move runs of rows: (from, to, length) each, all read before anything is written."""
+        sources = torch.cat([torch.arange(a, a + n) for a, _, n in rows]).to(self.keys.device)
+        targets = torch.cat([torch.arange(b, b + n) for _, b, n in rows]).to(self.keys.device)
+        for stored in (self.keys, self.values):
+            for layer in stored:
+                layer[:, targets] = layer[:, sources]
+
+
+def _resized(old: Tensor, rows: int) -> Tensor:
+    layers, kv_heads, used, head_dim = old.shape
+    new = old.new_empty(layers, kv_heads, rows, head_dim)
+    kept = min(rows, used)
+    new[:, :, :kept] = old[:, :, :kept]
+    return new

@@ -95,6 +95,7 @@ class RotaryTable:
 
     def __init__(self, rope: Rope, device: torch.device, dtype: torch.dtype = torch.float32):
         self.rope = rope
+        self.device = device
         self.dtype = dtype
         self.frequencies = torch.tensor(rope.inv_freq, dtype=torch.float64, device=device)
         self.first = 0  # position of row 0: negative once a segment was turned below zero

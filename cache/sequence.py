@@ -1,49 +1,248 @@
 """One file's tokens with their keys and values: what is cached, and where each token stands."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 
+from .correction import Correction, materialise, turn_query
+from .errors import ContextOverflow, OverBudget
+from .plan import EditPlan, Insert, Target, batches
 from .pool import Arena
-from .segment import Segment, Step
+from .rows import place
+from .segment import Part, Segment, Step, joined
+
+NO_LABEL = 0
+
+
+@dataclass(slots=True)
+class Draft:
+    """Tokens appended on trial; all but the first `kept` of the sequence go when it ends."""
+
+    kept: int
+
+    def keep(self, length: int) -> None:
+        """Let the sequence be `length` tokens long afterwards."""
+        self.kept = length
 
 
 class CachedSequence:
     """The single owner of one arena. Holds tokens in order of position, and the segments they form.
 
-    `append` reserves rows and returns the `Step` that the forward pass needs to fill them.
+    Whatever adds tokens reserves rows and returns the `Step` that the forward pass needs to fill
+    them; the caller must run every layer over it, or drop the tokens again. Edits before a token
+    change its segment's offset, and no key or value.
     """
 
-    def __init__(self, arena: Arena):
+    def __init__(
+        self,
+        arena: Arena,
+        correction: Correction = turn_query,
+        most_tokens: int | None = None,
+        most_rows: int | None = None,
+    ):
+        """`most_tokens`: the model's context. `most_rows`: the budget; None for no limit."""
         self.arena = arena
+        self.correction = correction
+        self.most_tokens = most_tokens
+        self.most_rows = most_rows
         self.tokens: list[int] = []
+        self.labels: list[int] = []
         self.segments: list[Segment] = []
 
     def __len__(self) -> int:
         return len(self.tokens)
 
-    def append(self, tokens: Sequence[int]) -> Step:
-        """Put `tokens` at the end. The caller must run every layer over the step it gets."""
-        assert tokens, "an empty step has no positions"
-        position = len(self.tokens)
-        row = self.segments[-1].stop if self.segments else 0
-        self.arena.reserve(row + len(tokens))
-        self.tokens.extend(tokens)
-        new = Segment(start=row, length=len(tokens), first=position)
-        if self.segments and new.follows(self.segments[-1]):
-            last = self.segments.pop()
-            new = Segment(last.start, last.length + len(tokens), last.first, last.offset)
-        self.segments.append(new)
-        return Step(range(position, len(self.tokens)), row, tuple(self.segments))
+    # region Adding
+
+    def append(self, tokens: Sequence[int], labels: Sequence[int] = ()) -> Step:
+        """Put `tokens` at the end."""
+        return self.insert([Insert(len(self), tokens, labels)])
+
+    def insert(self, inserts: Sequence[Insert]) -> Step:
+        """Put tokens at several places, given in ascending order and as indices of the result.
+
+        Raises `ContextOverflow` or `OverBudget`, before anything has changed.
+        """
+        self.require(len(self) + sum(len(insert.tokens) for insert in inserts))
+        for insert in inserts:
+            self._insert(insert)
+        return self._step([range(i.index, i.index + len(i.tokens)) for i in inserts])
+
+    def _insert(self, insert: Insert) -> None:
+        count = len(insert.tokens)
+        assert count > 0 <= insert.index <= len(self), (insert, len(self))
+        row = self._rows_for(insert.index, count)
+        before, after = self._cut(insert.index)
+        exact = all(segment.exact for segment in before)
+        new = Segment(row, count, first=insert.index, exact=exact)
+        self.segments = joined([*before, new, *(s.shifted(count) for s in after)])
+        self.tokens[insert.index : insert.index] = insert.tokens
+        labels = insert.labels or [NO_LABEL] * count
+        assert len(labels) == count, insert
+        self.labels[insert.index : insert.index] = labels
+
+    def _rows_for(self, index: int, count: int) -> int:
+        for _ in range(2):
+            own = [(s.start, s.stop) for s in self.segments if s.shared is None]
+            before = self._cut(index)[0]
+            after = before[-1].stop if before and before[-1].shared is None else None
+            row = place(own, count, after, self.most_rows)
+            if row is not None:
+                self.arena.reserve(row + count)
+                return row
+            self.compact()
+        raise AssertionError("a compacted arena has its free rows in one run")
+
+    def _step(self, spans: Sequence[range]) -> Step:
+        stop = spans[-1].stop
+        if any(s.offset for s in self.segments):
+            self.segments = joined(
+                [
+                    self.correction(self.arena, s) if s.offset and s.position < stop else s
+                    for s in self.segments
+                ]
+            )
+        visible = tuple(s for s in self.segments if s.position < stop)
+        return Step(tuple(Part(span, self._row(span)) for span in spans), visible)
+
+    def _row(self, span: range) -> int:
+        for segment in self.segments:
+            if segment.position <= span.start < segment.end_position:
+                assert span.stop <= segment.end_position, (span, segment)
+                return segment.start + span.start - segment.position
+        raise AssertionError(span)
+
+    # endregion
+    # region Removing
+
+    def drop(self, start: int, stop: int) -> None:
+        """Remove tokens `start .. stop`; those after them move up, and nothing else happens."""
+        assert 0 <= start <= stop <= len(self), (start, stop, len(self))
+        if start == stop:
+            return
+        before, after = self._cut(start)[0], self._cut(stop)[1]
+        self.segments = joined([*before, *(s.shifted(start - stop) for s in after)])
+        del self.tokens[start:stop]
+        del self.labels[start:stop]
 
     def truncate(self, length: int) -> None:
         """Drop every token from index `length` on."""
-        assert 0 <= length <= len(self.tokens), (length, len(self.tokens))
-        del self.tokens[length:]
-        while self.segments and self.segments[-1].position >= length:
-            self.segments.pop()
-        if self.segments and self.segments[-1].end_position > length:
-            last = self.segments.pop()
-            self.segments.append(last.split(length - last.position)[0])
+        self.drop(length, len(self))
+
+    @contextmanager
+    def draft(self) -> Iterator[Draft]:
+        """What is appended inside goes at the end, except what the draft was told to keep."""
+        draft = Draft(len(self))
+        try:
+            yield draft
+        finally:
+            self.truncate(min(draft.kept, len(self)))
+
+    # endregion
+    # region Edits
+
+    def apply(self, plan: EditPlan, target: Target, most: int = 512) -> Generator[Step]:
+        """Make the sequence `target`: drops and moves at once, then a step for every `most` tokens
+        that have to be encoded. Each step must have been run when the next one is asked for; an
+        iterator that is closed early leaves a consistent part of the target behind.
+
+        Raises `ContextOverflow` or `OverBudget`, before anything has changed.
+        """
+        self.require(len(target.tokens))
+        for span in reversed(plan.drops):
+            self.drop(span.start, span.stop)
+        if plan.seen is not None:
+            self.changed(plan.seen)
+        for spans in batches(plan.encode, most):
+            step = self.insert(
+                [
+                    Insert(
+                        s.start, target.tokens[s.start : s.stop], target.labels[s.start : s.stop]
+                    )
+                    for s in spans
+                ]
+            )
+            ran = False
+            try:
+                yield step
+                ran = True
+            finally:
+                if not ran:
+                    self.forget(step)
+
+    def reencode(self, span: range) -> Step:
+        """Encode tokens again where they are, over what stands before them now."""
+        tokens, labels = self.tokens[span.start : span.stop], self.labels[span.start : span.stop]
+        self.drop(span.start, span.stop)
+        return self.insert([Insert(span.start, tokens, labels)])
+
+    def forget(self, step: Step) -> None:
+        """Drop the tokens of a step that was not run."""
+        for part in reversed(step.parts):
+            self.drop(part.positions.start, part.positions.stop)
+
+    def require(self, count: int) -> None:
+        """Raises `ContextOverflow` or `OverBudget` if `count` tokens can never be held."""
+        if self.most_tokens is not None and count > self.most_tokens:
+            raise ContextOverflow(
+                f"{count} tokens do not fit the model's context of {self.most_tokens}"
+            )
+        shared = sum(s.length for s in self.segments if s.shared is not None)
+        if self.most_rows is not None and count - shared > self.most_rows:
+            raise OverBudget(
+                f"{count} tokens do not fit the cache's budget of {self.most_rows}: raise it"
+            )
+
+    # endregion
+    # region History
+
+    def changed(self, index: int) -> None:
+        """Something before token `index` is not what the tokens from there on have seen."""
+        before, after = self._cut(index)
+        self.segments = joined([*before, *(s.unseeing() for s in after)])
+
+    def inexact(self) -> list[tuple[range, int]]:
+        """Spans of tokens that a fresh prefill would encode differently, with the number of edits
+        that they have not seen."""
+        return [(range(s.position, s.end_position), s.edits) for s in self.segments if not s.exact]
+
+    # endregion
+    # region Rows
+
+    def own_rows(self) -> int:
+        """Rows of this sequence's arena that hold a token."""
+        return sum(s.length for s in self.segments if s.shared is None)
+
+    def compact(self, room_at: int | None = None, room: int = 0) -> None:
+        """Turn what has an offset, once, and put the rows in order of position from row 0 on.
+
+        Leaves `room` free rows before the token `room_at`, where typing goes on.
+        """
+        segments = [materialise(self.arena, self.correction(self.arena, s)) for s in self.segments]
+        if room_at is not None:
+            segments = _cut(segments, room_at)
+        moves, placed, row = [], [], 0
+        for segment in segments:
+            if segment.position == room_at:
+                row += room
+            if segment.shared is None:
+                moves.append((segment.start, row, segment.length))
+                segment = segment.at_row(row)
+                row += segment.length
+            placed.append(segment)
+        self.arena.reserve(row)
+        if moves:
+            self.arena.permute(moves)
+        self.segments = joined(placed)
+
+    # endregion
+
+    def _cut(self, index: int) -> tuple[list[Segment], list[Segment]]:
+        """The segments before token `index` and those from it on."""
+        segments = _cut(self.segments, index)
+        count = sum(s.position < index for s in segments)
+        return segments[:count], segments[count:]
 
     def check_integrity(self) -> None:
         """Our own bugs only: segments tile the positions, rows do not overlap."""
@@ -51,8 +250,23 @@ class CachedSequence:
         for segment in self.segments:
             assert segment.length > 0, segment
             assert segment.position == position, (segment, position)
-            assert segment.stop <= self.arena.rows, (segment, self.arena.rows)
+            arena = segment.shared or self.arena
+            assert segment.stop <= arena.rows, (segment, arena.rows)
             position = segment.end_position
-        assert position == len(self.tokens), (position, len(self.tokens))
-        rows = sorted((s.start, s.stop) for s in self.segments)
+        assert position == len(self.tokens) == len(self.labels), (position, len(self.tokens))
+        assert self.segments == joined(self.segments), self.segments
+        rows = sorted((s.start, s.stop) for s in self.segments if s.shared is None)
         assert all(a[1] <= b[0] for a, b in pairwise(rows)), rows
+        inexact = [not s.exact for s in self.segments]
+        assert inexact == sorted(inexact), "an exact token after one that is not"
+
+
+def _cut(segments: Sequence[Segment], index: int) -> list[Segment]:
+    """The same tokens with a boundary before token `index`."""
+    result: list[Segment] = []
+    for segment in segments:
+        if segment.position < index < segment.end_position:
+            result += segment.split(index - segment.position)
+        else:
+            result.append(segment)
+    return result

@@ -7,6 +7,7 @@ batch; several tokens at once are several queries of the same sequence.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from ..cache.pool import Arena
 from ..cache.rope import RotaryTable, turn
-from ..cache.segment import Step
+from ..cache.segment import Part, Step
 from .attention import PartialAttention, Piece, attend
 from .config import ModelConfig
 from .kernels import KernelPlan, linears
@@ -41,7 +42,7 @@ class Transformer:
         config: ModelConfig,
         tensors: Mapping[str, Tensor],
         linears: Mapping[str, Linear],
-        partial: PartialAttention,
+        attention: PartialAttention,
         dtype: torch.dtype,
     ):
         """`tensors`: embedding and norms, `linears`: the rest, both by the names of `layout`.
@@ -55,7 +56,7 @@ class Transformer:
 
         self.config = config
         self.dtype = dtype
-        self.partial = partial
+        self.attention = attention
         self.embedding = tensors["embed.weight"]
         self.device = self.embedding.device
         self.table = RotaryTable(config.rope, self.device)
@@ -77,7 +78,7 @@ class Transformer:
     def new_arena(self) -> Arena:
         """An empty KV arena of this model's shape and dtype."""
         c = self.config
-        return Arena(c.layers, c.kv_heads, c.head_dim, self.device, self.dtype)
+        return Arena(c.layers, c.kv_heads, c.head_dim, self.dtype, self.table)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """(tokens,) int64 -> (tokens, hidden)."""
@@ -88,7 +89,7 @@ class Transformer:
     def run(self, hidden: Tensor, step: Step, arena: Arena, layers: range | None = None) -> Tensor:
         """(tokens, hidden) -> (tokens, hidden) through `layers` (default: all of them).
 
-        Writes the keys and values of every layer it runs to the arena's rows `step.row ..`.
+        Writes the keys and values of every layer it runs to the arena's rows of `step.parts`.
         """
         turns = Turns(self.table, step)
         residual = self.config.residual_multiplier
@@ -113,14 +114,23 @@ class Transformer:
         heads = layer.qkv(x).view(len(x), c.heads + 2 * c.kv_heads, c.head_dim).transpose(0, 1)
         raw, values = heads[: c.heads + c.kv_heads], heads[c.heads + c.kv_heads :]
         turned = turns.turn(raw, 0)
-        arena.write(index, step.row, turned[c.heads :], values)
-        own = turned[: c.heads]
+        queries = {0: turned[: c.heads]}
 
-        def query(offset: int) -> Tensor:
-            return own if offset == 0 else turns.turn(raw[: c.heads], offset)
+        def query(offset: int, start: int, stop: int) -> Tensor:
+            if offset not in queries:
+                queries[offset] = turns.turn(raw[: c.heads], offset)
+            return queries[offset][:, start:stop]
 
-        attended = attend(query, pieces(step, arena, index), self.scale, self.partial)
-        return layer.out(attended.transpose(0, 1).reshape(len(x), c.heads * c.head_dim))
+        attended, start = [], 0
+        for part in step.parts:  # in order of position: a later part sees what an earlier one wrote
+            stop = start + len(part.positions)
+            arena.write(index, part.row, turned[c.heads :, start:stop], values[:, start:stop])
+            turned_query = partial(query, start=start, stop=stop)
+            seen = pieces(step, part, arena, index)
+            attended.append(attend(turned_query, seen, self.scale, self.attention))
+            start = stop
+        merged = attended[0] if len(attended) == 1 else torch.cat(attended, dim=1)
+        return layer.out(merged.transpose(0, 1).reshape(len(x), c.heads * c.head_dim))
 
     def _activated(self, x: Tensor) -> Tensor:
         if not self.config.gated:
@@ -129,16 +139,17 @@ class Transformer:
         return F.silu(gate).mul_(up)
 
 
-def pieces(step: Step, arena: Arena, layer: int) -> list[Piece]:
-    """What the step's tokens see in one layer: earlier keys whole, their own causally."""
-    start = step.positions.start
+def pieces(step: Step, part: Part, arena: Arena, layer: int) -> list[Piece]:
+    """What a part's tokens see in one layer: earlier keys whole, their own causally."""
+    start = part.positions.start
     found = []
     for segment in step.visible:
         before = min(segment.length, start - segment.position)
         if before > 0:
-            keys, values = arena.read(layer, segment.start, segment.start + before)
+            rows = segment.shared or arena
+            keys, values = rows.read(layer, segment.start, segment.start + before)
             found.append(Piece(keys, values, segment.offset, causal=False))
-    own = arena.read(layer, step.row, step.row + len(step.positions))
+    own = arena.read(layer, part.row, part.row + len(part.positions))
     found.append(Piece(*own, offset=0, causal=True))
     return found
 
@@ -148,14 +159,16 @@ class Turns:
 
     def __init__(self, table: RotaryTable, step: Step):
         self.table = table
-        self.positions = step.positions
+        self.positions = [part.positions for part in step.parts]
         self.angles: dict[int, tuple[Tensor, Tensor]] = {}
 
     def turn(self, x: Tensor, offset: int) -> Tensor:
         """Turn `x` (heads, tokens, head_dim) for `position - offset`, in float32."""
         if offset not in self.angles:
-            start, stop = self.positions.start - offset, self.positions.stop - offset
-            self.angles[offset] = self.table.rows(range(start, stop))
+            spans = [range(p.start - offset, p.stop - offset) for p in self.positions]
+            angles = [self.table.rows(span) for span in spans]
+            cos, sin = (torch.cat(halves) for halves in zip(*angles, strict=True))
+            self.angles[offset] = (cos, sin)
         return turn(x.float(), *self.angles[offset]).to(x.dtype)
 
 

@@ -1,0 +1,45 @@
+"""Where in an arena new tokens go: plain integers.
+
+Tokens that are inserted again and again at one place (typing) should stay one segment, because
+attention pays for every segment. So a new block leaves slack behind the one before it, and grows in
+place as long as the rows after it are free.
+"""
+
+from collections.abc import Sequence
+
+SLACK_ROWS = 64
+
+
+def place(
+    used: Sequence[tuple[int, int]], count: int, after: int | None, most_rows: int | None = None
+) -> int | None:
+    """The first of `count` free rows, or None if there is no such run below `most_rows`.
+
+    `used`: (start, stop) of the runs in use, in any order. `after`: the row that would continue the
+    tokens before. In order of preference: there; in the widest gap that leaves slack; after
+    everything.
+    """
+    ends = sorted(used)
+    gaps, start = [], 0
+    for first, stop in ends:
+        if first > start:
+            gaps.append((start, first))
+        start = stop
+    limit = start + count + SLACK_ROWS if most_rows is None else most_rows
+    if limit > start:
+        gaps.append((start, limit))
+    if after is not None and any(a <= after and after + count <= b for a, b in gaps):
+        return after
+    inner = [gap for gap in gaps if gap[1] <= start and _width(gap) >= count + SLACK_ROWS]
+    if inner:
+        return max(inner, key=_width)[0] + (SLACK_ROWS if max(inner, key=_width)[0] else 0)
+    slack = SLACK_ROWS if start else 0
+    for padding in (slack, 0):
+        if start + padding + count <= limit:
+            return start + padding
+    tight = [gap for gap in gaps if _width(gap) >= count]
+    return tight[0][0] if tight else None
+
+
+def _width(gap: tuple[int, int]) -> int:
+    return gap[1] - gap[0]
