@@ -36,7 +36,7 @@ LAYER_NAMES = {
 STARCODER2_NAMES = LAYER_NAMES | {"ffn_up": "mlp.c_fc", "ffn_down": "mlp.c_proj"}
 LAYER = re.compile(r"blk\.(\d+)\.([a-z_]+)\.(weight|bias)")
 OUTER = re.compile(r"([a-z_]+)\.(weight|bias)")
-ROPE_FACTORS = "rope_freqs.weight"  # per-dimension divisors of Llama 3's scaling; not a weight
+ROPE_FACTORS = "rope_freqs.weight"  # Llama 3's scaling, as a divisor per dimension
 
 
 class GgufWeights(Mapping[str, Tensor]):
@@ -48,9 +48,7 @@ class GgufWeights(Mapping[str, Tensor]):
         self._config = hf_config(file)
         self._interleaved = model_type in INTERLEAVED
         layer_names = STARCODER2_NAMES if model_type == "starcoder2" else LAYER_NAMES
-        self._gguf_names = {
-            _hf_name(name, layer_names): name for name in file.tensors if name != ROPE_FACTORS
-        }
+        self._gguf_names = {_hf_name(name, layer_names): name for name in file.tensors}
 
     def __getitem__(self, name: str) -> Tensor:
         tensor = self._file.tensor(self._gguf_names[name])
@@ -122,7 +120,10 @@ def _config(model_type: str, file: GgufFile) -> dict[str, Any]:
 
 def _rope_scaling(keys: dict[str, Any], file: GgufFile) -> dict[str, Any] | None:
     if ROPE_FACTORS in file.tensors:
-        return {"rope_type": "factors", "factors": file.tensor(ROPE_FACTORS).tolist()}
+        raise UnsupportedModel(
+            f"{file.path} scales its rotary embedding by a table (Llama 3), which is not supported:"
+            " use the model's safetensors instead"
+        )
     kind = keys.get("rope.scaling.type", "none")
     if kind == "none":
         return None

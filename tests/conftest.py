@@ -1,0 +1,16 @@
+"""Fixtures that any test may ask for."""
+
+import sys
+
+import pytest
+
+from keyturn.models.cache_folder import cache_folder
+from keyturn.models.obtain import ModelFiles, obtain
+from keyturn.models.progress import Progress
+from keyturn.models.registry import DEFAULT_MODEL, find
+
+
+@pytest.fixture(scope="session")
+def real_model() -> ModelFiles:
+    """The default model's verified file, fetched once into the user's cache folder."""
+    return obtain(find(DEFAULT_MODEL), cache_folder(), Progress(sys.stderr))
