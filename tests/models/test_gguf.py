@@ -127,7 +127,7 @@ def test_another_architecture_is_refused_by_name(tmp_path: Path) -> None:
     writer = GGUFWriter(tmp_path / "a.gguf", "mamba")
     writer.add_tensor("w.weight", np.zeros((2, 3), np.float32))
     finish(writer)
-    with pytest.raises(UnsupportedModel, match="architecture 'mamba'.*qwen2"):
+    with pytest.raises(UnsupportedModel, match=r"architecture 'mamba'.*qwen2"):
         open_checkpoint(tmp_path / "a.gguf")
 
 
