@@ -54,10 +54,10 @@ class Arena:
         self.keys, self.values = _resized(self.keys, rows), _resized(self.values, rows)
 
     def write(self, layer: int, row: int, keys: Tensor, values: Tensor) -> None:
-        """Store keys and values (kv_heads, tokens, head_dim) at `row ..` of one layer."""
-        stop = row + keys.shape[1]
-        self.keys[layer, :, row:stop] = keys
-        self.values[layer, :, row:stop] = values
+        """Store keys and values (tokens, kv_heads, head_dim) at `row ..` of one layer."""
+        stop = row + len(keys)
+        self.keys[layer, :, row:stop] = keys.transpose(0, 1)
+        self.values[layer, :, row:stop] = values.transpose(0, 1)
 
     def read(self, layer: int, start: int, stop: int) -> tuple[Tensor, Tensor]:
         """Keys and values of some rows of one layer, each (kv_heads, tokens, head_dim); views."""

@@ -23,15 +23,15 @@ class Piece(NamedTuple):
 
 
 class Partial(NamedTuple):
-    out: Tensor  # (heads, tokens, head_dim)
-    lse: Tensor  # (heads, tokens) float32
+    out: Tensor  # (tokens, heads, head_dim)
+    lse: Tensor  # (tokens, heads) float32
 
 
 class PartialAttention(Protocol):
     def __call__(
         self, query: Tensor, keys: Tensor, values: Tensor, causal: bool, scale: float
     ) -> Partial:
-        """Softmax attention of `query` (heads, tokens, head_dim) over one piece."""
+        """Softmax attention of `query` (tokens, heads, head_dim) over one piece."""
         ...
 
 
@@ -41,8 +41,8 @@ def attend(
     scale: float,
     partial: PartialAttention,
 ) -> Tensor:
-    """Attention over every piece. `turned(offset)` is the query (heads, tokens, head_dim) turned
-    for `position - offset`. Returns (heads, tokens, head_dim)."""
+    """Attention over every piece. `turned(offset)` is the query (tokens, heads, head_dim) turned
+    for `position - offset`. Returns (tokens, heads, head_dim)."""
     return merge([partial(turned(p.offset), p.keys, p.values, p.causal, scale) for p in pieces])
 
 
@@ -58,16 +58,16 @@ def readable_partial(
     query: Tensor, keys: Tensor, values: Tensor, causal: bool, scale: float
 ) -> Partial:
     """The specification: plain products and a softmax, in float32."""
-    heads, tokens, _ = query.shape
-    group = heads // keys.shape[0]
+    tokens, heads, _ = query.shape
+    group = heads // len(keys)
     keys, values = (x.float().repeat_interleave(group, dim=0) for x in (keys, values))
-    scores = query.float() @ keys.transpose(1, 2) * scale
+    scores = query.float().transpose(0, 1) @ keys.transpose(1, 2) * scale
     if causal:
         later = torch.ones(tokens, tokens, dtype=torch.bool, device=query.device).triu(1)
         scores = scores.masked_fill(later, float("-inf"))
     lse = scores.logsumexp(dim=-1)
     out = (scores - lse.unsqueeze(-1)).exp() @ values
-    return Partial(out.to(query.dtype), lse)
+    return Partial(out.transpose(0, 1).to(query.dtype), lse.transpose(0, 1))
 
 
 def cpu_partial(query: Tensor, keys: Tensor, values: Tensor, causal: bool, scale: float) -> Partial:
@@ -76,14 +76,18 @@ def cpu_partial(query: Tensor, keys: Tensor, values: Tensor, causal: bool, scale
     Without a mask the query heads that share a key head are folded into more query rows, so that
     keys and values are read once; with one, keys and values are repeated per query head.
     """
-    heads, tokens, head_dim = query.shape
-    kv_heads = keys.shape[0]
-    causal = causal and tokens > 1
+    tokens, heads, head_dim = query.shape
+    kv_heads = len(keys)
+    group = heads // kv_heads
     if causal:
-        keys, values = (x.repeat_interleave(heads // kv_heads, dim=0) for x in (keys, values))
+        keys, values = (x.repeat_interleave(group, dim=0) for x in (keys, values))
+        folded = query.transpose(0, 1)
     else:
-        query = query.reshape(kv_heads, -1, head_dim)
+        folded = query.view(tokens, kv_heads, group, head_dim).permute(1, 2, 0, 3)
+        folded = folded.reshape(kv_heads, group * tokens, head_dim)
     out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-        query[None], keys[None], values[None], 0.0, causal, attn_mask=None, scale=scale
+        folded[None], keys[None], values[None], 0.0, causal, attn_mask=None, scale=scale
     )
-    return Partial(out[0].reshape(heads, tokens, head_dim), lse[0].reshape(heads, tokens))
+    # The kernel returns `out` as (1, rows, heads, head_dim) seen through a transpose.
+    out = out[0].reshape(heads, tokens, head_dim).transpose(0, 1)
+    return Partial(out, lse[0].reshape(heads, tokens).transpose(0, 1))

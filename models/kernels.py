@@ -1,4 +1,4 @@
-"""Which kernel multiplies by a weight: what each needs, how it is built, and what works here."""
+"""Which kernel multiplies by a weight: the form each needs, how it is built, what a plan says."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,111 +12,142 @@ from .config import ModelConfig
 from .errors import ModelError
 from .linear import (
     BucketedLinear,
-    FbgemmLinear,
+    FbgemmProduct,
     FloatLinear,
+    Int8Linear,
     Int8Weight,
+    LayerNorm,
     Linear,
-    OnednnLinear,
-    WeightOnlyInt8Linear,
+    Norm,
+    OnednnProduct,
+    RmsNorm,
+    WeightOnlyProduct,
 )
 
 Kernel = Literal["float32", "bfloat16", "float16", "int8-fbgemm", "int8-onednn", "int8-weight-only"]
-Form = Literal["float32", "bfloat16", "float16", "int8"]  # what is stored for a linear weight
-
 KERNELS: tuple[Kernel, ...] = get_args(Kernel)
 
-
-def form_of(kernel: Kernel) -> Form:
-    return "int8" if kernel.startswith("int8") else kernel  # type: ignore[return-value]
+# What is stored for a linear weight. "int7" are int8 bytes of at most 63: x86 processors without
+# VNNI add pairs of products in saturating 16-bit arithmetic, which 255 * 63 * 2 just does not fill.
+Form = Literal["float32", "bfloat16", "float16", "int8", "int7"]
+FORMS: tuple[Form, ...] = get_args(Form)
+LEVELS: Mapping[str, int] = {"int8": 127, "int7": 63}
 
 
 @dataclass(frozen=True)
 class KernelPlan:
-    """A kernel per number of tokens: `buckets` of (largest number of tokens, kernel), then `rest`.
+    """A kernel per number of tokens: `buckets` of (largest number of tokens, kernel), then `rest`;
+    all of them read the one stored `form`."""
 
-    All kernels of one plan share one stored form. `levels` is the largest activation code that
-    int8 products take without overflowing on this processor.
-    """
-
+    form: Form
     rest: Kernel
     buckets: tuple[tuple[int, Kernel], ...] = ()
-    levels: int = 127
 
-    @property
-    def form(self) -> Form:
-        return form_of(self.rest)
+    @classmethod
+    def floating(cls, dtype: Literal["float32", "bfloat16", "float16"]) -> "KernelPlan":
+        return cls(dtype, dtype)
 
     @property
     def dtype(self) -> torch.dtype:
         """Of hidden states, keys and values."""
-        return torch.float32 if self.form == "int8" else getattr(torch, self.form)
+        return torch.float32 if self.form in LEVELS else getattr(torch, self.form)
 
     def __str__(self) -> str:
-        return ", ".join(
-            [f"{kernel} up to {most} tokens" for most, kernel in self.buckets] + [self.rest]
-        )
+        named = [f"{kernel} up to {most} tokens" for most, kernel in self.buckets]
+        return f"{', '.join([*named, self.rest])} ({self.form} weights)"
 
 
 def stored(
     form: Form, tensors: Iterator[tuple[str, Tensor]], config: ModelConfig
 ) -> Iterator[tuple[str, Tensor]]:
-    """What the store keeps of a model: linear weights in `form`, norms and biases in float32, the
-    embedding in float16 beside int8 linears (its rows are only looked up)."""
-    linears = {f"{name}.weight" for name in layout.linear_names(config)}
+    """What the store keeps of a model (`layout.tensors`): linear weights in `form`, norms and
+    biases in float32, and beside integer linears the embedding, whose rows are only looked up, in
+    float16. RMS norm weights are folded into the integer linears that follow them."""
+    if form not in LEVELS:
+        dtype = getattr(torch, form)
+        for name, tensor in tensors:
+            yield name, tensor.float() if tensor.dim() == 1 else tensor.to(dtype)
+        return
+    norms: dict[str, Tensor] = {}
+    head = None
     for name, tensor in tensors:
-        if name == "embed.weight":
-            if form == "int8" and config.tied_head:
-                yield from _int8("head", tensor)
-            yield name, tensor.to(torch.float16 if form == "int8" else getattr(torch, form))
-        elif name not in linears:
-            yield name, tensor.float()
-        elif form == "int8":
-            yield from _int8(name.removesuffix(".weight"), tensor)
+        noun = name.rpartition(".")[0]
+        if noun == "embed":
+            yield name, tensor.half()
+            head = tensor if config.tied_head else None
+        elif tensor.dim() == 2:
+            yield from integer(noun, tensor, norms, form)
+        elif config.norm == "rms" and layout.is_norm(noun):
+            norms[noun] = tensor.float()
         else:
-            yield name, tensor.to(getattr(torch, form))
+            yield name, tensor.float()
+    if head is not None:
+        yield from integer("head", head, norms, form)
 
 
-def _int8(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
-    weight = Int8Weight.quantise(tensor)
-    yield f"{name}.values", weight.values
-    yield f"{name}.scales", weight.scales
+def integer(
+    name: str, weight: Tensor, norms: Mapping[str, Tensor], form: Form
+) -> Iterator[tuple[str, Tensor]]:
+    """One linear weight in an integer form, times the weight of the RMS norm before it."""
+    norm = norms.get(layout.norm_before(name) or "")
+    quantised = Int8Weight.quantise(weight if norm is None else weight.float() * norm, LEVELS[form])
+    yield f"{name}.values", quantised.values
+    yield f"{name}.scales", quantised.scales
 
 
 def linears(
     config: ModelConfig, tensors: Mapping[str, Tensor], plan: KernelPlan
 ) -> dict[str, Linear]:
-    """Every linear of the model, built from what the store keeps."""
+    """Every linear of the model with the norm before it, built from what the store keeps."""
 
     def build(name: str) -> Linear:
         weight = read_weight(tensors, name, plan.form)
         bias = tensors.get(f"{name}.bias")
-        if bias is not None:
-            bias = bias.to(plan.dtype)
-        rest = make(plan.rest, weight, bias, plan.levels)
+        bias = None if bias is None else bias.to(plan.dtype)
+        norm = read_norm(config, tensors, layout.norm_before(name), plan.dtype)
+        rest = make(plan.rest, weight, bias, norm)
         if not plan.buckets:
             return rest
-        return BucketedLinear(
-            [(most, make(kernel, weight, bias, plan.levels)) for most, kernel in plan.buckets], rest
-        )
+        return BucketedLinear([(n, make(k, weight, bias, norm)) for n, k in plan.buckets], rest)
 
     return {name: build(name) for name in layout.linear_names(config)}
 
 
 def read_weight(tensors: Mapping[str, Tensor], name: str, form: Form) -> Tensor | Int8Weight:
-    if form == "int8":
+    if form in LEVELS:
         return Int8Weight(tensors[f"{name}.values"], tensors[f"{name}.scales"])
     weight = tensors.get(f"{name}.weight")
     return tensors["embed.weight"] if weight is None else weight  # a tied head
 
 
-def make(kernel: Kernel, weight: Tensor | Int8Weight, bias: Tensor | None, levels: int) -> Linear:
+def read_norm(
+    config: ModelConfig, tensors: Mapping[str, Tensor], name: str | None, dtype: torch.dtype
+) -> Norm | None:
+    if name is None:
+        return None
+    weight, bias = tensors.get(f"{name}.weight"), tensors.get(f"{name}.bias")
+    if config.norm == "rms":
+        return RmsNorm(None if weight is None else weight.to(dtype), config.norm_eps)
+    assert weight is not None, name
+    return LayerNorm(weight.to(dtype), None if bias is None else bias.to(dtype), config.norm_eps)
+
+
+def make(
+    kernel: Kernel,
+    weight: Tensor | Int8Weight,
+    bias: Tensor | None = None,
+    norm: Norm | None = None,
+) -> Linear:
+    """One linear by one kernel. Raises `ModelError` for a kernel that does not take the weight."""
     match kernel, weight:
-        case "int8-fbgemm", Int8Weight():
-            return FbgemmLinear(weight, bias, levels)
-        case "int8-onednn", Int8Weight():
-            return OnednnLinear(weight, bias, levels)
-        case "int8-weight-only", Int8Weight():
-            return WeightOnlyInt8Linear(weight, bias)
         case (("float32" | "bfloat16" | "float16"), Tensor()):
-            return FloatLinear(weight, bias)
-    raise ModelError(f"kernel {kernel!r} is not one of {', '.join(KERNELS)}")
+            return FloatLinear(weight, bias, norm)
+        case "int8-fbgemm", Int8Weight():
+            product = FbgemmProduct(weight)
+        case "int8-onednn", Int8Weight():
+            product = OnednnProduct(weight)
+        case "int8-weight-only", Int8Weight():
+            product = WeightOnlyProduct(weight)
+        case _:
+            raise ModelError(f"kernel {kernel!r} does not multiply by this form of weight")
+    return Int8Linear(product, len(weight.scales), bias, norm)

@@ -23,15 +23,27 @@ def linear_names(config: ModelConfig) -> list[str]:
     return [f"layers.{n}.{name}" for n in range(config.layers) for name in per_layer] + ["head"]
 
 
+def norm_before(name: str) -> str | None:
+    """The norm in front of a linear, if there is one: `layers.3.qkv` -> `layers.3.norm_in`."""
+    path, _, last = name.rpartition(".")
+    norm = {"qkv": "norm_in", "up": "norm_mlp", "head": "norm"}.get(last)
+    return f"{path}.{norm}".lstrip(".") if norm else None
+
+
+def is_norm(name: str) -> bool:
+    return name.rpartition(".")[2] in ("norm", "norm_in", "norm_mlp")
+
+
 def tensors(config: ModelConfig, source: Source) -> Iterator[tuple[str, Tensor]]:
     """Every tensor of the model under its own name here, fused, one after the other."""
     yield "embed.weight", source("model.embed_tokens.weight")
     for layer in range(config.layers):
         for name, parts, bias in _layer_parts(config):
-            sources = [f"model.layers.{layer}.{part}" for part in parts]
-            yield f"layers.{layer}.{name}.weight", _fused(source, sources, "weight")
-            if bias:
-                yield f"layers.{layer}.{name}.bias", _fused(source, sources, "bias")
+            # Granite's factor on what each half of a layer adds belongs to its last matrix.
+            factor = config.residual_multiplier if name in ("out", "down") else 1.0
+            for kind in ("weight", "bias") if bias else ("weight",):
+                fused = _fused(source, [f"model.layers.{layer}.{part}.{kind}" for part in parts])
+                yield f"layers.{layer}.{name}.{kind}", fused if factor == 1.0 else fused * factor
     yield "norm.weight", source("model.norm.weight")
     if config.norm == "layer":
         yield "norm.bias", source("model.norm.bias")
@@ -55,6 +67,6 @@ def _layer_parts(config: ModelConfig) -> list[tuple[str, list[str], bool]]:
     ]
 
 
-def _fused(source: Source, names: list[str], kind: str) -> Tensor:
-    parts = [source(f"{name}.{kind}") for name in names]
+def _fused(source: Source, names: list[str]) -> Tensor:
+    parts = [source(name) for name in names]
     return parts[0] if len(parts) == 1 else torch.cat(parts)

@@ -1,4 +1,4 @@
-"""Matrix products, one class per kernel: the same call, (tokens, in) -> (tokens, out).
+"""Matrix products, one class per kernel, each with the norm in front of it and the sum behind it.
 
 The int8 kernels quantise every token by its own largest activation, so that an outlier token never
 coarsens the others and a token's result does not depend on what else is in the batch: integer sums
@@ -6,7 +6,7 @@ are exact, which makes one verified token of a draft bit-identical to the same t
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,12 +14,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+Norm = Callable[[Tensor], Tensor]  # (tokens, features) -> same
+UnitProduct = Callable[[Tensor], Tensor]  # (tokens, in), every entry in [-1, 1] -> (tokens, out)
+
 
 class Linear(Protocol):
     out_features: int
 
     def __call__(self, x: Tensor) -> Tensor:
         """(tokens, in) -> (tokens, out)."""
+        ...
+
+    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
+        """`residual` + product: (tokens, out)."""
         ...
 
 
@@ -31,10 +38,10 @@ class Int8Weight:
     scales: Tensor  # (out,) float32
 
     @classmethod
-    def quantise(cls, weight: Tensor) -> "Int8Weight":
-        """Round a float matrix (out, in) to the nearest of 255 levels per row."""
+    def quantise(cls, weight: Tensor, levels: int = 127) -> "Int8Weight":
+        """Round a float matrix (out, in) to the nearest of `2 * levels + 1` values per row."""
         weight = weight.float()
-        scales = (weight.abs().amax(dim=1) / 127).clamp_min(torch.finfo(torch.float32).tiny)
+        scales = (weight.abs().amax(dim=1) / levels).clamp_min(torch.finfo(torch.float32).tiny)
         return cls((weight / scales[:, None]).round().to(torch.int8), scales)
 
     def dequantise(self) -> Tensor:
@@ -42,71 +49,92 @@ class Int8Weight:
 
 
 class FloatLinear:
-    """The readable one, and the fast one on a GPU: `x @ weight.T + bias` in the weight's dtype."""
+    """The readable one, and the fast one on a GPU: `norm(x) @ weight.T + bias` in one dtype."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None = None):
+    def __init__(self, weight: Tensor, bias: Tensor | None = None, norm: Norm | None = None):
         self.weight = weight
         self.bias = bias
+        self.norm = norm
         self.out_features = weight.shape[0]
 
     def __call__(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight, self.bias)
+        return F.linear(x if self.norm is None else self.norm(x), self.weight, self.bias)
+
+    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
+        return residual + self(x)
 
 
-class FbgemmLinear:
-    """int8 x int8 by FBGEMM, activations quantised on the fly inside the product.
+class Int8Linear:
+    """An integer product between the scaling of its input, token by token, and of its output.
 
-    `levels` is the largest activation code: 127, or 63 where the processor adds pairs of products
-    in saturating 16-bit arithmetic (x86 without VNNI) and full-range codes would overflow.
+    An RMS norm without weight is one more factor per token, so it is applied behind the product.
     """
 
-    def __init__(self, weight: Int8Weight, bias: Tensor | None, levels: int):
-        self.out_features = weight.values.shape[0]
+    def __init__(
+        self, product: UnitProduct, out_features: int, bias: Tensor | None, norm: Norm | None = None
+    ):
+        self.product = product
+        self.out_features = out_features
         self.bias = bias
-        self.step = 1.0 / levels
-        self.zero = levels + 1
-        self.packed = _pack("fbgemm", weight)
-        self.product = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
+        self.factor = norm.factor if isinstance(norm, RmsNorm) and norm.weight is None else None
+        self.norm = norm if self.factor is None else None
 
     def __call__(self, x: Tensor) -> Tensor:
-        peak = _peak(x)
-        product = self.product(x / peak, self.step, self.zero, self.packed)
-        return product.mul_(peak) if self.bias is None else torch.addcmul(self.bias, product, peak)
+        product, scale = self._unscaled(x)
+        return (
+            product.mul_(scale) if self.bias is None else torch.addcmul(self.bias, product, scale)
+        )
+
+    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
+        product, scale = self._unscaled(x)
+        total = torch.addcmul(residual, product, scale)
+        return total if self.bias is None else total.add_(self.bias)
+
+    def _unscaled(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The product of the scaled input, and the factor (tokens, 1) that it still lacks."""
+        if self.norm is not None:
+            x = self.norm(x)
+        peak = x.abs().amax(dim=-1, keepdim=True).clamp_min_(1e-30)
+        product = self.product(x / peak)
+        return product, peak if self.factor is None else self.factor(x).mul_(peak)
 
 
-class OnednnLinear:
+class FbgemmProduct:
+    """int8 x int8 by FBGEMM, which rounds the activations to codes inside the product."""
+
+    def __init__(self, weight: Int8Weight):
+        self.packed = _pack_fbgemm(weight)
+        self.multiply = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.multiply(x, 1 / 127, 128, self.packed)
+
+
+class OnednnProduct:
     """int8 x int8 by oneDNN, for processors where its kernels win (x86 with VNNI or AMX)."""
 
-    def __init__(self, weight: Int8Weight, bias: Tensor | None, levels: int):
-        self.out_features = weight.values.shape[0]
-        self.bias = bias
-        self.levels = levels
+    def __init__(self, weight: Int8Weight):
         self.scales = weight.scales
-        self.zeros = torch.zeros(self.out_features, dtype=torch.int64)
+        self.zeros = torch.zeros(len(weight.scales), dtype=torch.int64)
         self.packed = torch.ops.onednn.qlinear_prepack(weight.values, None)
 
     def __call__(self, x: Tensor) -> Tensor:
-        peak = _peak(x)
-        codes = (x * (self.levels / peak)).round_().add_(self.levels + 1).to(torch.uint8)
-        product = torch.ops.onednn.qlinear_pointwise(
-            codes, 1.0 / self.levels, self.levels + 1, self.packed, self.scales, self.zeros,
+        codes = (x * 127).round_().add_(128).to(torch.uint8)
+        return torch.ops.onednn.qlinear_pointwise(
+            codes, 1 / 127, 128, self.packed, self.scales, self.zeros,
             None, 1.0, 0, torch.float32, "none", [], "",
         )  # fmt: skip
-        return product.mul_(peak) if self.bias is None else torch.addcmul(self.bias, product, peak)
 
 
-class WeightOnlyInt8Linear:
-    """int8 weights, bfloat16 activations: no activation error, memory-bound at one token."""
+class WeightOnlyProduct:
+    """int8 weights, bfloat16 activations: hardly any activation error, memory-bound."""
 
-    def __init__(self, weight: Int8Weight, bias: Tensor | None = None):
+    def __init__(self, weight: Int8Weight):
         self.values = weight.values
         self.scales = weight.scales.bfloat16()
-        self.bias = bias
-        self.out_features = weight.values.shape[0]
 
     def __call__(self, x: Tensor) -> Tensor:
-        product = torch.ops.aten._weight_int8pack_mm(x.bfloat16(), self.values, self.scales).float()
-        return product if self.bias is None else product.add_(self.bias)
+        return torch.ops.aten._weight_int8pack_mm(x.bfloat16(), self.values, self.scales).float()
 
 
 class BucketedLinear:
@@ -118,28 +146,52 @@ class BucketedLinear:
         self.out_features = rest.out_features
 
     def __call__(self, x: Tensor) -> Tensor:
+        return self._for(len(x))(x)
+
+    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
+        return self._for(len(x)).add_to(residual, x)
+
+    def _for(self, tokens: int) -> Linear:
         for most, linear in self.buckets:
-            if x.shape[0] <= most:
-                return linear(x)
-        return self.rest(x)
+            if tokens <= most:
+                return linear
+        return self.rest
 
 
-def _peak(x: Tensor) -> Tensor:
-    """Each token's largest activation, (tokens, 1), never zero."""
-    return x.abs().amax(dim=-1, keepdim=True).clamp_min_(1e-30)
+class RmsNorm:
+    """Root mean square norm (arXiv 1910.07467), in float32. `weight` None: folded elsewhere."""
+
+    def __init__(self, weight: Tensor | None, eps: float):
+        self.weight, self.eps = weight, eps
+
+    def factor(self, x: Tensor) -> Tensor:
+        """1 / rms of each token, (tokens, 1) float32."""
+        return x.float().square().mean(dim=-1, keepdim=True).add_(self.eps).rsqrt_()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        normed = (x.float() * self.factor(x)).to(x.dtype)
+        return normed if self.weight is None else normed.mul_(self.weight)
 
 
-def _pack(engine: str, weight: Int8Weight) -> torch.ScriptObject:
-    zeros = torch.zeros(weight.values.shape[0], dtype=torch.int64)
-    with warnings.catch_warnings():
-        # torch announces that quantised *tensors* may go; the packed products take nothing else.
-        warnings.simplefilter("ignore")
-        quantised = torch.ops.aten._make_per_channel_quantized_tensor(
-            weight.values, weight.scales.double(), zeros, 0
-        )
+class LayerNorm:
+    def __init__(self, weight: Tensor, bias: Tensor | None, eps: float):
+        self.weight, self.bias, self.eps = weight, bias, eps
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
+
+
+def _pack_fbgemm(weight: Int8Weight) -> torch.ScriptObject:
+    zeros = torch.zeros(len(weight.scales), dtype=torch.int64)
     before = torch.backends.quantized.engine
-    torch.backends.quantized.engine = engine
+    torch.backends.quantized.engine = "fbgemm"
     try:
+        with warnings.catch_warnings():
+            # torch announces that quantised *tensors* may go; the packed product takes only those.
+            warnings.simplefilter("ignore")
+            quantised = torch.ops.aten._make_per_channel_quantized_tensor(
+                weight.values, weight.scales.double(), zeros, 0
+            )
         return torch.ops.quantized.linear_prepack(quantised, None)
     finally:
         torch.backends.quantized.engine = before

@@ -13,7 +13,7 @@ from .cache_folder import cache_folder, require_space
 from .checkpoint import Checkpoint, open_checkpoint
 from .config import ModelConfig
 from .errors import ModelError, UnsupportedModel
-from .kernels import Form, KernelPlan, stored
+from .kernels import LEVELS, Form, KernelPlan, stored
 from .obtain import ModelFiles, obtain
 from .progress import Progress
 from .registry import find
@@ -22,7 +22,7 @@ from .tokenizer import Tokenizer
 from .transformer import Transformer, assemble
 from .vocabulary import Vocabulary
 
-FORM_BYTES: Mapping[Form, int] = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
+FORM_BYTES: Mapping[Form, int] = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1, "int7": 1}
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def load(
     chosen = pick_device(device)
     plan = plan or pick_plan(chosen, dtype)
     files = obtain(find(name), cache, progress)
-    if plan.form == "float32" or (files.path.is_dir() and plan.form != "int8"):
+    if plan.form == "float32" or (files.path.is_dir() and plan.form not in LEVELS):
         return _load_source(files, plan, chosen)
     entry = converted(files, plan.form, Store(cache), progress)
     config = ModelConfig.from_hf(entry.info.config)
@@ -96,9 +96,9 @@ def pick_plan(device: torch.device, dtype: str) -> KernelPlan:
         dtype = "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
     match dtype:
         case "float32" | "bfloat16" | "float16":
-            return KernelPlan(dtype)
+            return KernelPlan.floating(dtype)
         case "auto" | "int8" if device.type == "cpu":
-            return KernelPlan("int8-fbgemm", levels=63)
+            return KernelPlan("int7", "int8-fbgemm")
     raise UnsupportedModel(f"dtype {dtype!r} does not exist on {device.type}")
 
 

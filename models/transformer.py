@@ -5,7 +5,7 @@ say, and go on with the rest (early exit and resume). Shapes are (tokens, featur
 batch; several tokens at once are several queries of the same sequence.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,15 +21,13 @@ from .config import ModelConfig
 from .kernels import KernelPlan, linears
 from .linear import Linear
 
-Norm = Callable[[Tensor], Tensor]
-
 
 @dataclass(frozen=True)
 class Layer:
-    norm_in: Norm
+    """`qkv` and `up` begin with their norms, `out` and `down` end with the residual sum."""
+
     qkv: Linear
     out: Linear
-    norm_mlp: Norm
     up: Linear
     down: Linear
 
@@ -40,38 +38,22 @@ class Transformer:
     def __init__(
         self,
         config: ModelConfig,
-        tensors: Mapping[str, Tensor],
+        embedding: Tensor,
         linears: Mapping[str, Linear],
         attention: PartialAttention,
         dtype: torch.dtype,
     ):
-        """`tensors`: embedding and norms, `linears`: the rest, both by the names of `layout`.
-        `dtype`: of the hidden states, keys and values."""
-
-        def norm(name: str) -> Norm:
-            weight, bias = tensors[f"{name}.weight"], tensors.get(f"{name}.bias")
-            if config.norm == "layer":
-                return LayerNorm(weight.to(dtype), None if bias is None else bias.to(dtype), config)
-            return RmsNorm(weight.to(dtype), config.norm_eps)
-
+        """`linears` by the names of `layout`; `dtype`: of hidden states, keys and values."""
         self.config = config
         self.dtype = dtype
         self.attention = attention
-        self.embedding = tensors["embed.weight"]
-        self.device = self.embedding.device
+        self.embedding = embedding  # (vocabulary, hidden)
+        self.device = embedding.device
         self.table = RotaryTable(config.rope, self.device)
         self.scale = config.attention_scale * config.rope.attention_factor**2
-        self.final_norm = norm("norm")
         self.head = linears["head"]
         self.layers = [
-            Layer(
-                norm(f"layers.{n}.norm_in"),
-                linears[f"layers.{n}.qkv"],
-                linears[f"layers.{n}.out"],
-                norm(f"layers.{n}.norm_mlp"),
-                linears[f"layers.{n}.up"],
-                linears[f"layers.{n}.down"],
-            )
+            Layer(*(linears[f"layers.{n}.{name}"] for name in ("qkv", "out", "up", "down")))
             for n in range(config.layers)
         ]
 
@@ -92,45 +74,43 @@ class Transformer:
         Writes the keys and values of every layer it runs to the arena's rows of `step.parts`.
         """
         turns = Turns(self.table, step)
-        residual = self.config.residual_multiplier
         for index in layers or range(self.config.layers):
             layer = self.layers[index]
-            attended = self._attention(layer, layer.norm_in(hidden), index, step, arena, turns)
-            hidden = torch.add(hidden, attended, alpha=residual)
-            mixed = layer.down(self._activated(layer.up(layer.norm_mlp(hidden))))
-            hidden = torch.add(hidden, mixed, alpha=residual)
+            hidden = layer.out.add_to(hidden, self._attention(layer, hidden, index, arena, turns))
+            hidden = layer.down.add_to(hidden, self._activated(layer.up(hidden)))
         return hidden
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(tokens, hidden) of the last layer -> (tokens, vocabulary) float32."""
-        logits = self.head(self.final_norm(hidden)).float()
+        logits = self.head(hidden).float()
         scaling = self.config.logits_scaling
         return logits if scaling == 1.0 else logits / scaling
 
     def _attention(
-        self, layer: Layer, x: Tensor, index: int, step: Step, arena: Arena, turns: "Turns"
+        self, layer: Layer, hidden: Tensor, index: int, arena: Arena, turns: "Turns"
     ) -> Tensor:
-        c = self.config
-        heads = layer.qkv(x).view(len(x), c.heads + 2 * c.kv_heads, c.head_dim).transpose(0, 1)
-        raw, values = heads[: c.heads + c.kv_heads], heads[c.heads + c.kv_heads :]
-        turned = turns.turn(raw, 0)
-        queries = {0: turned[: c.heads]}
+        """What the heads say, side by side: (tokens, heads * head_dim)."""
+        c, step = self.config, turns.step
+        raw = layer.qkv(hidden).view(len(hidden), c.heads + 2 * c.kv_heads, c.head_dim)
+        turned = turns.turn(raw[:, : c.heads + c.kv_heads], 0)
+        keys, values = turned[:, c.heads :], raw[:, c.heads + c.kv_heads :]
+        queries = {0: turned[:, : c.heads]}
 
         def query(offset: int, start: int, stop: int) -> Tensor:
             if offset not in queries:
-                queries[offset] = turns.turn(raw[: c.heads], offset)
-            return queries[offset][:, start:stop]
+                queries[offset] = turns.turn(raw[:, : c.heads], offset)
+            return queries[offset][start:stop]
 
         attended, start = [], 0
         for part in step.parts:  # in order of position: a later part sees what an earlier one wrote
             stop = start + len(part.positions)
-            arena.write(index, part.row, turned[c.heads :, start:stop], values[:, start:stop])
-            turned_query = partial(query, start=start, stop=stop)
+            arena.write(index, part.row, keys[start:stop], values[start:stop])
+            part_query = partial(query, start=start, stop=stop)
             seen = pieces(step, part, arena, index)
-            attended.append(attend(turned_query, seen, self.scale, self.attention))
+            attended.append(attend(part_query, seen, self.scale, self.attention))
             start = stop
-        merged = attended[0] if len(attended) == 1 else torch.cat(attended, dim=1)
-        return layer.out(merged.transpose(0, 1).reshape(len(x), c.heads * c.head_dim))
+        merged = attended[0] if len(attended) == 1 else torch.cat(attended)
+        return merged.reshape(len(hidden), c.heads * c.head_dim)
 
     def _activated(self, x: Tensor) -> Tensor:
         if not self.config.gated:
@@ -141,16 +121,18 @@ class Transformer:
 
 def pieces(step: Step, part: Part, arena: Arena, layer: int) -> list[Piece]:
     """What a part's tokens see in one layer: earlier keys whole, their own causally."""
-    start = part.positions.start
+    tokens, start = len(part.positions), part.positions.start
+    seen_whole = start + 1 if tokens == 1 else start  # a single token sees itself like the others
     found = []
     for segment in step.visible:
-        before = min(segment.length, start - segment.position)
+        before = min(segment.length, seen_whole - segment.position)
         if before > 0:
             rows = segment.shared or arena
             keys, values = rows.read(layer, segment.start, segment.start + before)
             found.append(Piece(keys, values, segment.offset, causal=False))
-    own = arena.read(layer, part.row, part.row + len(part.positions))
-    found.append(Piece(*own, offset=0, causal=True))
+    if tokens > 1:
+        keys, values = arena.read(layer, part.row, part.row + tokens)
+        found.append(Piece(keys, values, 0, causal=True))
     return found
 
 
@@ -159,40 +141,25 @@ class Turns:
 
     def __init__(self, table: RotaryTable, step: Step):
         self.table = table
-        self.positions = [part.positions for part in step.parts]
+        self.step = step
         self.angles: dict[int, tuple[Tensor, Tensor]] = {}
 
     def turn(self, x: Tensor, offset: int) -> Tensor:
-        """Turn `x` (heads, tokens, head_dim) for `position - offset`, in float32."""
+        """Turn `x` (tokens, heads, head_dim) for `position - offset`, in float32."""
         if offset not in self.angles:
-            spans = [range(p.start - offset, p.stop - offset) for p in self.positions]
-            angles = [self.table.rows(span) for span in spans]
-            cos, sin = (torch.cat(halves) for halves in zip(*angles, strict=True))
-            self.angles[offset] = (cos, sin)
+            spans = [part.positions for part in self.step.parts]
+            rows = [self.table.rows(range(s.start - offset, s.stop - offset)) for s in spans]
+            cos, sin = rows[0] if len(rows) == 1 else map(torch.cat, zip(*rows, strict=True))
+            self.angles[offset] = (cos.unsqueeze(1), sin.unsqueeze(1))
         return turn(x.float(), *self.angles[offset]).to(x.dtype)
 
 
-class RmsNorm:
-    def __init__(self, weight: Tensor, eps: float):
-        self.weight, self.eps = weight, eps
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """(tokens, hidden) -> same; the mean square in float32."""
-        wide = x.float()
-        scale = wide.square().mean(dim=-1, keepdim=True).add_(self.eps).rsqrt_()
-        return (wide * scale).to(x.dtype).mul_(self.weight)
-
-
-class LayerNorm:
-    def __init__(self, weight: Tensor, bias: Tensor | None, config: ModelConfig):
-        self.weight, self.bias, self.eps = weight, bias, config.norm_eps
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
-
-
 def assemble(
-    config: ModelConfig, tensors: Mapping[str, Tensor], plan: KernelPlan, partial: PartialAttention
+    config: ModelConfig,
+    tensors: Mapping[str, Tensor],
+    plan: KernelPlan,
+    attention: PartialAttention,
 ) -> Transformer:
     """A transformer from what the store keeps (`kernels.stored`), with the kernels of `plan`."""
-    return Transformer(config, tensors, linears(config, tensors, plan), partial, plan.dtype)
+    built = linears(config, tensors, plan)
+    return Transformer(config, tensors["embed.weight"], built, attention, plan.dtype)

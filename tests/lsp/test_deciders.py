@@ -1,6 +1,7 @@
 """The small deciders: options, how much to suggest, how long to wait."""
 
 import pytest
+
 from keyturn.lsp.debounce import Debounce
 from keyturn.lsp.options import Options
 from keyturn.lsp.shape import wants_block

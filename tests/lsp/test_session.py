@@ -3,11 +3,12 @@
 import asyncio
 
 import pytest
+from tiny_backend import TinyBackend
+
 from keyturn.lsp.backend import Completion, Outcome, Superseded, Trigger
 from keyturn.lsp.documents import Change, Documents, Place
 from keyturn.lsp.options import Options
 from keyturn.lsp.session import Session
-from tiny_backend import TinyBackend
 
 URI = "file:///a.py"
 

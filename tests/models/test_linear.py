@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from keyturn.models.kernels import Kernel, make
-from keyturn.models.linear import BucketedLinear, FloatLinear, Int8Weight
+from keyturn.models.linear import BucketedLinear, FloatLinear, Int8Weight, RmsNorm
 
 INT8: list[Kernel] = ["int8-fbgemm", "int8-onednn", "int8-weight-only"]
 
@@ -32,16 +32,16 @@ def test_a_row_of_zeros_survives_quantisation() -> None:
 def test_products_are_near_the_float_product(kernel: Kernel) -> None:
     torch.manual_seed(0)
     weight, bias, x = torch.randn(96, 64), torch.randn(96), torch.randn(9, 64)
-    quantised = Int8Weight.quantise(weight)
+    quantised = Int8Weight.quantise(weight, 63)
     expected = FloatLinear(weight, bias)(x)
-    error = make(kernel, quantised, bias, 63)(x) - expected
+    error = make(kernel, quantised, bias)(x) - expected
     assert error.pow(2).mean() / expected.pow(2).mean() < 1e-3
 
 
 @pytest.mark.parametrize("kernel", ["int8-fbgemm", "int8-onednn"])
 def test_a_tokens_product_does_not_depend_on_its_batch(kernel: Kernel) -> None:
     torch.manual_seed(0)
-    linear = make(kernel, Int8Weight.quantise(torch.randn(96, 64)), torch.randn(96), 63)
+    linear = make(kernel, Int8Weight.quantise(torch.randn(96, 64), 63), torch.randn(96))
     x = torch.randn(17, 64) * torch.logspace(-3, 3, 17)[:, None]  # outlier tokens beside small ones
     together = linear(x)
     for row in range(len(x)):
@@ -49,16 +49,16 @@ def test_a_tokens_product_does_not_depend_on_its_batch(kernel: Kernel) -> None:
 
 
 @pytest.mark.parametrize("kernel", ["int8-fbgemm", "int8-onednn"])
-def test_the_largest_codes_do_not_overflow_at_the_reduced_range(kernel: Kernel) -> None:
+def test_the_largest_codes_do_not_overflow_at_63_weight_levels(kernel: Kernel) -> None:
     x, weight = torch.full((2, 64), 3.0), torch.full((32, 64), 2.0)
-    product = make(kernel, Int8Weight.quantise(weight), None, 63)(x)
+    product = make(kernel, Int8Weight.quantise(weight, 63))(x)
     assert_close(product, torch.full((2, 32), 64 * 6.0), rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("kernel", INT8)
 def test_a_token_of_zeros_gives_the_bias(kernel: Kernel) -> None:
     bias = torch.randn(32)
-    linear = make(kernel, Int8Weight.quantise(torch.randn(32, 64)), bias, 63)
+    linear = make(kernel, Int8Weight.quantise(torch.randn(32, 64), 63), bias)
     assert_close(linear(torch.zeros(2, 64)), bias.expand(2, 32))
 
 
@@ -67,3 +67,21 @@ def test_each_number_of_tokens_goes_to_its_own_kernel() -> None:
     linear = BucketedLinear([(2, small)], large)
     assert linear(torch.ones(2, 4)).sum() == 32
     assert linear(torch.ones(3, 4)).sum() == 0
+
+
+@pytest.mark.parametrize("kernel", INT8)
+def test_a_norm_without_weight_is_applied_behind_the_product(kernel: Kernel) -> None:
+    torch.manual_seed(0)
+    weight, bias, x = torch.randn(96, 64), torch.randn(96), torch.randn(9, 64) * 30
+    norm = RmsNorm(None, 1e-6)
+    expected = FloatLinear(weight, bias)(x * x.square().mean(-1, keepdim=True).rsqrt())
+    error = make(kernel, Int8Weight.quantise(weight, 63), bias, norm)(x) - expected
+    assert error.pow(2).mean() / expected.pow(2).mean() < 2e-3
+
+
+@pytest.mark.parametrize("kernel", INT8)
+def test_adding_to_a_residual_is_the_sum(kernel: Kernel) -> None:
+    torch.manual_seed(0)
+    linear = make(kernel, Int8Weight.quantise(torch.randn(96, 64), 63), torch.randn(96))
+    x, residual = torch.randn(5, 64), torch.randn(5, 96)
+    assert_close(linear.add_to(residual, x), residual + linear(x))

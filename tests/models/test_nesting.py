@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from keyturn.models.nesting import Nesting, nesting
 
 

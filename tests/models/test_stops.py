@@ -5,6 +5,7 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from keyturn.models.stops import Anything, Block, Extent, SingleLine, stop_rule
 
 PYTHON = ("#",)

@@ -1,7 +1,7 @@
 """The forward pass says what transformers says, for every family and every way of cutting it."""
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -72,7 +72,7 @@ def test_a_truncated_sequence_continues_as_if_the_rest_had_never_been() -> None:
 @pytest.mark.parametrize("family", ["qwen2", "starcoder2", "granite"])
 def test_int8_stays_close_to_the_float_model(family: str, kernel: Kernel) -> None:
     reference = oracle(family)
-    model = ours(reference, KernelPlan(kernel, levels=63))
+    model = ours(reference, KernelPlan("int7", kernel))
     expected = oracle_logits(reference, TOKENS)
     logits = forward(model, CachedSequence(model.new_arena()), TOKENS)
     error = (logits - expected).pow(2).mean() / expected.pow(2).mean()
@@ -80,9 +80,11 @@ def test_int8_stays_close_to_the_float_model(family: str, kernel: Kernel) -> Non
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_half_precision_stays_close_to_the_float_model(dtype: Kernel) -> None:
+def test_half_precision_stays_close_to_the_float_model(
+    dtype: Literal["bfloat16", "float16"],
+) -> None:
     reference = oracle("qwen2")
-    model = ours(reference, KernelPlan(dtype), readable_partial)
+    model = ours(reference, KernelPlan.floating(dtype), readable_partial)
     expected = oracle_logits(reference, TOKENS)
     logits = forward(model, CachedSequence(model.new_arena()), TOKENS)
     error = (logits - expected).pow(2).mean() / expected.pow(2).mean()

@@ -101,7 +101,7 @@ def ours(
     partial: PartialAttention = cpu_partial,
 ) -> Transformer:
     """keyturn's transformer with the weights of a transformers model."""
-    plan = plan or KernelPlan("float32")
+    plan = plan or KernelPlan.floating("float32")
     config = ModelConfig.from_hf(model.config.to_dict())
     weights = model.state_dict()
     tensors = dict(kernels.stored(plan.form, layout.tensors(config, weights.__getitem__), config))

@@ -4,10 +4,11 @@ import asyncio
 import logging
 import sys
 
+from tiny_backend import TinyBackend
+
 from keyturn.lsp.documents import Documents
 from keyturn.lsp.options import Options
 from keyturn.lsp.server import KeyturnServer, serve
-from tiny_backend import TinyBackend
 
 
 async def main() -> int:
