@@ -74,7 +74,7 @@ def converted(files: ModelFiles, form: Form, store: Store, progress: Progress) -
         require_space(store.root, _parameters(config) * FORM_BYTES[form], f"{files.name} ({form})")
         progress.note(f"converting {files.name} to {form}, once")
         tensors = stored(form, _fused(config, checkpoint), config)
-        return store.write(key, tensors, checkpoint.config, checkpoint.vocabulary())
+        return store.write(key, files.name, tensors, checkpoint.config, checkpoint.vocabulary())
 
 
 def pick_device(device: str) -> torch.device:

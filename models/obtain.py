@@ -136,13 +136,3 @@ def _verify(model: NamedModel, fetched: Path) -> None:
             f"what came is not {model.filename} (SHA-256 {digest[:12]}…, pinned"
             f" {model.sha256[:12]}…); it was deleted"
         )
-
-
-def remove(model: Model, cache: Path) -> list[Path]:
-    """Delete the fetched files of a named or hub model; a local model's files are the user's."""
-    folder = files_folder(model, cache)
-    if isinstance(model, LocalModel) or not folder.exists():
-        return []
-    with cache_errors(folder):
-        shutil.rmtree(folder)
-    return [folder]

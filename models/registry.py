@@ -85,10 +85,8 @@ def find(name: str) -> Model:
         if model.name == name.lower():
             return model
     path = Path(name).expanduser()
-    if path.suffix == ".gguf" and path.is_file():
-        return LocalModel(name, path.absolute())
-    if (path / "config.json").is_file():
-        return LocalModel(name, path.absolute())
+    if (path.suffix == ".gguf" and path.is_file()) or (path / "config.json").is_file():
+        return LocalModel(str(path.absolute()), path.absolute())
     if path.exists():
         raise ModelError(f"{name} is neither a .gguf file nor a folder with config.json")
     if REPOSITORY.fullmatch(name) and path.suffix != ".gguf":

@@ -14,15 +14,18 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
-from torch import Tensor
+from safetensors import SafetensorError, safe_open
 
 from .cache_folder import cache_errors
-from .errors import ModelError
-from .tensor_file import MappedTensors, write_tensors
 from .vocabulary import Vocabulary
+
+if TYPE_CHECKING:  # so that listing entries loads no torch
+    from torch import Tensor
+
+    from .tensor_file import MappedTensors
 
 FORMAT = 1  # raise it when what is stored under the same names changes its meaning
 
@@ -40,6 +43,7 @@ class StoreKey:
 class EntryInfo:
     """entry.json. `weights_sha256` is of the whole file, for `Entry.damaged`."""
 
+    name: str  # of the model when it was converted
     source_sha256: str
     form: str
     config: dict[str, Any]
@@ -54,6 +58,8 @@ class Entry:
     info: EntryInfo
 
     def tensors(self, device: str = "cpu") -> "MappedTensors":
+        from .tensor_file import MappedTensors
+
         return MappedTensors(self.folder / "weights.safetensors", device)
 
     def vocabulary(self) -> Vocabulary:
@@ -91,11 +97,14 @@ class Store:
     def write(
         self,
         key: StoreKey,
-        tensors: Iterable[tuple[str, Tensor]],
+        name: str,
+        tensors: Iterable[tuple[str, "Tensor"]],
         config: Mapping[str, Any],
         vocabulary: Vocabulary,
     ) -> Entry:
         """Write an entry, tensor by tensor as they come. Raises `ModelError` for a full disk."""
+        from .tensor_file import write_tensors
+
         folder, unfinished = self.root / str(key), self.root / f"{key}.partial"
         with cache_errors(self.root):
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -103,7 +112,7 @@ class Store:
             try:
                 size, digest = write_tensors(unfinished / "weights.safetensors", tensors)
                 vocabulary.save(unfinished / "vocabulary.json")
-                info = EntryInfo(key.source_sha256, key.form, dict(config), size, digest)
+                info = EntryInfo(name, key.source_sha256, key.form, dict(config), size, digest)
                 (unfinished / "entry.json").write_text(json.dumps(asdict(info), indent=1))
                 shutil.rmtree(folder, ignore_errors=True)
                 unfinished.rename(folder)
@@ -111,10 +120,10 @@ class Store:
                 shutil.rmtree(unfinished, ignore_errors=True)
         return Entry(folder, info)
 
-    def entries(self, source_sha256: str | None = None) -> list[Entry]:
-        """Every whole entry, or those made from one source."""
+    def entries(self) -> list[Entry]:
+        """Every whole entry."""
         entries = [_read(folder) for folder in sorted(self.root.glob("*-v*/"))]
-        return [e for e in entries if e and source_sha256 in (None, e.info.source_sha256)]
+        return [entry for entry in entries if entry]
 
 
 def _read(folder: Path) -> Entry | None:
@@ -126,7 +135,7 @@ def _read(folder: Path) -> Entry | None:
         whole &= folder.name == str(StoreKey(info.source_sha256, info.form))
         whole &= info.format == FORMAT and (folder / "vocabulary.json").is_file()
         if whole:
-            entry.tensors()  # reads the header
-    except (OSError, ValueError, TypeError, ModelError):
+            safe_open(folder / "weights.safetensors", framework="numpy")  # checks the header
+    except (OSError, ValueError, TypeError, SafetensorError):
         return None
     return entry if whole else None

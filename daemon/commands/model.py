@@ -1,0 +1,133 @@
+"""`keyturn model`: list, pull, info and rm."""
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from ...models.cache_folder import cache_folder
+from ...models.inventory import Holding, holding, inventory, remove
+from ...models.obtain import obtain
+from ...models.progress import Progress
+from ...models.registry import DEFAULT_MODEL, NamedModel, find
+from ..exits import one_line_errors
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+@click.group()
+def command() -> None:
+    """List, fetch, inspect and remove models.
+
+    A model is a name from `keyturn model list`, a repository on the Hugging Face hub, a folder of
+    safetensors, or a .gguf file.
+    """
+
+
+@command.command("list")
+@AS_JSON
+def list_models(as_json: bool) -> None:
+    """Show the known models and what is in the cache."""
+    cache = cache_folder()
+    with one_line_errors():
+        holdings = inventory(cache)
+    if as_json:
+        click.echo(json.dumps({"cache": str(cache), "models": [_as_dict(h) for h in holdings]}))
+        return
+    width = max(len(held.name) for held in holdings)
+    for held in holdings:
+        default = "  (default)" if held.name == DEFAULT_MODEL else ""
+        click.echo(f"{held.name:<{width}}  {_state(held)}{default}")
+    click.echo(f"cache folder: {cache}")
+
+
+@command.command()
+@click.argument("name")
+def pull(name: str) -> None:
+    """Fetch a model, unless it is here already."""
+    with one_line_errors():
+        files = obtain(find(name), cache_folder(), Progress(sys.stderr))
+    click.echo(files.path)
+
+
+@command.command()
+@click.argument("name")
+@AS_JSON
+def info(name: str, as_json: bool) -> None:
+    """Show where a model comes from, whether it is here, and its shape."""
+    with one_line_errors():
+        facts = _facts(name)
+    if as_json:
+        click.echo(json.dumps(facts))
+        return
+    width = max(len(key) for key in facts)
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{inner} {count:,}" for inner, count in value.items())
+        click.echo(f"{key.replace('_', ' '):<{width}}  {'-' if value in (None, '') else value}")
+
+
+@command.command()
+@click.argument("name")
+def rm(name: str) -> None:
+    """Remove a model's files and converted forms from the cache, without asking."""
+    with one_line_errors():
+        removed = remove(name, cache_folder())
+    for gone in removed:
+        click.echo(f"removed {gone.path} ({_megabytes(gone.freed_bytes)})")
+    if not removed:
+        click.echo(f"the cache holds nothing of {name}")
+
+
+def _facts(name: str) -> dict[str, Any]:
+    model = find(name)
+    facts = _as_dict(holding(name, cache_folder()))
+    if isinstance(model, NamedModel):
+        facts |= {
+            "file": model.filename,
+            "sha256": model.sha256,
+            "licence": model.licence,
+            "hub": model.repository,
+            "wheels": f"{model.wheels.requirements[0]} and on" if model.wheels else None,
+        }
+    if path := facts["path"]:
+        facts |= _shape(path)
+    return facts
+
+
+def _shape(path: str) -> dict[str, Any]:
+    from pathlib import Path
+
+    from ...models.checkpoint import open_checkpoint
+    from ...models.config import ModelConfig
+
+    config = ModelConfig.from_hf(open_checkpoint(Path(path)).config)
+    return {
+        "family": config.family,
+        "layers": config.layers,
+        "hidden": config.hidden,
+        "heads": config.heads,
+        "kv_heads": config.kv_heads,
+        "vocabulary": config.vocabulary,
+        "context_tokens": config.context_tokens,
+    }
+
+
+def _as_dict(held: Holding) -> dict[str, Any]:
+    return {
+        "name": held.name,
+        "path": str(held.path) if held.path else None,
+        "files_bytes": held.files_bytes,
+        "forms_bytes": held.forms,
+    }
+
+
+def _state(held: Holding) -> str:
+    size = _megabytes(held.files_bytes) if held.files_bytes else "size unknown"
+    forms = "".join(f", {form} {_megabytes(size)}" for form, size in held.forms.items())
+    return f"{size}{' here' if held.path else ' to fetch'}{forms}"
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.0f} MB"

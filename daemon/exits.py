@@ -1,0 +1,28 @@
+"""How commands end: the exit codes, and errors as one line on standard error."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from ..cache.errors import KeyturnError
+
+NOTHING = 1  # nothing to suggest
+USAGE = 2
+UNAVAILABLE = 3  # the model or the daemon
+TIMEOUT = 4
+INTERRUPTED = 130
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """End the process with one line and the right code for what we raise on purpose."""
+    try:
+        yield
+    except KeyturnError as error:
+        click.echo(f"keyturn: {error}", err=True)
+        sys.exit(UNAVAILABLE)
+    except KeyboardInterrupt:
+        click.echo("keyturn: interrupted", err=True)
+        sys.exit(INTERRUPTED)
