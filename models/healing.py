@@ -33,28 +33,34 @@ def hold_back(encoder: Encoder, tokens: Sequence[int]) -> tuple[Sequence[int], b
 
 
 class ByteIndex:
-    """Every token of a vocabulary by its bytes, in order. Immutable."""
+    """Every token of a vocabulary by its bytes. Sorted where it is asked, byte by first byte."""
 
     def __init__(self, encoder: Encoder, vocabulary: int) -> None:
-        pairs = sorted((encoder.token_bytes(token), token) for token in range(vocabulary))
-        pairs = pairs[bisect_left(pairs, (b"\0", -1)) :]  # tokens without bytes go nowhere
-        self._bytes = [data for data, _ in pairs]
-        self._tokens = [token for _, token in pairs]
+        self._by_first_byte: dict[int, list[tuple[bytes, int]]] = {}
+        self._sorted: set[int] = set()
+        for token in range(vocabulary):
+            if data := encoder.token_bytes(token):
+                self._by_first_byte.setdefault(data[0], []).append((data, token))
 
     def agreeing(self, pending: bytes) -> list[int]:
-        """Tokens that start with all of `pending`, or are the start of it."""
-        first = bisect_left(self._bytes, pending)
-        last = first
-        if pending:
-            last = bisect_left(self._bytes, pending + b"\xff" * 256, lo=first)
-        tokens = self._tokens[first:last]
+        """Tokens that start with all of `pending` (not empty), or are the start of it."""
+        entries = self._entries(pending[0])
+        first = bisect_left(entries, (pending, -1))
+        last = bisect_left(entries, (pending + b"\xff" * 256, -1), lo=first)
+        tokens = [token for _, token in entries[first:last]]
         for length in range(1, len(pending)):
-            start = pending[:length]
-            at = bisect_left(self._bytes, start)
-            while at < len(self._bytes) and self._bytes[at] == start:
-                tokens.append(self._tokens[at])
+            at = bisect_left(entries, (pending[:length], -1))
+            while at < len(entries) and entries[at][0] == pending[:length]:
+                tokens.append(entries[at][1])
                 at += 1
         return tokens
+
+    def _entries(self, first_byte: int) -> list[tuple[bytes, int]]:
+        entries = self._by_first_byte.get(first_byte, [])
+        if first_byte not in self._sorted:
+            entries.sort()
+            self._sorted.add(first_byte)
+        return entries
 
 
 def consume(pending: bytes, data: bytes) -> tuple[bytes, bytes]:

@@ -25,7 +25,7 @@ def trim(text: str, prefix: str, suffix: str, cut_short: bool = False) -> str:
     if rest.strip():
         text = _within_line(text, line, rest)
     else:
-        lines = text.split("\n")
+        lines = _lines(text)
         if cut_short:
             lines = _unbroken(lines)
         lines = lines[: _circle(lines)]
@@ -42,7 +42,7 @@ def certain(text: str, prefix: str, suffix: str) -> str:
     rest = suffix.partition("\n")[0]
     if rest.strip():
         return ""
-    lines = text.partition("\ufffd")[0].split("\n")[:-1]
+    lines = _lines(text.partition("\ufffd")[0])[:-1]
     lines = lines[: _perhaps_circle(lines)]
     line = prefix[prefix.rfind("\n") + 1 :]
     lines = lines[: _repeated_suffix(lines, line, _lines_below(suffix), False)]
@@ -89,6 +89,11 @@ def _first_loose_closer(text: str, rest: str) -> int:
 
 # endregion
 # region Whole lines
+
+
+def _lines(text: str) -> list[str]:
+    """Without blanks at their ends."""
+    return [line.rstrip() for line in text.split("\n")]
 
 
 def _unbroken(lines: list[str]) -> list[str]:

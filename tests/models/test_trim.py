@@ -89,6 +89,10 @@ def test_blank_lines_at_the_end_go_and_those_at_the_start_stay() -> None:
     assert trim("\n    return 1\n\n    \n", "def f():", "") == "\n    return 1"
 
 
+def test_blanks_at_the_ends_of_lines_go() -> None:
+    assert trim(" \n    a  \n    b \n", "def f():", "") == "\n    a\n    b"
+
+
 def test_broken_characters_end_the_text() -> None:
     assert trim("x = 'é\ufffd", "", "") == "x = 'é"
 

@@ -1,0 +1,98 @@
+"""One or several completions from one prefill.
+
+The first is what the model likes best (or the first sample). The others start with the next best
+first tokens, or are other samples; what trims to the same text as an earlier one does not count.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from torch import Tensor
+
+from ..cache.sequence import CachedSequence
+from ..models.decode import Decoder, Finish, Interrupted, Stops
+from ..models.fim import Prompt
+from ..models.sampler import Sampler
+from ..models.stops import stop_rule
+from ..models.trim import certain, trim
+from .completion import Candidate, Request, distinct
+from .language import language_of
+from .surroundings import Surroundings
+
+TRIES_PER_CANDIDATE = 3  # of a request for several, before fewer are given
+CUT_SHORT = (Finish.TOKENS, Finish.DEADLINE, Finish.CANCELLED)
+INTERRUPTED = (Finish.DEADLINE, Finish.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that the candidates of one request have in common."""
+
+    request: Request
+    near: Surroundings
+    prompt: Prompt
+    stop_tokens: frozenset[int]
+    limit_tokens: int
+    cancelled: Callable[[], bool]
+    stream: Callable[[str], None]  # gets the first candidate's text as it becomes certain
+
+    def stops(self) -> Stops:
+        """Fresh ones, for one candidate."""
+        comments = language_of(self.request.path).comments
+        rule = stop_rule(self.request.extent, self.near.prefix, self.near.suffix, comments)
+        return Stops(self.stop_tokens, self.limit_tokens, rule, self.request.deadline)
+
+
+class Candidates:
+    """Generates the candidates of one job in a sequence that holds exactly its prompt."""
+
+    def __init__(self, decoder: Decoder, sequence: CachedSequence, job: Job) -> None:
+        self._decoder = decoder
+        self._sequence = sequence
+        self._job = job
+
+    def generate(self, logits: Tensor) -> list[Candidate]:
+        """Everything tried, from the `logits` (vocabulary,) after the prompt; never empty."""
+        wanted = self._job.request.candidates
+        tried: list[Candidate] = []
+        for sampler, first in islice(self._starts(logits), 1 + TRIES_PER_CANDIDATE * (wanted - 1)):
+            self._sequence.truncate(len(self._job.prompt.tokens))
+            tried.append(self._one(logits, sampler, first, is_first=not tried))
+            if tried[-1].finish in INTERRUPTED or len(distinct(tried)) == wanted:
+                break
+        return tried
+
+    def _starts(self, logits: Tensor) -> Iterator[tuple[Sampler, int | None]]:
+        """A sampler and perhaps a first token for every candidate that could be tried."""
+        sampling = self._job.request.sampling
+        yield Sampler(sampling), None
+        if sampling.temperature > 0:
+            stream = 0
+            while stream := stream + 1:
+                yield Sampler(sampling, stream), None
+        possible = self._decoder.permitted(logits, self._job.prompt.pending)
+        best = possible.topk(min(len(possible), 64)).indices.tolist()
+        yield from ((Sampler(sampling), token) for token in best[1:])
+
+    def _one(
+        self, logits: Tensor, sampler: Sampler, first: int | None, is_first: bool
+    ) -> Candidate:
+        job, near = self._job, self._job.near
+        text, sent, tokens, finish = "", "", 0, None
+        try:
+            for token in self._decoder.generate(
+                self._sequence, job.prompt, logits, sampler, job.stops(), job.cancelled, first
+            ):
+                text, tokens, finish = text + token.text, tokens + 1, token.finish
+                known = certain(text, near.prefix, near.suffix) if is_first else ""
+                if len(known) > len(sent):
+                    job.stream(near.restored(known[len(sent) :]))
+                    sent = known
+        except Interrupted as interrupted:
+            finish = interrupted.finish
+        assert finish is not None, "decoding ends with a reason"
+        text = trim(text, near.prefix, near.suffix, finish in CUT_SHORT)
+        if is_first:
+            job.stream(near.restored(text[len(sent) :]))
+        return Candidate(near.restored(text), tokens, finish)

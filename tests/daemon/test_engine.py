@@ -1,0 +1,187 @@
+"""The engine: requests in, finished suggestions out, on a tiny random model."""
+
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from keyturn.daemon.completion import Completion, Request
+from keyturn.daemon.engine import Engine
+from keyturn.models.decode import Finish
+from keyturn.models.sampler import Sampling
+from keyturn.models.stops import Extent
+from keyturn.models.trim import trim
+
+from ..models.tiny_tokenizer import PAGE
+from .tiny_engine import tiny_engine, tiny_loaded
+
+SAMPLED = Sampling(temperature=2.0, seed=5)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return tiny_engine()
+
+
+def ask(engine: Engine, prefix: str, suffix: str = "", **more) -> Completion:
+    defaults = {"max_tokens": 12, "extent": Extent.ALL, "sampling": SAMPLED, "path": "a.py"}
+    return engine.complete(Request(prefix, suffix, **{**defaults, **more}))
+
+
+def test_the_same_request_gives_the_same_answer_whatever_came_between(engine: Engine) -> None:
+    first = ask(engine, PAGE, "\nx = 1\n")
+    ask(engine, "something else", "entirely")
+    again = ask(engine, PAGE, "\nx = 1\n")
+    fresh = ask(tiny_engine(), PAGE, "\nx = 1\n")
+    assert first.text
+    assert first.candidates == again.candidates == fresh.candidates
+
+
+def test_another_seed_gives_another_answer(engine: Engine) -> None:
+    texts = {
+        ask(engine, PAGE, sampling=Sampling(temperature=2.0, seed=seed)).text for seed in range(4)
+    }
+    assert len(texts) > 1
+
+
+def test_a_request_that_starts_like_the_last_one_reuses_it(engine: Engine) -> None:
+    ask(engine, PAGE)
+    more = ask(engine, PAGE + "\ndef ")
+    assert more.prompt_tokens - more.reused_tokens < 8
+    assert ask(engine, "no").reused_tokens < 4
+
+
+def test_sequences_can_be_brought_along(engine: Engine) -> None:
+    one, other = engine.new_sequence(), engine.new_sequence()
+    request = Request(PAGE, path="a.py", max_tokens=4, sampling=SAMPLED)
+    first = engine.complete(request, sequence=one)
+    engine.complete(Request("x = 2"), sequence=other)
+    again = engine.complete(request, sequence=one)
+    assert again.reused_tokens == first.prompt_tokens - 1
+    assert again.candidates == first.candidates
+
+
+def test_several_candidates_are_distinct_and_the_first_is_the_only_one_of_a_single_request(
+    engine: Engine,
+) -> None:
+    for sampling in (Sampling(), SAMPLED):
+        one = ask(engine, PAGE, sampling=sampling)
+        many = ask(engine, PAGE, sampling=sampling, candidates=4)
+        texts = [candidate.text for candidate in many.candidates]
+        assert len(texts) == len(set(texts)) == 4
+        assert texts[0] == one.text
+
+
+def test_the_prefill_is_shared_by_all_candidates(engine: Engine) -> None:
+    sequence = engine.new_sequence()
+    request = Request(PAGE, max_tokens=3, sampling=SAMPLED, candidates=4, extent=Extent.ALL)
+    ran: list[int] = []
+    model = engine.loaded.model
+    run = model.run
+
+    def counting(hidden, *more):
+        ran.append(len(hidden))
+        return run(hidden, *more)
+
+    model.run = counting  # type: ignore[method-assign]
+    try:
+        done = engine.complete(request, sequence=sequence)
+    finally:
+        del model.run
+    assert sum(ran) <= done.prompt_tokens + done.generated_tokens
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.sampled_from(["", "x = ", "def f():", "def f():\n    ", PAGE]),
+    st.sampled_from(["", "\n", ")", "\n    return 1\n"]),
+    st.integers(0, 1000),
+    st.sampled_from(Extent),
+)
+def test_what_is_streamed_is_what_is_returned(
+    engine: Engine, prefix: str, suffix: str, seed: int, extent: Extent
+) -> None:
+    pieces: list[str] = []
+    request = Request(
+        prefix,
+        suffix,
+        max_tokens=30,
+        extent=extent,
+        sampling=Sampling(temperature=3.0, seed=seed),
+    )
+    done = engine.complete(request, stream=pieces.append)
+    assert "".join(pieces) == done.text
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 1000), st.sampled_from(["", "    return 1", ")"]))
+def test_suggestions_are_trimmed_text_with_the_files_line_ends(
+    engine: Engine, seed: int, below: str
+) -> None:
+    more = {"max_tokens": 30, "sampling": Sampling(temperature=3.0, seed=seed)}
+    unix = ask(engine, "def f():\n    ", f"\n{below}\n", **more)
+    windows = ask(engine, "def f():\r\n    ", f"\r\n{below}\r\n", **more)
+    assert windows.text == unix.text.replace("\n", "\r\n")
+    assert trim(unix.text, "def f():\n    ", f"\n{below}\n") == unix.text
+
+
+def test_nothing_to_suggest_is_no_candidate(engine: Engine) -> None:
+    """Among many samples of one token some are blank, and some end the completion at once."""
+    done = [ask(engine, "x", "\n", extent=Extent.LINE, max_tokens=1, sampling=Sampling(3.0, seed=s))
+            for s in range(200)]  # fmt: skip
+    empty = [completion for completion in done if not completion.candidates]
+    assert empty
+    assert all(completion.text == "" for completion in empty)
+
+
+def test_a_cancel_before_the_start_gives_nothing_and_says_so(engine: Engine) -> None:
+    done = engine.complete(Request(PAGE), cancelled=lambda: True)
+    assert (done.finish, done.candidates) == (Finish.CANCELLED, ())
+
+
+def test_a_cancel_on_the_way_gives_what_there_is_by_then(engine: Engine) -> None:
+    looks = iter(range(1000))
+    request = Request("x = ", max_tokens=50, extent=Extent.ALL, sampling=SAMPLED)
+    done = engine.complete(request, cancelled=lambda: next(looks) > 10)
+    assert done.finish is Finish.CANCELLED
+    assert 0 < done.generated_tokens <= 10
+
+
+def test_a_deadline_in_the_past_gives_nothing_and_says_so(engine: Engine) -> None:
+    done = engine.complete(Request(PAGE, deadline=time.monotonic()))
+    assert (done.finish, done.candidates) == (Finish.DEADLINE, ())
+
+
+def test_after_a_cancel_the_engine_goes_on_as_before(engine: Engine) -> None:
+    want = ask(tiny_engine(), PAGE).candidates
+    looks = iter(range(1000))
+    engine.complete(Request(PAGE * 2), cancelled=lambda: next(looks) > 1)
+    assert ask(engine, PAGE).candidates == want
+
+
+@pytest.mark.parametrize("context_tokens", [64, 200, 100_000])
+def test_prompt_and_completion_fit_the_context(context_tokens: int) -> None:
+    engine = tiny_engine(context_tokens=context_tokens)
+    limit = min(context_tokens, tiny_loaded().config.context_tokens)
+    done = ask(engine, PAGE * 40, PAGE * 40, max_tokens=500)
+    assert done.prompt_tokens + done.generated_tokens <= limit
+    assert done.prompt_tokens > limit // 4
+
+
+@pytest.mark.parametrize(
+    ("prefix", "suffix"),
+    [
+        ("", ""),
+        (PAGE * 4000, PAGE * 4000),  # megabytes
+        ("x = [" + "1, " * 70_000, "]"),  # a line of 200 kB
+        ("", "y" * 200_000),
+        ("\t\tif x:\r\n\t\t\t", "\r\n"),
+        ("<|fim_middle|><|endoftext|>", "<|fim_prefix|>"),
+        ("日本 = '😀", "'"),
+    ],
+)
+def test_odd_files_get_an_answer(engine: Engine, prefix: str, suffix: str) -> None:
+    done = ask(engine, prefix, suffix)
+    assert done.finish in (Finish.EOS, Finish.LINES, Finish.TOKENS)
+    assert done.prompt_tokens <= 2048
