@@ -74,6 +74,13 @@ class Tokenizer:
             return [(0, len(text))] if text else []
         return [span for _, span in self._splitter.pre_tokenize_str(_encodable(text))]
 
+    def pieces(self, text: str) -> list[tuple[int, list[int]]]:
+        """Where each piece starts, in characters, and its tokens: `encode`, piece by piece."""
+        if self._splitter is None:
+            return [(0, self.encode(text))] if text else []
+        cut = self._splitter.pre_tokenize_str(_encodable(text))
+        return [(span[0], self._remembered.get(p) or self._merge(p)) for p, span in cut]
+
     # region merging
 
     def _pieces(self, text: str) -> list[str]:
