@@ -1,0 +1,110 @@
+"""Which wheel holds the grammar of which language, and the rules that go with it.
+
+Language ids are the editors' (LSP's). Each grammar is its own small wheel, `tree-sitter-<name>`,
+imported when a file of that language is first completed; one that is not listed here is used too
+if it is installed under the usual name.
+"""
+
+import importlib
+import importlib.util
+import re
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from .automaton import Automaton
+from .document import Document
+from .errors import GrammarError
+from .oracle import Oracle, Unavailable
+from .python_strict import PythonRules
+from .tables import LanguageTables
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """Where a language's tables are, and how its text behaves."""
+
+    module: str
+    function: str = "language"
+    layout: bool = False  # blocks are made by indentation, so brackets in lost lines don't count
+    python: bool = False
+
+
+GRAMMARS = {
+    "python": Grammar("tree_sitter_python", layout=True, python=True),
+    "javascript": Grammar("tree_sitter_javascript"),
+    "javascriptreact": Grammar("tree_sitter_javascript"),
+    "typescript": Grammar("tree_sitter_typescript", "language_typescript"),
+    "typescriptreact": Grammar("tree_sitter_typescript", "language_tsx"),
+    "go": Grammar("tree_sitter_go"),
+    "rust": Grammar("tree_sitter_rust"),
+    "java": Grammar("tree_sitter_java"),
+    "c": Grammar("tree_sitter_c"),
+    "cpp": Grammar("tree_sitter_cpp"),
+    "csharp": Grammar("tree_sitter_c_sharp"),
+    "ruby": Grammar("tree_sitter_ruby"),
+    "php": Grammar("tree_sitter_php", "language_php"),
+    "shellscript": Grammar("tree_sitter_bash"),
+    "json": Grammar("tree_sitter_json"),
+    "yaml": Grammar("tree_sitter_yaml", layout=True),
+    "toml": Grammar("tree_sitter_toml"),
+    "html": Grammar("tree_sitter_html"),
+    "css": Grammar("tree_sitter_css"),
+    "kotlin": Grammar("tree_sitter_kotlin"),
+    "lua": Grammar("tree_sitter_lua"),
+    "sql": Grammar("tree_sitter_sql"),
+}
+
+SUFFIXES = {
+    ".py": "python", ".pyi": "python",
+    ".js": "javascript", ".mjs": "javascript", ".cjs": "javascript", ".jsx": "javascriptreact",
+    ".ts": "typescript", ".mts": "typescript", ".cts": "typescript", ".tsx": "typescriptreact",
+    ".go": "go", ".rs": "rust", ".java": "java",
+    ".c": "c",  # not .h: it may as well be C++ or Objective-C
+    ".cc": "cpp", ".cpp": "cpp", ".cxx": "cpp", ".hpp": "cpp", ".hh": "cpp", ".hxx": "cpp",
+    ".cs": "csharp", ".rb": "ruby", ".php": "php",
+    ".sh": "shellscript", ".bash": "shellscript",
+    ".json": "json", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml",
+    ".html": "html", ".htm": "html", ".css": "css",
+    ".kt": "kotlin", ".kts": "kotlin", ".lua": "lua", ".sql": "sql",
+}  # fmt: skip
+
+SYNONYMS = {"bash": "shellscript", "sh": "shellscript", "c++": "cpp", "c#": "csharp"}
+
+
+def language_of(path: str) -> str | None:
+    """The language id of a file by its name, or None if the name does not tell."""
+    return SUFFIXES.get(PurePath(path).suffix.lower())
+
+
+def load_automaton(language: str) -> Automaton:
+    """The automaton of a language id; raises GrammarError saying what is missing."""
+    grammar = _grammar(language)
+    try:
+        module = importlib.import_module(grammar.module)
+    except ImportError as error:
+        wheel = grammar.module.replace("_", "-")
+        raise GrammarError(f"no grammar for {language}: pip install {wheel}") from error
+    function = getattr(module, grammar.function, None)
+    if function is None:
+        raise GrammarError(f"{grammar.module} has no {grammar.function}(): another version of it?")
+    tables = LanguageTables(function())
+    return Automaton(tables, PythonRules(tables) if grammar.python else None)
+
+
+def open_oracle(language: str) -> Oracle:
+    """An oracle in this process for one file of a language; never raises, see Unavailable."""
+    try:
+        return Document(load_automaton(language), brackets_matter=not _grammar(language).layout)
+    except GrammarError as error:
+        return Unavailable(str(error))
+
+
+def _grammar(language: str) -> Grammar:
+    language = SYNONYMS.get(language, language)
+    known = GRAMMARS.get(language)
+    if known is not None:
+        return known
+    name = re.sub(r"[^a-z0-9]+", "_", language.lower())
+    if not name.strip("_") or importlib.util.find_spec(f"tree_sitter_{name}") is None:
+        raise GrammarError(f"no grammar for {language or 'this kind of file'}")
+    return Grammar(f"tree_sitter_{name}")

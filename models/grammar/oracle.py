@@ -1,0 +1,65 @@
+"""The question that every kind of grammar answers: can this text still become a program?
+
+`Oracle.open` takes the text left of the cursor; the `State` that it hands out is immutable, so a
+decoder may fork it, keep it and drop it at will. An oracle never refuses text that can go on; it
+may let text pass that cannot.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class State(Protocol):
+    """What an oracle knows after some text; never changes."""
+
+    def feed(self, data: bytes) -> "State | None":
+        """The state after more UTF-8 bytes, which may end inside a character; None to refuse."""
+        ...
+
+    def can_finish(self) -> bool:
+        """Whether the file may end here."""
+        ...
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The state at the cursor and how much it means."""
+
+    state: State
+    constrained: bool  # False: the state lets everything pass
+    reason: str = ""  # why it is not constrained, or what was skipped; one line for the user
+    skipped_lines: int = 0  # lines on the left that the grammar could not read
+
+
+class Oracle(Protocol):
+    """One grammar for one file."""
+
+    def open(self, left: str) -> Opening:
+        """Read the text left of the cursor; quick if most of it is as it was the last time."""
+        ...
+
+
+@dataclass(frozen=True)
+class Unconstrained:
+    """The state that lets everything pass; `reason` says why there is no better one."""
+
+    reason: str
+
+    def feed(self, data: bytes) -> "Unconstrained":
+        """Anything may follow."""
+        return self
+
+    def can_finish(self) -> bool:
+        """Any text may end."""
+        return True
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """The oracle of a file whose language has no usable grammar."""
+
+    reason: str
+
+    def open(self, left: str) -> Opening:
+        """Everything may follow, and the reason why."""
+        return Opening(Unconstrained(self.reason), constrained=False, reason=self.reason)
