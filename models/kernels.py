@@ -1,6 +1,6 @@
 """Which kernel multiplies by a weight: the form each needs, how it is built, what a plan says."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -58,47 +58,42 @@ class KernelPlan:
 
 
 def stored(
-    form: Form, tensors: Iterator[tuple[str, Tensor]], config: ModelConfig
+    form: Form, tensors: Iterable[tuple[str, Tensor]], config: ModelConfig
 ) -> Iterator[tuple[str, Tensor]]:
     """What the store keeps of a model (`layout.tensors`): linear weights in `form`, norms and
     biases in float32, and beside integer linears the embedding, whose rows are only looked up, in
-    float16. RMS norm weights are folded into the integer linears that follow them."""
-    if form not in LEVELS:
-        dtype = getattr(torch, form)
-        for name, tensor in tensors:
-            yield name, tensor.float() if tensor.dim() == 1 else tensor.to(dtype)
-        return
-    norms: dict[str, Tensor] = {}
+    float16."""
     head = None
     for name, tensor in tensors:
         noun = name.rpartition(".")[0]
-        if noun == "embed":
+        if tensor.dim() == 1:
+            yield name, tensor.float()
+        elif form not in LEVELS:
+            yield name, tensor.to(getattr(torch, form))
+        elif noun == "embed":
             yield name, tensor.half()
             head = tensor if config.tied_head else None
-        elif tensor.dim() == 2:
-            yield from integer(noun, tensor, norms, form)
-        elif config.norm == "rms" and layout.is_norm(noun):
-            norms[noun] = tensor.float()
         else:
-            yield name, tensor.float()
+            yield from integer(noun, tensor, form)
+            head = None if noun == "head" else head
     if head is not None:
-        yield from integer("head", head, norms, form)
+        yield from integer("head", head, form)
 
 
-def integer(
-    name: str, weight: Tensor, norms: Mapping[str, Tensor], form: Form
-) -> Iterator[tuple[str, Tensor]]:
-    """One linear weight in an integer form, times the weight of the RMS norm before it."""
-    norm = norms.get(layout.norm_before(name) or "")
-    quantised = Int8Weight.quantise(weight if norm is None else weight.float() * norm, LEVELS[form])
+def integer(name: str, weight: Tensor, form: Form) -> Iterator[tuple[str, Tensor]]:
+    """One linear weight as the integer kernels read it."""
+    quantised = Int8Weight.quantise(weight, LEVELS[form])
     yield f"{name}.values", quantised.values
     yield f"{name}.scales", quantised.scales
 
 
 def linears(
-    config: ModelConfig, tensors: Mapping[str, Tensor], plan: KernelPlan
+    config: ModelConfig,
+    tensors: Mapping[str, Tensor],
+    plan: KernelPlan,
+    names: Iterable[str] | None = None,
 ) -> dict[str, Linear]:
-    """Every linear of the model with the norm before it, built from what the store keeps."""
+    """Linears with the norm before each, from what the store keeps; default: the whole model's."""
 
     def build(name: str) -> Linear:
         weight = read_weight(tensors, name, plan.form)
@@ -110,7 +105,7 @@ def linears(
             return rest
         return BucketedLinear([(n, make(k, weight, bias, norm)) for n, k in plan.buckets], rest)
 
-    return {name: build(name) for name in layout.linear_names(config)}
+    return {name: build(name) for name in names or layout.linear_names(config)}
 
 
 def read_weight(tensors: Mapping[str, Tensor], name: str, form: Form) -> Tensor | Int8Weight:
@@ -125,11 +120,10 @@ def read_norm(
 ) -> Norm | None:
     if name is None:
         return None
-    weight, bias = tensors.get(f"{name}.weight"), tensors.get(f"{name}.bias")
+    weight, bias = tensors[f"{name}.weight"].to(dtype), tensors.get(f"{name}.bias")
     if config.norm == "rms":
-        return RmsNorm(None if weight is None else weight.to(dtype), config.norm_eps)
-    assert weight is not None, name
-    return LayerNorm(weight.to(dtype), None if bias is None else bias.to(dtype), config.norm_eps)
+        return RmsNorm(weight, config.norm_eps)
+    return LayerNorm(weight, None if bias is None else bias.to(dtype), config.norm_eps)
 
 
 def make(

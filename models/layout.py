@@ -17,10 +17,16 @@ from .config import ModelConfig
 Source = Callable[[str], Tensor]  # Hugging Face name -> tensor
 
 
+LINEARS = ("qkv", "out", "up", "down")  # of one layer, in the order of the forward pass
+
+
+def layer_linears(layer: int) -> list[str]:
+    return [f"layers.{layer}.{name}" for name in LINEARS]
+
+
 def linear_names(config: ModelConfig) -> list[str]:
     """Every matrix that tokens are multiplied by, in the order of the forward pass."""
-    per_layer = ("qkv", "out", "up", "down")
-    return [f"layers.{n}.{name}" for n in range(config.layers) for name in per_layer] + ["head"]
+    return [name for n in range(config.layers) for name in layer_linears(n)] + ["head"]
 
 
 def norm_before(name: str) -> str | None:
@@ -28,10 +34,6 @@ def norm_before(name: str) -> str | None:
     path, _, last = name.rpartition(".")
     norm = {"qkv": "norm_in", "up": "norm_mlp", "head": "norm"}.get(last)
     return f"{path}.{norm}".lstrip(".") if norm else None
-
-
-def is_norm(name: str) -> bool:
-    return name.rpartition(".")[2] in ("norm", "norm_in", "norm_mlp")
 
 
 def tensors(config: ModelConfig, source: Source) -> Iterator[tuple[str, Tensor]]:

@@ -65,10 +65,7 @@ class FloatLinear:
 
 
 class Int8Linear:
-    """An integer product between the scaling of its input, token by token, and of its output.
-
-    An RMS norm without weight is one more factor per token, so it is applied behind the product.
-    """
+    """An integer product between the scaling of its input, token by token, and of its output."""
 
     def __init__(
         self, product: UnitProduct, out_features: int, bias: Tensor | None, norm: Norm | None = None
@@ -76,27 +73,23 @@ class Int8Linear:
         self.product = product
         self.out_features = out_features
         self.bias = bias
-        self.factor = norm.factor if isinstance(norm, RmsNorm) and norm.weight is None else None
-        self.norm = norm if self.factor is None else None
+        self.norm = norm
 
     def __call__(self, x: Tensor) -> Tensor:
-        product, scale = self._unscaled(x)
-        return (
-            product.mul_(scale) if self.bias is None else torch.addcmul(self.bias, product, scale)
-        )
+        product, peak = self._unscaled(x)
+        return product.mul_(peak) if self.bias is None else torch.addcmul(self.bias, product, peak)
 
     def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
-        product, scale = self._unscaled(x)
-        total = torch.addcmul(residual, product, scale)
+        product, peak = self._unscaled(x)
+        total = torch.addcmul(residual, product, peak)
         return total if self.bias is None else total.add_(self.bias)
 
     def _unscaled(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The product of the scaled input, and the factor (tokens, 1) that it still lacks."""
+        """The product of each token over its peak, and the peaks (tokens, 1)."""
         if self.norm is not None:
             x = self.norm(x)
         peak = x.abs().amax(dim=-1, keepdim=True).clamp_min_(1e-30)
-        product = self.product(x / peak)
-        return product, peak if self.factor is None else self.factor(x).mul_(peak)
+        return self.product(x / peak), peak
 
 
 class FbgemmProduct:
@@ -159,18 +152,15 @@ class BucketedLinear:
 
 
 class RmsNorm:
-    """Root mean square norm (arXiv 1910.07467), in float32. `weight` None: folded elsewhere."""
+    """Root mean square norm (arXiv 1910.07467); the mean in float32."""
 
-    def __init__(self, weight: Tensor | None, eps: float):
+    def __init__(self, weight: Tensor, eps: float):
         self.weight, self.eps = weight, eps
 
-    def factor(self, x: Tensor) -> Tensor:
-        """1 / rms of each token, (tokens, 1) float32."""
-        return x.float().square().mean(dim=-1, keepdim=True).add_(self.eps).rsqrt_()
-
     def __call__(self, x: Tensor) -> Tensor:
-        normed = (x.float() * self.factor(x)).to(x.dtype)
-        return normed if self.weight is None else normed.mul_(self.weight)
+        wide = x.float()
+        factor = wide.square().mean(dim=-1, keepdim=True).add_(self.eps).rsqrt_()
+        return (wide * factor).to(x.dtype).mul_(self.weight)
 
 
 class LayerNorm:

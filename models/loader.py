@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ from .kernels import LEVELS, Form, KernelPlan, stored
 from .obtain import ModelFiles, obtain
 from .progress import Progress
 from .registry import find
+from .smoothing import smoothed
 from .store import Entry, Store, StoreKey
 from .tokenizer import Tokenizer
 from .transformer import Transformer, assemble
@@ -73,8 +75,18 @@ def converted(files: ModelFiles, form: Form, store: Store, progress: Progress) -
         config = ModelConfig.from_hf(checkpoint.config)
         require_space(store.root, _parameters(config) * FORM_BYTES[form], f"{files.name} ({form})")
         progress.note(f"converting {files.name} to {form}, once")
-        tensors = stored(form, _fused(config, checkpoint), config)
-        return store.write(key, files.name, tensors, checkpoint.config, checkpoint.vocabulary())
+        vocabulary = checkpoint.vocabulary()
+        fused = _fused(config, checkpoint)
+        if form in LEVELS:
+            fused = smoothed(config, fused, calibration_tokens(vocabulary), cpu_partial)
+        tensors = stored(form, fused, config)
+        return store.write(key, files.name, tensors, checkpoint.config, vocabulary)
+
+
+def calibration_tokens(vocabulary: Vocabulary) -> list[int]:
+    """The text that is read while activations are observed (`smoothing`)."""
+    text = resources.files("keyturn.models").joinpath("calibration.txt").read_text(encoding="utf-8")
+    return Tokenizer(vocabulary).encode(text)
 
 
 def pick_device(device: str) -> torch.device:

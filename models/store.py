@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # so that listing entries loads no torch
 
     from .tensor_file import MappedTensors
 
-FORMAT = 1  # raise it when what is stored under the same names changes its meaning
+FORMAT = 2  # raise it when what is stored under the same names changes its meaning
 
 
 @dataclass(frozen=True)
