@@ -5,7 +5,10 @@ from importlib import import_module
 import click
 
 SUBCOMMANDS = {
+    "lsp": "Serve an editor over standard input and output (the language server).",
     "complete": "Complete the code at a position of a file read from standard input.",
+    "daemon": "Run, start, stop and inspect the process that holds the model.",
+    "config": "Show the settings in force and where each came from.",
     "model": "List, fetch, inspect and remove models.",
     "doctor": "Say what was found on this machine, and what is missing.",
     "bench": "Measure this machine: one benchmark per subcommand.",

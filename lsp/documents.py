@@ -6,7 +6,7 @@ Positions come in as (line, column) in the client's encoding and leave as offset
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .backend import OpenDocument, TextEdit
+from .backend import TextEdit
 from .lines import LineStarts
 from .position import DEFAULT_ENCODING, Encoding, to_index, to_units, whole_characters
 
@@ -105,10 +105,3 @@ class Documents:
 
     def __len__(self) -> int:
         return len(self._documents)
-
-    def snapshot(self) -> list[OpenDocument]:
-        """Everything that is open, to tell a daemon that has just started."""
-        return [
-            OpenDocument(document.uri, document.language, document.version, document.text)
-            for document in self
-        ]

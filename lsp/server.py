@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from lsprotocol import types
@@ -45,14 +45,21 @@ class KeyturnServer(LanguageServer):
 
     protocol: Protocol  # pyright: ignore[reportIncompatibleVariableOverride]
 
-    def __init__(self, version: str, backend: Backend, documents: Documents, options: Options):
+    def __init__(
+        self,
+        version: str,
+        backend: Backend,
+        documents: Documents,
+        options: Options,
+        problems: Iterable[str] = (),
+    ) -> None:
         super().__init__("keyturn", version, protocol_cls=Protocol)
         self.session = Session(backend, documents, options, self.problem)
         self.state = BackendState(Phase.STARTING)
         self._base_options = options  # what the configuration files say, under the editor's
         self._progress = LoadProgress(self)
         self._ready = False  # the client has said `initialized` and takes notifications
-        self._problems: list[str] = []  # found in `initialize`, shown after it
+        self._problems = list(problems)  # of the settings, shown when the client is ready
         _register(self)
 
     def report_server_error(self, error: Exception, source: Any) -> None:

@@ -66,7 +66,7 @@ class Session:
         document = self.documents.open(uri, language, version, text)
         self._suggestions.forget(uri)
         if self._allowed(document):
-            self._backend.open(OpenDocument(uri, language, version, document.text))
+            self._backend.open(_whole(document))
 
     def change(self, uri: str, version: int, changes: Sequence[Change]) -> None:
         document = self.documents.get(uri)
@@ -98,6 +98,10 @@ class Session:
         self._stop_asking(uri)
         if document is not None and self._allowed(document):
             self._backend.close(uri)
+
+    def shared(self) -> list[OpenDocument]:
+        """What the backend should have open; a daemon that has just started is told this."""
+        return [_whole(document) for document in self.documents if self._allowed(document)]
 
     def set_options(self, options: Options) -> None:
         """Change the settings; documents that they allow or forbid now are opened or closed."""
@@ -180,9 +184,7 @@ class Session:
 
     def _follow(self, document: Document, opened: bool) -> None:
         if opened:
-            self._backend.open(
-                OpenDocument(document.uri, document.language, document.version, document.text)
-            )
+            self._backend.open(_whole(document))
         else:
             self._stop_asking(document.uri)
             self._backend.close(document.uri)
@@ -237,6 +239,10 @@ class Session:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         return task
+
+
+def _whole(document: Document) -> OpenDocument:
+    return OpenDocument(document.uri, document.language, document.version, document.text)
 
 
 def _now_ms() -> float:

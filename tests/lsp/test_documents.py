@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keyturn.lsp.backend import TextEdit
-from keyturn.lsp.documents import Change, Document, Documents, Place
+from keyturn.lsp.documents import Change, Document, Place
 from keyturn.lsp.position import ENCODINGS, Encoding, choose, whole_characters
 
 ODD = "ab \t\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029é😀𝒳\ufeff"
@@ -132,15 +132,3 @@ def test_the_client_chooses_the_encoding_and_utf_16_is_the_rest():
     assert choose(["utf-7", "utf-32"]) == "utf-32"
     assert choose(None) == "utf-16"
     assert choose([]) == "utf-16"
-
-
-def test_a_snapshot_holds_the_present_text_of_what_is_open():
-    documents = Documents()
-    documents.open("file:///a", "python", 1, "a")
-    documents.open("file:///b", "c", 4, "b")
-    a = documents.get("file:///a")
-    assert a is not None
-    a.apply(2, [Change("x", Place(0, 0), Place(0, 0))], documents.encoding)
-    documents.close("file:///b")
-    [kept] = documents.snapshot()
-    assert (kept.uri, kept.version, kept.text) == ("file:///a", 2, "xa")

@@ -256,3 +256,11 @@ async def test_a_document_that_grows_past_the_limit_is_given_up_and_taken_back()
 async def test_requests_for_unknown_documents_are_answered_with_nothing():
     editor = Editor("ab")
     assert await editor.session.complete("file:///no.py", Place(0, 0), Trigger.INVOKED) == []
+
+
+async def test_a_new_daemon_is_told_of_every_document_but_the_secret_ones():
+    editor = Editor("a")
+    editor.session.open("file:///x/.env", "", 1, "PASSWORD=1")
+    editor.type("b")
+    [shared] = editor.session.shared()
+    assert (shared.uri, shared.version, shared.text) == (URI, 2, "ab")

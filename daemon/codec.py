@@ -1,0 +1,131 @@
+"""Frozen dataclasses to plain data and back, checked field by field against their annotations.
+
+A dataclass becomes the list of its field values; a member of a union of dataclasses is preceded by
+its class name. Decoding trusts nothing: a wrong type, a missing field or an unknown name is a
+`ValueError` that says where.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+Decode = Callable[[Any], Any]
+
+
+def plain(value: Any) -> Any:
+    """`value` as msgpack and JSON have it. Untagged: see `tagged` for unions."""
+    if is_dataclass(value):
+        hints = _hints(type(value))
+        return [
+            tagged(item) if _is_tagged(hints[field.name]) else plain(item)
+            for field in fields(value)
+            for item in (getattr(value, field.name),)
+        ]
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, Enum):
+        return value.value
+    return value
+
+
+def tagged(value: Any) -> Any:
+    """A member of a union of dataclasses: its name, then itself."""
+    return [type(value).__name__, plain(value)]
+
+
+@cache
+def decoder(kind: Any) -> Decode:
+    """A function from plain data to a `kind`; it raises `ValueError`."""
+    if kind is Any:
+        return lambda data: data
+    if isinstance(kind, type) and is_dataclass(kind):
+        return _dataclass(kind)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind
+    if kind in (int, str, bool, float, NoneType):
+        return _scalar(kind)
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (tuple, list):
+        return _sequence(origin, decoder(arguments[0]))
+    if origin is dict:
+        return _mapping(decoder(arguments[0]), decoder(arguments[1]))
+    if origin in (Union, UnionType):
+        return _tagged(arguments) if _is_tagged(kind) else _optional(arguments)
+    raise TypeError(f"no decoder for {kind}")
+
+
+def _scalar(kind: type) -> Decode:
+    accepted = (float, int) if kind is float else (kind,)
+
+    def decode(data: Any) -> Any:
+        if type(data) not in accepted:  # exactly: True is not a number here
+            raise ValueError(f"{data!r:.40} is not {kind.__name__}")
+        return data
+
+    return decode
+
+
+def _sequence(make: type, item: Decode) -> Decode:
+    def decode(data: Any) -> Any:
+        if not isinstance(data, list):
+            raise ValueError(f"{data!r:.40} is not a list")
+        return make(item(value) for value in data)
+
+    return decode
+
+
+def _mapping(key: Decode, value: Decode) -> Decode:
+    def decode(data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            raise ValueError(f"{data!r:.40} is not a mapping")
+        return {key(name): value(item) for name, item in data.items()}
+
+    return decode
+
+
+def _optional(kinds: tuple[Any, ...]) -> Decode:
+    [inner] = [decoder(kind) for kind in kinds if kind is not NoneType]
+    return lambda data: None if data is None else inner(data)
+
+
+def _tagged(kinds: tuple[Any, ...]) -> Decode:
+    by_name = {kind.__name__: decoder(kind) for kind in kinds}
+
+    def decode(data: Any) -> Any:
+        if not isinstance(data, list) or len(data) != 2 or not isinstance(data[0], str):
+            raise ValueError("not a name and its fields")
+        if data[0] not in by_name:
+            raise ValueError(f"there is no {data[0]!r:.40}")
+        return by_name[data[0]](data[1])
+
+    return decode
+
+
+def _dataclass(kind: type) -> Decode:
+    decoders = [(field, decoder(_hints(kind)[field])) for field in _names(kind)]
+
+    def decode(data: Any) -> Any:
+        if not isinstance(data, list) or len(data) != len(decoders):
+            raise ValueError(f"{kind.__name__} has {len(decoders)} fields")
+        try:
+            return kind(*(read(value) for (_, read), value in zip(decoders, data, strict=True)))
+        except ValueError as error:
+            raise ValueError(f"{kind.__name__}: {error}") from None
+
+    return decode
+
+
+def _is_tagged(kind: Any) -> bool:
+    return get_origin(kind) in (Union, UnionType) and NoneType not in get_args(kind)
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _names(kind: Any) -> list[str]:
+    return [field.name for field in fields(kind)]

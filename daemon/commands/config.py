@@ -1,0 +1,39 @@
+"""`keyturn config`: what is set, and where it was set."""
+
+import json
+
+import click
+
+
+@click.group(name="config")
+def command() -> None:
+    """The settings in force."""
+
+
+@command.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show(as_json: bool) -> None:
+    """Show every setting, its value and where the value came from."""
+    from ..config import load_config
+
+    config = load_config()
+    values = config.values()
+    if as_json:
+        rows = {key: {"value": v, "source": config.sources[key]} for key, v in values.items()}
+        click.echo(json.dumps({"settings": rows, "problems": config.problems}))
+        return
+    for key, value in values.items():
+        shown = ", ".join(value) if isinstance(value, tuple) else value
+        click.echo(f"{key} = {shown}  ({config.sources[key]})")
+    for problem in config.problems:
+        click.echo(problem, err=True)
+
+
+@command.command()
+def path() -> None:
+    """Print where the user's own file is looked for."""
+    import os
+
+    from ..config import USER_FILE, user_folder_of
+
+    click.echo(user_folder_of(os.environ) / USER_FILE)

@@ -1,0 +1,163 @@
+"""`keyturn daemon`: run, start, stop, restart, status, logs."""
+
+import asyncio
+import json
+import sys
+import time
+from collections import deque
+from importlib.metadata import version
+from typing import Any
+
+import click
+
+from ...lsp.backend import BackendError, StatusQuery
+
+EXIT_UNAVAILABLE = 3
+
+
+@click.group(name="daemon")
+def command() -> None:
+    """The background process that holds the model for every editor."""
+
+
+@command.command()
+@click.option("--detach", is_flag=True, help="Go on in the background, away from this terminal.")
+@click.option("--model", "model", default=None, help="Load this model instead of the configured.")
+def run(detach: bool, model: str | None) -> None:
+    """Be the daemon. Exits with 75 if another one is running."""
+    from ..config import load_config
+    from ..host import detach as leave
+    from ..host import host
+    from ..make_engine import ModelChoice, engine_maker
+    from ..paths import daemon_paths
+
+    if detach:
+        leave()
+    flags = {"model.name": model} if model else {}
+    config = load_config(flags)
+
+    def choice() -> ModelChoice:
+        return load_config(flags).model
+
+    sys.exit(host(daemon_paths(), version("keyturn"), engine_maker(choice), config))
+
+
+@command.command()
+def start() -> None:
+    """Start the daemon unless it runs already."""
+    from .. import startup
+    from ..paths import daemon_paths
+
+    async def begin() -> int:
+        link = await startup.connect_or_start(daemon_paths(), _hello())
+        link.writer.close()
+        return link.welcome.pid
+
+    click.echo(f"the daemon runs as process {_run(begin())}", err=True)
+
+
+@command.command()
+def stop() -> None:
+    """Stop the daemon; editors that are open start it again when they need it."""
+    click.echo("stopped" if _run(_stop()) else "no daemon was running", err=True)
+
+
+@command.command()
+@click.pass_context
+def restart(ctx: click.Context) -> None:
+    """Stop the daemon if it runs, then start it."""
+    _run(_stop())
+    ctx.invoke(start)
+
+
+@command.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def status(as_json: bool) -> None:
+    """Show what the daemon is doing. Exits with 3 if none runs."""
+    from ..status import lines
+
+    found = _run(_ask(StatusQuery()))
+    if found is None:
+        click.echo(json.dumps({"phase": "stopped"}) if as_json else "no daemon is running")
+        sys.exit(EXIT_UNAVAILABLE)
+    click.echo(json.dumps(found) if as_json else "\n".join(lines(found)))
+
+
+@command.command()
+@click.option("-f", "--follow", is_flag=True, help="Go on printing what is added.")
+@click.option(
+    "-n", "--lines", "count", default=50, show_default=True, help="How many to begin with."
+)
+def logs(follow: bool, count: int) -> None:
+    """Print the end of the log. It holds no source text."""
+    from ..paths import daemon_paths
+
+    path = daemon_paths().log
+    try:
+        with path.open(encoding="utf-8", errors="replace") as log:
+            sys.stdout.writelines(deque(log, maxlen=count))
+            while follow:
+                line = log.readline()
+                if line:
+                    sys.stdout.write(line)
+                    sys.stdout.flush()
+                else:
+                    time.sleep(0.2)
+    except FileNotFoundError:
+        click.echo(f"there is no log yet at {path}", err=True)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _hello() -> Any:
+    import os
+
+    from .. import protocol
+
+    return protocol.Hello(protocol.PROTOCOL, version("keyturn"), "cli", os.getpid())
+
+
+async def _ask(question: Any) -> dict[str, Any] | None:
+    """One command to the daemon that runs; None if none does."""
+    from .. import protocol, startup
+    from ..paths import daemon_paths
+
+    link = await startup.connect(daemon_paths(), _hello())
+    if link is None:
+        return None
+    link.send(protocol.Command(1, question))
+    try:
+        while (message := await protocol.read(link.reader, protocol.FromDaemon)) is not None:
+            if isinstance(message, protocol.Answered):
+                return message.data
+        return {}
+    finally:
+        link.writer.close()
+
+
+async def _stop() -> bool:
+    """Stop the daemon and wait until its lock is free; False if none ran."""
+    import filelock
+
+    from .. import protocol
+    from ..paths import daemon_paths
+
+    if await _ask(protocol.Shutdown("asked to")) is None:
+        return False
+    lock = filelock.FileLock(daemon_paths().lock)
+    try:
+        await asyncio.to_thread(lock.acquire, timeout=15)
+    except filelock.Timeout:
+        raise BackendError("the daemon is still finishing; try again") from None
+    lock.release()
+    return True
+
+
+def _run(work: Any) -> Any:
+    try:
+        return asyncio.run(work)
+    except BackendError as error:
+        click.echo(str(error), err=True)
+        sys.exit(EXIT_UNAVAILABLE)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,192 @@
+"""The configuration: defaults, the user's file, the workspace's, the environment, flags.
+
+Later layers win, and every value remembers where it came from. A bad value is a problem to show,
+never a reason not to start: the layer below it counts then.
+
+A workspace's file came with the code in it, so it may only change `[completion]`, and add to the
+disabled globs but not take any away.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from ..lsp.options import Options
+from .idle import IdleLimits
+from .make_engine import ModelChoice
+
+WORKSPACE_FILE = "keyturn.toml"
+USER_FILE = "config.toml"
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonSettings:
+    """The daemon's own life. Zero minutes mean never, port zero means no endpoint."""
+
+    free_minutes: float = 15.0
+    exit_minutes: float = 60.0
+    log_level: str = "info"
+    metrics_port: int = 0
+
+    def idle_limits(self) -> IdleLimits:
+        return IdleLimits(self.free_minutes * 60, self.exit_minutes * 60)
+
+
+SECTIONS: dict[str, type] = {
+    "model": ModelChoice,
+    "daemon": DaemonSettings,
+    "completion": Options,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What is in force, where each value (`section.name`) came from, and what was wrong."""
+
+    model: ModelChoice
+    daemon: DaemonSettings
+    completion: Options
+    sources: Mapping[str, str]
+    problems: tuple[str, ...]
+
+    def values(self) -> dict[str, Any]:
+        """Every value by `section.name`."""
+        return {
+            f"{section}.{field.name}": getattr(getattr(self, section), field.name)
+            for section, kind in SECTIONS.items()
+            for field in fields(kind)
+        }
+
+
+def load_config(
+    flags: Mapping[str, Any] | None = None,
+    workspace: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    user_folder: Path | None = None,
+) -> Config:
+    """The configuration for a process that works in `workspace` (the current directory)."""
+    environment = os.environ if environment is None else environment
+    layers = _Layers()
+    user = (user_folder or user_folder_of(environment)) / USER_FILE
+    layers.file(user, set(SECTIONS))
+    if found := _find_upwards(workspace or Path.cwd()):
+        layers.file(found, {"completion"})
+    layers.environment(environment)
+    layers.put("flag", dict(flags or {}))
+    return layers.config()
+
+
+class _Layers:
+    """Values put over one another, checked one by one."""
+
+    def __init__(self) -> None:
+        defaults = Config(ModelChoice(), DaemonSettings(), Options(), {}, ())
+        self._values = defaults.values()
+        self._sources = dict.fromkeys(self._values, "default")
+        self._problems: list[str] = []
+
+    def file(self, path: Path, allowed: set[str]) -> None:
+        try:
+            data = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError) as error:
+            self._problems.append(f"{path}: {error}")
+            return
+        flat: dict[str, Any] = {}
+        for section, values in data.items():
+            if section not in allowed or not isinstance(values, dict):
+                where = "belongs in your own config.toml" if section in SECTIONS else "is unknown"
+                self._problems.append(f"{path}: [{section}] {where}")
+                continue
+            flat |= {f"{section}.{name.replace('-', '_')}": v for name, v in values.items()}
+        if "completion.disabled_globs" in flat and allowed != set(SECTIONS):
+            more = flat["completion.disabled_globs"]
+            if isinstance(more, list):
+                flat["completion.disabled_globs"] = [
+                    *self._values["completion.disabled_globs"], *more
+                ]  # fmt: skip
+        self.put(str(path), flat)
+
+    def environment(self, environment: Mapping[str, str]) -> None:
+        for key, present in list(self._values.items()):
+            name = "KEYTURN_" + key.replace(".", "_").upper()
+            if name in environment:
+                self.put(name, {key: _parsed(environment[name], present)})
+
+    def put(self, source: str, values: Mapping[str, Any]) -> None:
+        for key, value in values.items():
+            problem = self._check(key, value)
+            if problem:
+                self._problems.append(f"{source}: {problem}")
+            else:
+                self._values[key] = tuple(value) if isinstance(value, list) else value
+                self._sources[key] = source
+
+    def _check(self, key: str, value: Any) -> str | None:
+        if key not in self._values:
+            return f"there is no setting {key}"
+        section, _, name = key.partition(".")
+        if section == "completion":
+            _, problems = Options().updated({name: value})
+            return problems[0].removeprefix("keyturn: ") if problems else None
+        if key == "daemon.log_level" and value not in LOG_LEVELS:
+            return f"{key} is {value!r}, but must be one of {', '.join(LOG_LEVELS)}"
+        wanted = type(self._values[key])
+        if wanted is tuple:
+            strings = isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)
+            return None if strings else f"{key} must be a list of strings"
+        accepted = (float, int) if wanted is float else (wanted,)
+        if type(value) not in accepted:
+            return f"{key} is {value!r}, but must be {_name(wanted)}"
+        if isinstance(value, int | float) and value < 0:
+            return f"{key} is {value!r}, but must not be negative"
+        return None
+
+    def config(self) -> Config:
+        made = {
+            section: kind(**{f.name: self._values[f"{section}.{f.name}"] for f in fields(kind)})
+            for section, kind in SECTIONS.items()
+        }
+        return Config(**made, sources=self._sources, problems=tuple(self._problems))
+
+
+def _parsed(text: str, present: Any) -> Any:
+    """An environment variable's text as the type that the value has now; as it is if it can't."""
+    try:
+        match present:
+            case bool():
+                return {"1": True, "true": True, "0": False, "false": False}[text.lower()]
+            case int():
+                return int(text)
+            case float():
+                return float(text)
+            case tuple():
+                return [part for part in text.split(",") if part]
+            case _:
+                return text
+    except (ValueError, KeyError):
+        return text
+
+
+def _name(kind: type) -> str:
+    return {int: "a whole number", float: "a number", bool: "true or false"}.get(kind, "a string")
+
+
+def user_folder_of(environment: Mapping[str, str]) -> Path:
+    """Where the user's own file is; `KEYTURN_CONFIG_DIR` takes precedence."""
+    chosen = environment.get("KEYTURN_CONFIG_DIR")
+    return Path(chosen) if chosen else platformdirs.user_config_path("keyturn")
+
+
+def _find_upwards(start: Path) -> Path | None:
+    for folder in (start, *start.parents):
+        if (folder / WORKSPACE_FILE).is_file():
+            return folder / WORKSPACE_FILE
+    return None

@@ -1,0 +1,182 @@
+"""One client's connection: its messages, its requests under way, and what it is sent.
+
+Every request is answered exactly once, whoever comes first: the engine, a cancel, a newer request
+or the deadline. A client that does not read is cut off; nobody waits for it.
+"""
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from . import jobs, protocol
+from .jobs import FileKey, Outcome
+from .protocol import Failed, ProtocolError, Why
+
+if TYPE_CHECKING:
+    from .server import DaemonServer
+
+logger = logging.getLogger(__name__)
+
+MAX_WAITING = 64  # requests of one client
+MAX_BACKLOG = 4_096  # jobs in the engine's queue before clients are made to wait
+MAX_UNREAD_BYTES = 16 * 1024 * 1024
+DEADLINE_GRACE_SECONDS = 0.25  # the engine ends by itself at the deadline, with what it has
+
+
+class Connection:
+    """Reads one client until it leaves. Runs on the daemon's event loop only."""
+
+    def __init__(
+        self,
+        server: "DaemonServer",
+        number: int,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self.number = number
+        self.hello: protocol.Hello | None = None
+        self._server = server
+        self._reader = reader
+        self._writer = writer
+        self._waiting: dict[int, tuple[jobs.Complete, float]] = {}  # by the client's id; started
+        self._open: set[str] = set()
+
+    async def serve(self) -> None:
+        """Greet, then handle messages in the order in which they come."""
+        try:
+            if await self._greet():
+                while (
+                    message := await protocol.read(self._reader, protocol.FromClient)
+                ) is not None:
+                    await self._handle(message)
+        except ProtocolError as error:
+            self._server.metrics.protocol_errors += 1
+            logger.warning("client %d: %s", self.number, error)
+            self.send(protocol.Refused(str(error)))
+        finally:
+            self._leave()
+
+    def send(self, message: protocol.FromDaemon) -> None:
+        """Write without waiting; a client that has stopped reading is cut off."""
+        transport = self._writer.transport
+        if transport.is_closing():
+            return
+        if transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
+            logger.warning("client %d does not read; it is cut off", self.number)
+            transport.abort()
+            return
+        self._writer.write(protocol.pack(message))
+
+    async def _greet(self) -> bool:
+        hello = await protocol.read(self._reader, protocol.FromClient)
+        if hello is None:
+            return False
+        if not isinstance(hello, protocol.Hello):
+            raise ProtocolError("the first message must be a greeting")
+        self.hello = hello
+        welcome = protocol.Welcome(protocol.PROTOCOL, self._server.version, self._server.pid)
+        self.send(welcome)
+        self.send(protocol.State(self._server.state))
+        return True
+
+    # ------------------------------------------------------------------ messages
+
+    async def _handle(self, message: protocol.FromClient) -> None:
+        match message:
+            case protocol.Open(document):
+                self._open.add(document.uri)
+                key = FileKey(self.number, document.uri)
+                await self._change(
+                    jobs.Open(key, document.language, document.version, document.text)
+                )
+            case protocol.Edit(uri, version, edits):
+                await self._change(jobs.Edit(FileKey(self.number, uri), version, edits))
+            case protocol.Close(uri):
+                self._open.discard(uri)
+                await self._change(jobs.Close(FileKey(self.number, uri)))
+            case protocol.Complete():
+                self._complete(message)
+            case protocol.Cancel(request_id):
+                self._cancel(request_id, Why.CANCELLED, "cancelled")
+            case protocol.Command(request_id, command):
+                self._server.command(self, request_id, command)
+            case protocol.Hello():
+                raise ProtocolError("the greeting was repeated")
+
+    async def _change(self, job: jobs.Job) -> None:
+        """Pass a change on; slow down a client that sends them faster than they are made."""
+        for superseded in self._server.engine.put(job):
+            self._server.superseded(superseded)
+        while self._server.engine.backlog() > MAX_BACKLOG:
+            await asyncio.sleep(0.01)
+
+    def _complete(self, message: protocol.Complete) -> None:
+        request_id, request = message.id, message.request
+        if request_id in self._waiting:
+            raise ProtocolError(f"request {request_id} is under way already")
+        if len(self._waiting) >= MAX_WAITING:
+            self.send(Failed(request_id, Why.BUSY, f"more than {MAX_WAITING} requests at once"))
+            return
+        loop = asyncio.get_running_loop()
+        seconds = max(0.0, request.options.deadline_ms / 1e3)
+
+        def reply(outcome: Outcome) -> None:
+            loop.call_soon_threadsafe(self._answer, request_id, job, outcome)
+
+        job = jobs.Complete(
+            FileKey(self.number, request.uri), request, time.monotonic() + seconds, reply
+        )
+        self._waiting[request_id] = job, time.monotonic()
+        loop.call_later(seconds + DEADLINE_GRACE_SECONDS, self._overdue, request_id, job)
+        self._server.active()
+        for superseded in self._server.engine.put(job):
+            self._server.superseded(superseded)
+
+    # ------------------------------------------------------------------ answers
+
+    def supersede(self, job: jobs.Complete) -> None:
+        """`job` never ran; answer it."""
+        for request_id, (waiting, _) in list(self._waiting.items()):
+            if waiting is job:
+                self._fail(request_id, Why.SUPERSEDED, "something newer took its place")
+
+    def _answer(self, request_id: int, job: jobs.Complete, outcome: Outcome) -> None:
+        waiting = self._waiting.get(request_id)
+        if waiting is None or waiting[0] is not job:
+            return  # answered already
+        if outcome.completions is not None:
+            del self._waiting[request_id]
+            self._server.metrics.completed(outcome.completions)
+            self._server.metrics.ended("completed", (time.monotonic() - waiting[1]) * 1e3)
+            self.send(protocol.Completed(request_id, outcome.completions))
+        elif outcome.cancelled:
+            self._fail(request_id, Why.SUPERSEDED, "something newer took its place")
+        elif outcome.unknown:
+            self._fail(request_id, Why.UNKNOWN, "the document is not open in that version")
+        else:
+            self._fail(request_id, Why.ERROR, outcome.error or "no reason given")
+
+    def _fail(self, request_id: int, why: Why, message: str) -> None:
+        _, started = self._waiting.pop(request_id)
+        self._server.metrics.ended(why.value, (time.monotonic() - started) * 1e3)
+        self.send(Failed(request_id, why, message))
+
+    def _cancel(self, request_id: int, why: Why, message: str) -> None:
+        waiting = self._waiting.get(request_id)
+        if waiting is not None:
+            self._server.engine.withdraw(waiting[0])
+            self._fail(request_id, why, message)
+
+    def _overdue(self, request_id: int, job: jobs.Complete) -> None:
+        waiting = self._waiting.get(request_id)
+        if waiting is not None and waiting[0] is job:
+            self._cancel(request_id, Why.DEADLINE, "no answer within the deadline")
+
+    def _leave(self) -> None:
+        """The client is gone: stop its work and release its files."""
+        for request_id in list(self._waiting):
+            self._cancel(request_id, Why.CANCELLED, "the client left")
+        for uri in self._open:
+            self._server.engine.put(jobs.Close(FileKey(self.number, uri)))
+        self._writer.close()

@@ -1,0 +1,39 @@
+"""An editor's front put together: configuration, backend, language server."""
+
+import asyncio
+from contextlib import suppress
+from importlib.metadata import version
+
+from ..lsp.backend import Backend
+from ..lsp.documents import Documents
+from .client import DaemonClient
+from .config import load_config
+from .paths import daemon_paths
+
+
+async def serve_editor(in_process: bool) -> int:
+    """Serve standard input and output until the editor leaves; the exit code."""
+    if in_process:
+        from .local import LocalBackend
+        from .make_engine import engine_maker
+
+        local = LocalBackend(engine_maker(lambda: load_config().model))
+        return await _serve(local, local.run)
+    client = DaemonClient(daemon_paths(), version("keyturn"), "lsp")
+    return await _serve(client, client.run)
+
+
+async def _serve(backend: Backend, run: object) -> int:
+    from ..lsp.server import KeyturnServer, serve
+
+    config = load_config()
+    server = KeyturnServer(
+        version("keyturn"), backend, Documents(), config.completion, config.problems
+    )
+    running = asyncio.create_task(run(server.session.shared, server.state_changed))  # type: ignore[operator]
+    try:
+        return await serve(server)
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running

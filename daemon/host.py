@@ -1,0 +1,79 @@
+"""The daemon as a process: alone by its lock, detached, logging, until it is told to stop."""
+
+import asyncio
+import logging
+import logging.handlers
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import filelock
+
+from .config import Config
+from .engine_thread import MakeEngine
+from .paths import DaemonPaths, make_private
+from .server import DaemonServer
+from .startup import LOST_THE_RACE
+
+LOG_BYTES = 1_000_000
+LOGS_KEPT = 3
+
+
+def host(paths: DaemonPaths, version: str, make_engine: MakeEngine, config: Config) -> int:
+    """Run the daemon in this process; the exit code. Another one's lock is `LOST_THE_RACE`."""
+    make_private(paths.runtime)
+    lock = filelock.FileLock(paths.lock, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return LOST_THE_RACE
+    _log_to(paths.log, config.daemon.log_level)
+    for problem in config.problems:
+        logging.getLogger(__name__).warning("%s", problem)
+    server = DaemonServer(
+        paths, version, make_engine, config.daemon.idle_limits(), config.model.cycle
+    )
+    try:
+        asyncio.run(_serve(server))
+    finally:
+        lock.release()
+    return 0
+
+
+def detach() -> None:
+    """Leave the process that started us: a new session, no controlling terminal, no zombie."""
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
+
+
+async def _serve(server: DaemonServer) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop(name: str) -> Callable[[], None]:
+        return lambda: server.stop(name)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop(number.name))
+    await server.run()
+
+
+def _log_to(path: Path, level: str) -> None:
+    """Rotated files for this user only; standard error where there is no room for files."""
+    handler: logging.Handler
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handler = logging.handlers.RotatingFileHandler(
+            path, maxBytes=LOG_BYTES, backupCount=LOGS_KEPT, encoding="utf-8"
+        )
+        path.chmod(0o600)
+    except OSError:
+        handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.raiseExceptions = False  # a full disk costs log lines, nothing else

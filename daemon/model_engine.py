@@ -1,0 +1,94 @@
+"""The engine thread's engine around a loaded model: a cached sequence for each recent file."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from ..cache.sequence import CachedSequence
+from ..lsp.backend import Completion, CompletionMeta, CompletionRequest
+from ..models.loader import Loaded
+from ..models.stops import Extent
+from .completion import Completion as Found
+from .completion import Request
+from .engine import Engine, EngineOptions
+from .engine_thread import File
+from .jobs import FileKey
+
+FILES_KEPT = 8
+
+
+class ModelEngine:
+    """Completes with one model. Least recently used files give their caches up first."""
+
+    def __init__(
+        self, loaded: Loaded, options: EngineOptions, path_of: Callable[[str], str]
+    ) -> None:
+        self.name = loaded.name
+        self._loaded = loaded
+        self._engine = Engine(loaded, options)
+        self._path_of = path_of
+        self._sequences: OrderedDict[FileKey, CachedSequence] = OrderedDict()
+
+    def complete(
+        self,
+        file: File,
+        request: CompletionRequest,
+        deadline: float,
+        cancelled: Callable[[], bool],
+    ) -> list[Completion]:
+        started = time.monotonic()
+        found = self._engine.complete(
+            Request(
+                prefix=file.text[: request.offset],
+                suffix=file.text[request.offset :],
+                path=self._path_of(request.uri),
+                max_tokens=request.options.max_tokens,
+                extent=Extent.AUTO if request.options.multiline else Extent.LINE,
+                candidates=request.options.candidates,
+                deadline=deadline,
+            ),
+            cancelled,
+            sequence=self._sequence(file.key),
+        )
+        meta = self._meta(found, (time.monotonic() - started) * 1e3)
+        return [
+            Completion(candidate.text, request.offset, request.offset, meta)
+            for candidate in found.candidates
+        ]
+
+    def refresh(self, file: File, interrupted: Callable[[], bool]) -> None:
+        """Sequences are exact prefixes: nothing in them is ever stale."""
+
+    def forget(self, key: FileKey) -> None:
+        self._sequences.pop(key, None)
+
+    def status(self) -> dict[str, Any]:
+        return {
+            "device": str(self._loaded.model.device),
+            "kernels": str(self._loaded.plan),
+            "files": [
+                {"uri": key.uri, "tokens": len(sequence)}
+                for key, sequence in self._sequences.items()
+            ],
+        }
+
+    def close(self) -> None:
+        self._sequences.clear()
+
+    def _sequence(self, key: FileKey) -> CachedSequence:
+        sequence = self._sequences.pop(key, None)
+        self._sequences[key] = self._engine.new_sequence() if sequence is None else sequence
+        while len(self._sequences) > FILES_KEPT:
+            self._sequences.popitem(last=False)
+        return self._sequences[key]
+
+    def _meta(self, found: Found, total_ms: float) -> CompletionMeta:
+        return CompletionMeta(
+            model=self.name,
+            stop=str(found.finish),
+            prompt_tokens=found.prompt_tokens,
+            reused_tokens=found.reused_tokens,
+            first_token_ms=found.timings.tokenise + found.timings.prefill,
+            total_ms=total_ms,
+        )

@@ -1,0 +1,71 @@
+"""Where the daemon's socket, lock and log are, for this user on this machine."""
+
+import hashlib
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from ..cache.errors import KeyturnError
+
+SOCKET_PATH_BYTES = 100  # the system's limit is 108 on Linux and 104 elsewhere, with a zero
+
+
+class UnsafeDirectory(KeyturnError):
+    """A directory that must be ours alone isn't."""
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonPaths:
+    """`runtime` holds the socket and the locks; `log` outlives a restart of the machine."""
+
+    runtime: Path
+    log: Path
+
+    @property
+    def socket(self) -> Path:
+        return self.runtime / "daemon.sock"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the daemon for as long as it lives."""
+        return self.runtime / "daemon.lock"
+
+    @property
+    def starting(self) -> Path:
+        """Held by a front while it starts a daemon, so that only one does."""
+        return self.runtime / "starting.lock"
+
+
+def daemon_paths(environment: dict[str, str] | None = None) -> DaemonPaths:
+    """The paths for this user; `KEYTURN_RUNTIME_DIR` and `KEYTURN_STATE_DIR` take precedence."""
+    environment = dict(os.environ) if environment is None else environment
+    runtime = Path(
+        environment.get("KEYTURN_RUNTIME_DIR") or platformdirs.user_runtime_path("keyturn")
+    )
+    state = Path(environment.get("KEYTURN_STATE_DIR") or platformdirs.user_state_path("keyturn"))
+    return DaemonPaths(_short_enough(runtime), state / "daemon.log")
+
+
+def make_private(directory: Path) -> None:
+    """Create `directory`, or check it: ours, and closed to everyone else.
+
+    The directory is what protects the socket, whose own mode some systems ignore.
+    """
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise UnsafeDirectory(f"{directory} belongs to someone else; remove it")
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        directory.chmod(0o700)
+
+
+def _short_enough(runtime: Path) -> Path:
+    """`runtime`, or a directory of the same name by hash where a socket's path may be that long."""
+    if len(os.fsencode(runtime / "daemon.sock.1234567")) <= SOCKET_PATH_BYTES:
+        return runtime
+    name = hashlib.sha256(os.fsencode(runtime)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"keyturn-{os.getuid()}-{name}"

@@ -1,0 +1,186 @@
+"""What fronts and the daemon say to each other: typed frozen messages in msgpack frames.
+
+A frame is four bytes of length, big-endian, and that many bytes of msgpack. Both sides begin with
+a greeting; `PROTOCOL` changes whenever a message does.
+"""
+
+import asyncio
+import struct
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import msgpack
+
+from ..lsp.backend import (
+    BackendState,
+    Completion,
+    CompletionRequest,
+    Feedback,
+    OpenDocument,
+    Refresh,
+    StatusQuery,
+    TextEdit,
+    UseModel,
+)
+from . import codec
+
+PROTOCOL = 1
+MAX_FRAME_BYTES = 64 * 1024 * 1024
+_LENGTH = struct.Struct(">I")
+
+
+class ProtocolError(Exception):
+    """The other side sent what it must not; the connection is of no more use."""
+
+
+# ---------------------------------------------------------------------- from a front
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The first message of every connection."""
+
+    protocol: int
+    version: str
+    client: str  # what it is, for `daemon status`: lsp, complete, cli
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    document: OpenDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    uri: str
+    version: int
+    edits: tuple[TextEdit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    id: int
+    request: CompletionRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """The answer to `id` is no longer wanted; it is answered all the same, as cancelled."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Ask for the SHA-256 of the daemon's text of a document, to compare it with one's own."""
+
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """Read the configuration and load the model again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """Finish what is running and exit. A newer version says this to hand over."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    id: int
+    command: Feedback | Refresh | UseModel | StatusQuery | Digest | Reload | Shutdown
+
+
+# ---------------------------------------------------------------------- from the daemon
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    protocol: int
+    version: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    state: BackendState
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    id: int
+    completions: tuple[Completion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    id: int
+    data: dict[str, Any]
+
+
+class Why(StrEnum):
+    """Why a request was not carried out."""
+
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    DEADLINE = "deadline"
+    BUSY = "busy"  # too many requests of this client are waiting
+    UNKNOWN = "unknown"  # no such document, or not in that version: open it again
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    id: int
+    why: Why
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The connection is closed after this: a malformed frame, a wrong protocol, a stranger."""
+
+    message: str
+
+
+FromClient = Hello | Open | Edit | Close | Complete | Cancel | Command
+FromDaemon = Welcome | State | Completed | Answered | Failed | Refused
+
+
+def pack(message: FromClient | FromDaemon) -> bytes:
+    """One frame. Raises `ProtocolError` if it would be over the limit."""
+    body: bytes = msgpack.packb(codec.tagged(message)) or b""
+    if len(body) > MAX_FRAME_BYTES:
+        raise ProtocolError(f"a message of {len(body)} bytes is over the limit")
+    return _LENGTH.pack(len(body)) + body
+
+
+def unpack(body: bytes, kind: Any) -> Any:
+    """A frame's body as one of the messages of `kind`. Raises `ProtocolError`."""
+    try:
+        return codec.decoder(kind)(msgpack.unpackb(body))
+    except (ValueError, RecursionError, msgpack.UnpackException) as error:
+        raise ProtocolError(f"malformed message: {error}") from error
+
+
+async def read(reader: asyncio.StreamReader, kind: Any) -> Any:
+    """The next message, or None at the end of the stream. Raises `ProtocolError`."""
+    try:
+        (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+        if length > MAX_FRAME_BYTES:
+            raise ProtocolError(f"a frame of {length} bytes is over the limit")
+        body = await reader.readexactly(length)
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+    return unpack(body, kind)

@@ -1,0 +1,155 @@
+"""Finding the user's daemon, or starting it, without a race however many try at once.
+
+The daemon holds a lock for life and renames its socket into place when it listens, so a socket
+that accepts is a daemon that serves. Whoever finds none takes the starting lock and starts one;
+the others only wait for the socket.
+"""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import filelock
+
+from ..lsp.backend import BackendError
+from . import protocol
+from .paths import DaemonPaths, UnsafeDirectory, make_private
+from .protocol import ProtocolError, Welcome
+
+START_SECONDS = 15.0
+POLL_SECONDS = (0.01, 0.25)  # the first wait and the longest
+LOST_THE_RACE = 75  # the daemon's exit code when another one holds the lock
+
+Spawn = Callable[[DaemonPaths], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An open connection to a daemon that has welcomed us."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    welcome: Welcome
+
+    def send(self, message: protocol.FromClient) -> None:
+        self.writer.write(protocol.pack(message))
+
+
+def spawn_daemon(paths: DaemonPaths) -> None:
+    """Start a daemon that outlives us; returns when it has been handed over to the system."""
+    environment = dict(os.environ, KEYTURN_RUNTIME_DIR=str(paths.runtime))
+    command = [sys.executable, "-m", "keyturn.daemon", "daemon", "run", "--detach"]
+    subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        cwd="/",
+        check=False,
+        close_fds=True,
+    )
+
+
+async def connect(paths: DaemonPaths, hello: protocol.Hello) -> Link | None:
+    """A link to the daemon that runs; None if none does. Raises `BackendError`."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(paths.socket)
+    except (FileNotFoundError, ConnectionError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise BackendError(f"cannot use {paths.socket}: {error.strerror}") from error
+    try:
+        writer.write(protocol.pack(hello))
+        welcome = await asyncio.wait_for(protocol.read(reader, protocol.FromDaemon), 10)
+    except (TimeoutError, ProtocolError) as error:
+        writer.close()
+        raise BackendError(f"the daemon at {paths.socket} does not answer properly") from error
+    match welcome:
+        case Welcome():
+            return Link(reader, writer, welcome)
+        case protocol.Refused(message):
+            writer.close()
+            raise BackendError(f"the daemon refused: {message}")
+        case _:
+            writer.close()
+            return None
+
+
+async def connect_or_start(
+    paths: DaemonPaths, hello: protocol.Hello, spawn: Spawn = spawn_daemon
+) -> Link:
+    """A link to a daemon of our protocol, started or replaced if need be.
+
+    Raises `BackendError` when that cannot be had.
+    """
+    try:
+        make_private(paths.runtime)
+    except (OSError, UnsafeDirectory) as error:
+        raise BackendError(str(error)) from error
+    link = await connect(paths, hello)
+    if link is not None and _is_older(link.welcome, hello):
+        await _hand_over(link)
+        link = None
+    if link is None:
+        link = await _start(paths, hello, spawn)
+    if link.welcome.protocol != hello.protocol:
+        link.writer.close()
+        raise BackendError(
+            f"the running daemon is version {link.welcome.version}, this is {hello.version}: "
+            "restart the editor, or run `keyturn daemon restart`"
+        )
+    return link
+
+
+async def _start(paths: DaemonPaths, hello: protocol.Hello, spawn: Spawn) -> Link:
+    starting = filelock.FileLock(paths.starting, is_singleton=False, thread_local=False)
+    deadline = time.monotonic() + START_SECONDS
+    wait, longest = POLL_SECONDS
+    spawned = False
+    try:
+        while time.monotonic() < deadline:
+            if not spawned:
+                with contextlib.suppress(filelock.Timeout):
+                    starting.acquire(timeout=0)
+                    await asyncio.to_thread(spawn, paths)
+                    spawned = True
+            link = await connect(paths, hello)
+            if link is not None:
+                return link
+            await asyncio.sleep(wait)
+            wait = min(longest, wait * 1.5)
+    except OSError as error:
+        raise BackendError(f"cannot start the daemon: {error}") from error
+    finally:
+        starting.release()
+    raise BackendError(f"the daemon did not start; its log is {paths.log}")
+
+
+async def _hand_over(link: Link) -> None:
+    """Ask an older daemon to go, and wait until it has."""
+    link.send(protocol.Command(0, protocol.Shutdown("a newer version takes over")))
+    with contextlib.suppress(TimeoutError, ProtocolError):
+        async with asyncio.timeout(START_SECONDS):
+            while await protocol.read(link.reader, protocol.FromDaemon) is not None:
+                pass
+    link.writer.close()
+
+
+def _is_older(welcome: Welcome, hello: protocol.Hello) -> bool:
+    return _release(welcome.version) < _release(hello.version)
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """The numbers of a version, up to the first part that is none."""
+    numbers: list[int] = []
+    for part in version.split("."):
+        if not part.isdigit():
+            break
+        numbers.append(int(part))
+    return tuple(numbers)

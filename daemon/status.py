@@ -1,0 +1,29 @@
+"""`keyturn daemon status` in words."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def lines(status: Mapping[str, Any]) -> Iterator[str]:
+    """The status as lines for a person; `--json` has all of it."""
+    yield f"keyturn {status['version']}, process {status['pid']}, up {_span(status['uptime_s'])}"
+    message = f": {status['message']}" if status.get("message") else ""
+    yield f"model      {status['model'] or '(none)'}, {status['phase']}{message}"
+    yield f"memory     {status['rss_bytes'] / 1e6:,.0f} MB"
+    clients = ", ".join(f"{each['client']} ({each['pid']})" for each in status["clients"])
+    yield f"clients    {clients or 'none'}"
+    for name, value in status["engine"].items():
+        yield f"{name.replace('_', ' '):<10} {value}"
+    requests = ", ".join(f"{count} {how}" for how, count in sorted(status["requests"].items()))
+    yield f"requests   {requests or 'none'}"
+    for phase, found in status["latency_ms"].items():
+        label = phase.replace("_", " ")
+        yield f"{label:<10} p50 {found['p50']} ms, p95 {found['p95']} ms of {found['n']}"
+    if status["acceptance"] is not None:
+        yield f"accepted   {status['acceptance']:.0%} of suggestions"
+
+
+def _span(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"

@@ -1,0 +1,117 @@
+"""Clients that are malformed, deaf, greedy or strangers, and everybody else unharmed."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from daemon_fixture import URI, Daemon, ready, request
+
+from keyturn.daemon import protocol
+from keyturn.lsp.backend import BackendError, OpenDocument, StatusQuery
+
+
+@pytest.fixture
+async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
+    async with Daemon(tmp_path / "run") as daemon:
+        yield daemon
+
+
+async def still_serves(daemon: Daemon) -> None:
+    client = daemon.client()
+    await ready(client)
+    assert len(await client.complete(request())) == 1
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"\x00\x00\x00\x02hi",
+        struct.pack(">I", 2**31),
+        protocol.pack(protocol.Close(URI)),
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        struct.pack(">I", 0),
+    ],
+)
+async def test_a_malformed_greeting_is_refused_and_the_connection_closed(
+    daemon: Daemon, frame: bytes
+):
+    reader, writer = await daemon.raw()
+    writer.write(frame)
+    answer = await protocol.read(reader, protocol.FromDaemon)
+    assert isinstance(answer, protocol.Refused)
+    assert await reader.read() == b""
+    writer.close()
+    await still_serves(daemon)
+
+
+async def test_a_client_that_never_reads_is_cut_off_and_harms_nobody(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("keyturn.daemon.connection.MAX_UNREAD_BYTES", 100_000)
+    _, writer = await daemon.raw()
+    writer.write(protocol.pack(protocol.Hello(protocol.PROTOCOL, "1.0", "deaf", 1)))
+    transport: Any = writer.transport
+    transport.pause_reading()
+    with contextlib.suppress(ConnectionError):
+        for number in range(20_000):
+            writer.write(protocol.pack(protocol.Command(number, StatusQuery())))
+            if number % 100 == 0:
+                await writer.drain()
+                await asyncio.sleep(0)
+            if transport.is_closing():
+                break
+    await still_serves(daemon)
+    client = daemon.client()
+    while "deaf" in str((await client.control(StatusQuery()))["clients"]):
+        await asyncio.sleep(0.01)
+    writer.close()
+
+
+async def test_too_many_requests_of_one_client_are_refused_and_the_rest_answered(daemon: Daemon):
+    client = daemon.client()
+    await ready(client)
+    for number in range(70):
+        client.open(OpenDocument(f"file:///{number}", "", 1, "SLOW"))
+    results = await asyncio.gather(
+        *(
+            client.complete(request(1, 0, f"file:///{number}", deadline_ms=100))
+            for number in range(70)
+        ),
+        return_exceptions=True,
+    )
+    busy = [r for r in results if isinstance(r, BackendError) and "at once" in str(r)]
+    assert len(results) == 70
+    assert len(busy) == 6
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs to become another user")
+async def test_another_user_is_refused_even_where_the_directory_lets_them_in(daemon: Daemon):
+    folder = daemon.paths.runtime
+    for path in (folder, *list(folder.parents)[:3]):
+        path.chmod(0o755)
+    daemon.paths.socket.chmod(0o666)
+
+    def as_nobody() -> bytes:
+        read_end, write_end = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.setuid(65534)
+            found = b"no connection"
+            with contextlib.suppress(OSError):
+                link = socket.socket(socket.AF_UNIX)
+                link.connect(str(daemon.paths.socket))
+                found = link.recv(1000)
+            os.write(write_end, found)
+            os._exit(0)
+        os.waitpid(child, 0)
+        os.close(write_end)
+        with os.fdopen(read_end, "rb") as answer:
+            return answer.read()
+
+    assert b"another user" in await asyncio.to_thread(as_nobody)

@@ -1,0 +1,105 @@
+"""The frames and the messages in them."""
+
+import asyncio
+import dataclasses
+import struct
+from typing import Any, get_args
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keyturn.daemon import protocol
+from keyturn.daemon.protocol import FromClient, FromDaemon, ProtocolError
+
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+numbers = st.integers(-(2**60), 2**60)
+data = st.dictionaries(texts, st.none() | st.booleans() | st.integers(0, 9) | texts, max_size=3)
+BY_TYPE = {str: texts, int: numbers, float: st.floats(allow_nan=False)}
+
+
+def instances(kind: Any) -> st.SearchStrategy[Any]:
+    """Any value of an annotation; text and numbers as the wire can carry them."""
+    if dataclasses.is_dataclass(kind):
+        hints = __import__("typing").get_type_hints(kind)
+        return st.builds(kind, **{name: instances(hint) for name, hint in hints.items()})  # type: ignore[arg-type]
+    if kind in BY_TYPE:
+        return BY_TYPE[kind]
+    arguments = get_args(kind)
+    if kind == dict[str, Any]:
+        return data
+    if getattr(kind, "__origin__", None) is tuple:
+        return st.lists(instances(arguments[0]), max_size=3).map(tuple)
+    if arguments:
+        return st.one_of(*(instances(argument) for argument in arguments))
+    return st.from_type(kind)
+
+
+messages = st.one_of(*(instances(kind) for kind in (*get_args(FromClient), *get_args(FromDaemon))))
+
+
+@given(messages)
+def test_every_message_comes_back_equal(message: Any):
+    frame = protocol.pack(message)
+    assert struct.unpack(">I", frame[:4])[0] == len(frame) - 4
+    kind = FromClient if type(message) in get_args(FromClient) else FromDaemon
+    assert protocol.unpack(frame[4:], kind) == message
+
+
+@given(st.binary(max_size=60))
+def test_random_bytes_are_refused(body: bytes):
+    try:
+        message = protocol.unpack(body, FromClient)
+    except ProtocolError:
+        return
+    assert dataclasses.is_dataclass(message)
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 99) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner),
+)
+names = st.sampled_from([kind.__name__ for kind in get_args(FromClient)])
+
+
+@given(names, plain)
+def test_well_formed_frames_with_wrong_fields_are_refused(name: str, fields: Any):
+    body = msgpack.packb([name, fields])
+    assert body is not None
+    try:
+        message = protocol.unpack(body, FromClient)
+    except ProtocolError:
+        return
+    assert protocol.pack(message)[4:] == body
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [["a", 1], ["a", True, []], ["a", 1, [[0, 0]]], ["a", 1, [[0, 0, 7]]], [None, 1, []], "a1"],
+)
+def test_a_wrong_type_anywhere_in_an_edit_is_refused(fields: Any):
+    body = msgpack.packb(["Edit", fields])
+    assert body is not None
+    with pytest.raises(ProtocolError):
+        protocol.unpack(body, FromClient)
+
+
+def reader_of(data: bytes) -> asyncio.StreamReader:
+    reader = asyncio.StreamReader()
+    reader.feed_data(data)
+    reader.feed_eof()
+    return reader
+
+
+async def test_a_frame_over_the_limit_is_refused_without_being_read():
+    length = struct.pack(">I", protocol.MAX_FRAME_BYTES + 1)
+    with pytest.raises(ProtocolError):
+        await protocol.read(reader_of(length), FromClient)
+
+
+async def test_the_end_of_the_stream_is_no_error_wherever_it_comes():
+    frame = protocol.pack(protocol.Close("file:///a"))
+    for cut in range(len(frame)):
+        assert await protocol.read(reader_of(frame[:cut]), FromClient) is None
+    assert await protocol.read(reader_of(frame), FromClient) == protocol.Close("file:///a")

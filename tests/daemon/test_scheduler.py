@@ -1,0 +1,154 @@
+"""Which job comes next."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keyturn.daemon.jobs import Close, Complete, Edit, FileKey, Job, Open, Refresh
+from keyturn.daemon.scheduler import Scheduler
+from keyturn.lsp.backend import CompletionRequest, TextEdit
+
+A, B, C = (FileKey(1, name) for name in "abc")
+
+
+def complete(file: FileKey, version: int = 1) -> Complete:
+    return Complete(file, CompletionRequest(file.uri, version, 0), 0.0, lambda outcome: None)
+
+
+def drain(scheduler: Scheduler) -> list[Job]:
+    jobs: list[Job] = []
+    while (job := scheduler.take()) is not None:
+        jobs.append(job)
+    return jobs
+
+
+def test_changes_go_before_completions_and_keep_their_order():
+    scheduler = Scheduler()
+    first, asked, close = Open(A, "", 1, ""), complete(B), Close(A)
+    for job in (asked, first, close):
+        scheduler.put(job)
+    assert drain(scheduler) == [first, close, asked]
+
+
+def test_the_newest_completion_of_a_file_wins_and_the_older_one_is_given_back():
+    scheduler = Scheduler()
+    older, newer = complete(A), complete(A)
+    assert scheduler.put(older) == []
+    assert scheduler.put(newer) == [older]
+    assert older.cancelled.is_set()
+    assert not newer.cancelled.is_set()
+    assert drain(scheduler) == [newer]
+
+
+def test_a_running_completion_is_told_to_stop_by_a_newer_one():
+    scheduler = Scheduler()
+    older, newer = complete(A), complete(A)
+    scheduler.put(older)
+    assert scheduler.take() is older
+    assert scheduler.put(newer) == [older]
+    assert older.cancelled.is_set()
+    assert scheduler.put(complete(B)) == []
+
+
+def test_files_take_turns():
+    scheduler = Scheduler()
+    for file in (A, B, C):
+        scheduler.put(complete(file))
+    served = []
+    for _ in range(6):
+        job = scheduler.take()
+        assert isinstance(job, Complete)
+        served.append(job.file)
+        scheduler.running = None  # it is done, and asks again at once
+        scheduler.put(complete(job.file))
+    assert served == [A, B, C, A, B, C]
+
+
+def test_an_eager_file_keeps_its_place_but_gains_none():
+    scheduler = Scheduler()
+    for file in (A, B, A, A):
+        scheduler.put(complete(file))
+    assert [job.file for job in drain(scheduler) if isinstance(job, Complete)] == [A, B]
+
+
+def test_an_edit_cancels_only_what_it_makes_stale():
+    scheduler = Scheduler()
+    stale, other, fresh = complete(A, 1), complete(B, 1), complete(C, 2)
+    for job in (stale, other, fresh):
+        scheduler.put(job)
+    assert scheduler.put(Edit(A, 2, ())) == [stale]
+    assert scheduler.put(Edit(C, 2, ())) == []
+    assert [job for job in drain(scheduler) if isinstance(job, Complete)] == [other, fresh]
+
+
+def test_edits_of_one_file_that_wait_together_become_one_job():
+    scheduler = Scheduler()
+    for version in range(2, 1_000):
+        scheduler.put(Edit(A, version, (TextEdit(0, 0, "x"),)))
+    assert len(scheduler) == 1
+    [edit] = drain(scheduler)
+    assert isinstance(edit, Edit)
+    assert (edit.version, len(edit.edits)) == (999, 998)
+
+
+def test_closing_cancels_what_was_asked():
+    scheduler = Scheduler()
+    asked = complete(A)
+    scheduler.put(asked)
+    assert scheduler.put(Close(A)) == [asked]
+
+
+def test_refreshing_waits_until_there_is_nothing_else():
+    scheduler = Scheduler()
+    scheduler.put(Refresh(A))
+    scheduler.put(Refresh(A))
+    assert len(scheduler) == 0
+    asked = complete(B)
+    scheduler.put(asked)
+    assert drain(scheduler) == [asked, Refresh(A)]
+
+
+def test_a_withdrawn_completion_is_not_run():
+    scheduler = Scheduler()
+    waiting, running = complete(A), complete(B)
+    scheduler.put(running)
+    assert scheduler.take() is running
+    scheduler.put(waiting)
+    assert scheduler.withdraw(waiting)
+    assert not scheduler.withdraw(running)  # it is told to stop, and answers itself
+    assert running.cancelled.is_set()
+    assert scheduler.take() is None
+
+
+files = st.sampled_from([A, B, C])
+actions = st.lists(st.tuples(st.sampled_from(["open", "edit", "close", "ask", "take"]), files))
+
+
+@given(actions)
+def test_every_completion_is_run_or_given_back_exactly_once(actions: list[tuple[str, FileKey]]):
+    scheduler = Scheduler()
+    asked: list[Complete] = []
+    given_back: list[Complete] = []
+    run: list[Complete] = []
+    versions = dict.fromkeys((A, B, C), 1)
+    for action, file in actions:
+        if action == "take":
+            job = scheduler.take()
+            if isinstance(job, Complete):
+                run.append(job)
+            continue
+        if action == "ask":
+            asked.append(complete(file, versions[file]))
+            given_back += scheduler.put(asked[-1])
+            continue
+        versions[file] += 1
+        change: Job = Close(file)
+        if action == "open":
+            change = Open(file, "", versions[file], "")
+        elif action == "edit":
+            change = Edit(file, versions[file], ())
+        given_back += scheduler.put(change)
+    run += [job for job in drain(scheduler) if isinstance(job, Complete)]
+    stopped = [job for job in run if job in given_back]
+    assert all(job.cancelled.is_set() for job in given_back)
+    assert len(given_back) == len(set(map(id, given_back)))
+    assert len(run) + len(given_back) - len(stopped) == len(asked)

@@ -1,0 +1,81 @@
+"""A real engine small enough to reason about, for tests of what surrounds it.
+
+It suggests `<version>:<offset>:<checksum of the text>`, so that an answer proves what it was
+computed from. In a text that contains `SLOW` it works in small steps until it is cancelled or past
+its deadline, as decoding does; with `BREAK` it raises.
+"""
+
+import threading
+import time
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+from keyturn.daemon.engine_thread import File
+from keyturn.daemon.jobs import FileKey
+from keyturn.lsp.backend import BackendState, Completion, CompletionMeta, CompletionRequest
+
+STEP_SECONDS = 0.002
+
+
+def suggestion(version: int, offset: int, text: str) -> str:
+    return f"{version}:{offset}:{zlib.crc32(text.encode())}"
+
+
+class TinyEngine:
+    def __init__(self, name: str = "tiny") -> None:
+        self.name = name
+        self.stopped = threading.Event()  # a slow completion has really ended
+        self.begun = threading.Event()
+        self.completed: list[str] = []
+        self.forgotten: list[FileKey] = []
+        self.refreshed: list[FileKey] = []
+        self.closed = False
+
+    def complete(
+        self,
+        file: File,
+        request: CompletionRequest,
+        deadline: float,
+        cancelled: Callable[[], bool],
+    ) -> list[Completion]:
+        if "BREAK" in file.text:
+            raise RuntimeError("broken on purpose")
+        self.completed.append(request.uri)
+        if "SLOW" in file.text:
+            self.stopped.clear()
+            self.begun.set()
+            while not cancelled() and time.monotonic() < deadline:
+                time.sleep(STEP_SECONDS)
+            self.stopped.set()
+        text = suggestion(file.version, request.offset, file.text)
+        return [Completion(text, request.offset, request.offset, CompletionMeta(self.name))]
+
+    def refresh(self, file: File, interrupted: Callable[[], bool]) -> None:
+        self.refreshed.append(file.key)
+
+    def forget(self, key: FileKey) -> None:
+        self.forgotten.append(key)
+
+    def status(self) -> dict[str, Any]:
+        return {"device": "none"}
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class TinyMaker:
+    """Makes tiny engines, remembers them, and can be told to fail."""
+
+    def __init__(self) -> None:
+        self.made: list[TinyEngine] = []
+        self.error: Exception | None = None
+        self.gate = threading.Event()  # closed: loading takes until it is opened
+        self.gate.set()
+
+    def __call__(self, name: str, report: Callable[[BackendState], None]) -> TinyEngine:
+        self.gate.wait()
+        if self.error is not None:
+            raise self.error
+        self.made.append(TinyEngine(name or "tiny"))
+        return self.made[-1]
