@@ -15,6 +15,7 @@ from itertools import pairwise
 
 from .automaton import Automaton
 from .oracle import Opening, State, Unconstrained
+from .overlap import common_prefix, common_suffix
 from .parsing import ParseState
 
 MAX_CHARACTERS = 2_000_000
@@ -72,12 +73,12 @@ class Document:
 
     def _read_lines(self, left: str) -> None:
         old_text, old_marks = self._text, self._marks
-        shared = _common_prefix(old_text, left)
+        shared = common_prefix(old_text, left)
         kept = bisect_right(old_marks, shared, key=lambda mark: mark.offset)
         while old_marks[kept - 1].depends > shared:
             kept -= 1
         marks = old_marks[:kept]
-        tail = _common_suffix(old_text, left, limit=min(len(old_text), len(left)) - shared)
+        tail = common_suffix(old_text, left, limit=min(len(old_text), len(left)) - shared)
         old_at = {mark.offset: index for index, mark in enumerate(old_marks)}
         shift = len(left) - len(old_text)
         self._text, self._marks = left, marks
@@ -187,25 +188,3 @@ def _unconstrained(reason: str, dropped: int = 0) -> Opening:
 
 def _skipped(lines: int) -> str:
     return f"{lines} unreadable line{'s' * (lines > 1)} skipped" if lines else ""
-
-
-def _common_prefix(one: str, other: str) -> int:
-    low, high = 0, min(len(one), len(other))
-    while low < high:  # compare in halves: slices compare at memory speed
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def _common_suffix(one: str, other: str, limit: int) -> int:
-    low, high = 0, limit
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[len(one) - middle : len(one) - low] == other[len(other) - middle : len(other) - low]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

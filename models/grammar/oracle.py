@@ -20,6 +20,13 @@ class State(Protocol):
         """Whether the file may end here."""
         ...
 
+    def reach(self, pieces: tuple[str, ...], finish: bool) -> int:
+        """How many of the text's next `pieces` can be read from here, one after the other.
+
+        One more if all of them can be, `finish` is set and the file may end behind them.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Opening:
@@ -53,6 +60,10 @@ class Unconstrained:
         """Any text may end."""
         return True
 
+    def reach(self, pieces: tuple[str, ...], finish: bool) -> int:
+        """All of them."""
+        return len(pieces) + finish
+
 
 @dataclass(frozen=True)
 class Unavailable:
@@ -63,3 +74,13 @@ class Unavailable:
     def open(self, left: str) -> Opening:
         """Everything may follow, and the reason why."""
         return Opening(Unconstrained(self.reason), constrained=False, reason=self.reason)
+
+
+def reach(state: State, pieces: tuple[str, ...], finish: bool) -> int:
+    """`State.reach` for any state that can be fed."""
+    for count, piece in enumerate(pieces):
+        following = state.feed(piece.encode("utf-8", "replace"))
+        if following is None:
+            return count
+        state = following
+    return len(pieces) + (finish and state.can_finish())

@@ -4,7 +4,7 @@ import codecs
 from dataclasses import dataclass
 
 from .automaton import Automaton, TooAmbiguous, Version
-from .oracle import State, Unconstrained
+from .oracle import State, Unconstrained, reach
 
 # A long undecided token (a comment, a raw string) is read again from its start at every step. Past
 # this size we look again only when the tail has grown by an eighth: the total stays linear-ish, an
@@ -69,6 +69,10 @@ class ParseState:
             return self.automaton.accepts(self.versions, self.tail, self.column)
         except TooAmbiguous:
             return True
+
+    def reach(self, pieces: tuple[str, ...], finish: bool) -> int:
+        """How many of the text's next pieces can be read; one more if it may end there."""
+        return reach(self, pieces, finish)
 
     def same(self, other: "ParseState") -> bool:
         """Whether both go on in the same way whatever follows."""

@@ -1,0 +1,201 @@
+"""The prefixes tried so far: what the model gives each, and how much of it is ungrammatical.
+
+A node u stands for a token prefix. `removed` is r(u), the probability under the model that a
+completion which starts with u has run into something already found ungrammatical. It only grows,
+and 1 − r(u) is an upper bound on the expected future grammaticality c(u) of ASAp (Park et al.,
+NeurIPS 2024): drawing a ∝ P(a|u)·(1 − r(ua)) until something grammatical ends is drawing from the
+model conditioned on the grammar.
+
+The trie owns the supports and the removed mass. Whoever owns the trie owns its lifetime: one
+prompt, one model, one setting of the sampler.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+EPSILON = 1e-9  # less of a node than this is left: rounding, not a chance
+
+
+class Guard(Protocol):
+    """The grammar as the trie needs it: over tokens, with opaque immutable states."""
+
+    def start(self) -> Any:
+        """The state at the cursor."""
+        ...
+
+    def take(self, state: Any, token: int) -> Any | None:
+        """The state after `token`, or None to refuse it."""
+        ...
+
+    def may_stop(self, state: Any) -> bool:
+        """Whether the completion may end in `state`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """The tokens that may follow a prefix and their probabilities, which sum to one."""
+
+    tokens: NDArray[np.int64]  # (kept,), ascending
+    probabilities: NDArray[np.float64]  # (kept,)
+
+    @classmethod
+    def of(cls, probabilities: NDArray[np.floating]) -> "Support":
+        """From a distribution over the whole vocabulary, most of it zero or not."""
+        tokens = np.flatnonzero(probabilities)
+        kept = probabilities[tokens].astype(np.float64)
+        return cls(tokens, kept / kept.sum())
+
+    def of_token(self, token: int) -> float:
+        """The probability of one token."""
+        at = int(np.searchsorted(self.tokens, token))
+        if at < len(self.tokens) and self.tokens[at] == token:
+            return float(self.probabilities[at])
+        return 0.0
+
+
+class Anything:
+    """The guard that allows everything."""
+
+    def start(self) -> Any:
+        """Any object will do."""
+        return ()
+
+    def take(self, state: Any, token: int) -> Any | None:
+        """Every token is fine."""
+        return state
+
+    def may_stop(self, state: Any) -> bool:
+        """So is every end."""
+        return True
+
+
+class Node:
+    """One prefix. `removed` is 1 for a refused one; `support` is None until the model was asked."""
+
+    __slots__ = ("children", "depth", "ended", "parent", "removed", "state", "support", "token")
+
+    def __init__(self, state: Any, parent: "Node | None" = None, token: int = -1):
+        self.state = state
+        self.parent = parent
+        self.token = token
+        self.depth: int = parent.depth + 1 if parent is not None else 0
+        self.support: Support | None = None
+        self.removed = 0.0
+        self.ended = False  # the completion is over here; `token` is the one that ended it
+        self.children: dict[int, Node] = {}
+
+    @property
+    def refused(self) -> bool:
+        """Whether nothing grammatical is left below."""
+        return self.removed >= 1.0
+
+    def path(self) -> list[int]:
+        """The tokens from the root to here."""
+        return [node.token for node in self.line()][1:]
+
+    def line(self) -> "list[Node]":
+        """The nodes from the root to here, both included."""
+        line: list[Node] = []
+        node: Node | None = self
+        while node is not None:
+            line.append(node)
+            node = node.parent
+        return line[::-1]
+
+
+class Trie:
+    """All prefixes tried for one prompt. Not thread-safe."""
+
+    def __init__(self, guard: Guard, stop_tokens: frozenset[int]):
+        self._guard = guard
+        self._stops = stop_tokens
+        self.root = Node(guard.start())
+
+    @property
+    def bound(self) -> float:
+        """An upper bound on the share of the model's completions that is grammatical."""
+        return 1.0 - self.root.removed
+
+    def child(self, node: Node, token: int) -> Node:
+        """The node after `token`, checked against the grammar on the first visit.
+
+        A refused one is marked at once; `back_up` tells its ancestors.
+        """
+        child = node.children.get(token)
+        if child is None:
+            if token in self._stops:
+                child = Node(node.state, node, token)
+                child.ended = self._guard.may_stop(node.state)
+                child.removed = 0.0 if child.ended else 1.0
+            else:
+                child = Node(self._guard.take(node.state, token), node, token)
+                child.removed = 1.0 if child.state is None else 0.0
+            node.children[token] = child
+        return child
+
+    def back_up(self, node: Node) -> None:
+        """Carry what is known of `node` up to the root: r(u) = Σ P(a|u)·r(ua)."""
+        while (parent := node.parent) is not None and parent.support is not None:
+            mass = sum(
+                parent.support.of_token(token) * child.removed
+                for token, child in parent.children.items()
+                if child.removed
+            )
+            parent.removed = 1.0 if mass > 1.0 - EPSILON else mass
+            node = parent
+
+    def weights(self, node: Node, aligned: bool = True) -> NDArray[np.float64]:
+        """(kept,) weights of the next token: P(a|u)·(1 − r(ua)), unnormalised.
+
+        Not `aligned`, only what is refused counts: the local mask of constrained decoding.
+        """
+        assert node.support is not None
+        weights = node.support.probabilities.copy()
+        for token, child in node.children.items():
+            if child.removed and (aligned or child.refused):
+                at = np.searchsorted(node.support.tokens, token)
+                if at < len(weights) and node.support.tokens[at] == token:
+                    weights[at] *= 1.0 - child.removed
+        return weights
+
+    def follow(self, tokens: Sequence[int]) -> bool:
+        """Move the root down along `tokens`, which the user has typed; False if it is new ground.
+
+        What was learnt below stays true, because r(u) does not depend on what lies above u.
+        """
+        node = self.root
+        for token in tokens:
+            following = node.children.get(token)
+            if following is None or following.refused or following.ended:
+                return False
+            node = following
+        node.parent = None
+        for below in _below(node):
+            below.depth -= len(tokens)
+        self.root = node
+        return True
+
+
+def draw(support: Support, weights: NDArray[np.float64], uniform: float) -> int | None:
+    """The token that `uniform` in [0, 1) picks by inverse transform; None if no weight is left."""
+    cumulative = np.cumsum(weights)
+    total = float(cumulative[-1]) if len(cumulative) else 0.0
+    if total <= EPSILON:
+        return None
+    at = int(np.searchsorted(cumulative, uniform * total, side="right"))
+    while weights[min(at, len(weights) - 1)] <= 0:  # rounding at the very end
+        at -= 1
+    return int(support.tokens[min(at, len(weights) - 1)])
+
+
+def _below(node: Node) -> Iterator[Node]:
+    waiting = [node]
+    while waiting:
+        following = waiting.pop()
+        yield following
+        waiting.extend(following.children.values())

@@ -1,0 +1,219 @@
+"""Oracles in a process of their own, behind the same two calls as any other oracle.
+
+Grammars carry hand-written C. If it crashes, loops or eats memory, the worker process is killed
+and started again; the states that lived there let everything pass from then on, so it costs one
+suggestion its grammar. A language that keeps doing it is left alone.
+"""
+
+import os
+import select
+import subprocess
+import sys
+import time
+from collections import Counter, OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import GrammarWorkerError
+from .oracle import Opening, State, Unconstrained
+from .overlap import common_prefix
+from .worker import DOCUMENTS, HEAD_BYTES, pack, read_length, unpack
+
+OPEN_SECONDS = 10.0  # a large file's first reading, and the start of the process
+STEP_SECONDS = 1.0  # usually 20 to 100 microseconds
+STRIKES = 3  # failures of a language before it is left alone
+
+
+class GrammarProcess:
+    """Owns the worker process. Not thread-safe: one thread uses it and all its states."""
+
+    def __init__(self, command: tuple[str, ...] | None = None):
+        module = __name__.rpartition(".")[0] + ".worker"
+        self._command = command or (sys.executable, "-m", module)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lefts: OrderedDict[str, str] = OrderedDict()  # what the worker was last sent
+        self._released: list[int] = []
+        self._strikes: Counter[str] = Counter()
+        self.generation = 0  # of the process: states of an older one are gone
+
+    def oracle(self, file: str, language: str) -> "IsolatedOracle":
+        """The oracle of one file; its checkpoints live on in the worker."""
+        return IsolatedOracle(self, file, language)
+
+    def start(self) -> None:
+        """Start the worker if it isn't running, so that the first request finds it warm."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.generation += 1
+        self._lefts.clear()
+        self._released.clear()
+        try:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+            )
+        except OSError as error:
+            raise GrammarWorkerError(f"the grammar worker does not start: {error}") from error
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._process is not None:
+            self._end()
+
+    def open(self, file: str, language: str, left: str) -> Opening:
+        """Open `left`, of which only what changed since the last time is sent."""
+        if self._strikes[language] >= STRIKES:
+            return _unconstrained(f"the grammar of {language} failed {STRIKES} times: left alone")
+        try:
+            self.start()
+            kept = common_prefix(self._lefts.get(file, ""), left)
+            state, constrained, reason, skipped = self._ask(
+                OPEN_SECONDS, "open", file, language, kept, left[kept:]
+            )
+        except GrammarWorkerError as error:
+            self._strikes[language] += 1
+            return _unconstrained(str(error))
+        self._lefts[file] = left
+        self._lefts.move_to_end(file)
+        if len(self._lefts) > DOCUMENTS:
+            self._lefts.popitem(last=False)
+        if isinstance(state, str):
+            return Opening(Unconstrained(state), False, reason or state, skipped)
+        isolated = IsolatedState(self, language, self.generation, state)
+        return Opening(isolated, constrained, reason, skipped)
+
+    def step(self, state: "IsolatedState", name: str, *arguments: Any) -> Any:
+        """Ask something of a state; raises GrammarWorkerError if it is gone."""
+        if state.generation != self.generation:
+            raise GrammarWorkerError("the grammar worker was restarted")
+        try:
+            return self._ask(STEP_SECONDS, name, state.number, *arguments)
+        except GrammarWorkerError:
+            self._strikes[state.language] += 1
+            raise
+
+    def release(self, generation: int, number: int) -> None:
+        """A state that nobody holds any more; told to the worker with the next request."""
+        if generation == self.generation:
+            self._released.append(number)
+
+    # region frames
+
+    def _ask(self, seconds: float, name: str, *arguments: Any) -> Any:
+        process = self._process
+        if process is None or process.stdin is None or process.stdout is None:
+            raise GrammarWorkerError("the grammar worker is not running")
+        released, self._released = self._released, []
+        request = pack([name, released, *arguments])
+        deadline = time.monotonic() + seconds
+        try:
+            _write(process.stdin.fileno(), request, deadline)
+            length = read_length(_read(process.stdout.fileno(), HEAD_BYTES, deadline))
+            reply = _read(process.stdout.fileno(), length, deadline)
+        except (OSError, EOFError, TimeoutError) as error:
+            late = isinstance(error, TimeoutError)
+            status = self._end()
+            what = f"took more than {seconds:g} s" if late else f"died with status {status}"
+            raise GrammarWorkerError(f"the grammar worker {what} and was restarted") from error
+        return unpack(reply)
+
+    def _end(self) -> int:
+        """Kill the worker; its exit status before that, if it had died by itself."""
+        process, self._process = self._process, None
+        self.generation += 1
+        assert process is not None
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()
+        try:
+            return process.wait(timeout=0.2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+
+    # endregion
+
+
+@dataclass(frozen=True)
+class IsolatedOracle:
+    """One file's oracle in the worker."""
+
+    process: GrammarProcess
+    file: str
+    language: str
+
+    def open(self, left: str) -> Opening:
+        """See `oracle.Oracle`."""
+        return self.process.open(self.file, self.language, left)
+
+
+class IsolatedState:
+    """A state in the worker, by its number; lets everything pass when the worker is gone."""
+
+    __slots__ = ("generation", "language", "number", "process")
+
+    def __init__(self, process: GrammarProcess, language: str, generation: int, number: int):
+        self.process = process
+        self.language = language
+        self.generation = generation
+        self.number = number
+
+    def __del__(self):
+        self.process.release(self.generation, self.number)
+
+    def feed(self, data: bytes) -> State | None:
+        """See `oracle.State`."""
+        try:
+            after = self.process.step(self, "feed", data)
+        except GrammarWorkerError as error:
+            return Unconstrained(str(error))
+        match after:
+            case None:
+                return None
+            case str(reason):
+                return Unconstrained(reason)
+            case number:
+                return IsolatedState(self.process, self.language, self.generation, number)
+
+    def can_finish(self) -> bool:
+        """See `oracle.State`."""
+        try:
+            return self.process.step(self, "finish")
+        except GrammarWorkerError:
+            return True
+
+    def reach(self, pieces: tuple[str, ...], finish: bool) -> int:
+        """See `oracle.State`."""
+        try:
+            return self.process.step(self, "reach", pieces, finish)
+        except GrammarWorkerError:
+            return len(pieces) + finish
+
+
+def _unconstrained(reason: str) -> Opening:
+    return Opening(Unconstrained(reason), False, reason)
+
+
+def _write(descriptor: int, data: bytes, deadline: float) -> None:
+    view = memoryview(data)
+    while view:
+        _, writable, _ = select.select([], [descriptor], [], max(0.0, deadline - time.monotonic()))
+        if not writable:
+            raise TimeoutError
+        view = view[os.write(descriptor, view[: select.PIPE_BUF]) :]
+
+
+def _read(descriptor: int, size: int, deadline: float) -> bytes:
+    parts = bytearray()
+    while len(parts) < size:
+        readable, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+        if not readable:
+            raise TimeoutError
+        part = os.read(descriptor, size - len(parts))
+        if not part:
+            raise EOFError
+        parts += part
+    return bytes(parts)

@@ -1,0 +1,113 @@
+"""The process that runs the grammars: their C code may crash or hang without harm to anybody else.
+
+Reads requests from standard input and answers on standard output, one frame each: four bytes of
+length, then msgpack. States stay here; the other side holds their numbers. See `isolate`.
+"""
+
+import resource
+import signal
+import sys
+from collections import OrderedDict
+from typing import Any, BinaryIO
+
+import msgpack
+
+from .languages import open_oracle
+from .oracle import Opening, Oracle, State, Unconstrained
+
+MEMORY_BYTES = 2 << 30
+DOCUMENTS = 32
+HEAD_BYTES = 4
+
+
+class Worker:
+    """Owns every oracle and state of the process."""
+
+    def __init__(self):
+        self._oracles: OrderedDict[str, tuple[str, Oracle]] = OrderedDict()
+        self._lefts: dict[str, str] = {}
+        self._states: dict[int, State] = {}
+        self._next = 1
+
+    def answer(self, request: list[Any]) -> Any:
+        """The reply to one request: its name, the states released since the last, its arguments."""
+        name, released, *arguments = request
+        for number in released:
+            self._states.pop(number, None)
+        match name:
+            case "open":
+                return self._open(*arguments)
+            case "feed":
+                number, data = arguments
+                return self._keep(self._states[number].feed(data))
+            case "finish":
+                return self._states[arguments[0]].can_finish()
+            case "reach":
+                number, pieces, finish = arguments
+                return self._states[number].reach(tuple(pieces), finish)
+            case _:
+                raise AssertionError(f"unknown request {name}")
+
+    def _open(self, file: str, language: str, kept: int, text: str) -> list[Any]:
+        known = self._oracles.get(file)
+        if known is None or known[0] != language:
+            known = (language, open_oracle(language))
+        self._oracles[file] = known
+        self._oracles.move_to_end(file)
+        left = self._lefts[file] = self._lefts.get(file, "")[:kept] + text
+        if len(self._oracles) > DOCUMENTS:
+            dropped, _ = self._oracles.popitem(last=False)
+            del self._lefts[dropped]
+        opening: Opening = known[1].open(left)
+        state = self._keep(opening.state)
+        return [state, opening.constrained, opening.reason, opening.skipped_lines]
+
+    def _keep(self, state: State | None) -> Any:
+        """None for a refusal, a reason for what lets everything pass, or the state's number."""
+        match state:
+            case None:
+                return None
+            case Unconstrained(reason):
+                return reason
+            case _:
+                number, self._next = self._next, self._next + 1
+                self._states[number] = state
+                return number
+
+
+def pack(message: Any) -> bytes:
+    """One frame. Lone surrogates, which editors can produce, pass as they are."""
+    body = msgpack.packb(message, unicode_errors="surrogatepass")
+    assert body is not None
+    return len(body).to_bytes(HEAD_BYTES, "little") + body
+
+
+def read_length(head: bytes) -> int:
+    """The length of the frame that `head` announces, in bytes."""
+    return int.from_bytes(head, "little")
+
+
+def unpack(body: bytes) -> Any:
+    """What `pack` packed, without its head."""
+    return msgpack.unpackb(body, unicode_errors="surrogatepass")
+
+
+def serve(requests: BinaryIO, replies: BinaryIO) -> None:
+    """Answer until the other side goes away."""
+    worker = Worker()
+    while len(head := requests.read(HEAD_BYTES)) == HEAD_BYTES:
+        request = unpack(requests.read(read_length(head)))
+        replies.write(pack(worker.answer(request)))
+        replies.flush()
+
+
+def main() -> None:
+    """Run as `python -m keyturn.models.grammar.worker`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    serve(sys.stdin.buffer, sys.stdout.buffer)
+
+
+if __name__ == "__main__":
+    main()

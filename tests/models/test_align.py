@@ -1,0 +1,288 @@
+"""Drawing from the model conditioned on the grammar: against exact enumeration on small toys."""
+
+import itertools
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from keyturn.models.align import Aligner, Budget, Mode
+from keyturn.models.aligned_trie import Anything, Node, Trie
+from keyturn.models.grammar.finite import FiniteOracle
+from keyturn.models.grammar.tokens import Constraint
+
+LETTERS = b"abcd"
+STOP = len(LETTERS)
+Text = tuple[int, ...]
+
+
+class Toy:
+    """A random model over four letters and a stop token, and a random finite language."""
+
+    def __init__(self, depth: int, hostility: float, seed: int):
+        self.depth = depth
+        self._rng = np.random.default_rng(seed)
+        self._tables: dict[Text, np.ndarray] = {}
+        self.language = self._grow((), hostility)
+        words = frozenset(bytes(LETTERS[t] for t in text) for text in self.language)
+        opening = FiniteOracle(words).open("")
+        self.guard = Constraint(opening, lambda token: LETTERS[token : token + 1])
+
+    def probabilities(self, text: Text) -> np.ndarray:
+        """(5,) the model's next-token distribution; it always stops at full depth."""
+        if text not in self._tables:
+            p = self._rng.dirichlet([0.5] * 5)
+            if len(text) >= self.depth:
+                p = np.eye(5)[STOP]
+            self._tables[text] = p
+        return self._tables[text]
+
+    def logits(self, tokens: Sequence[int]) -> Tensor:
+        return torch.tensor(self.probabilities(tuple(tokens))).log()
+
+    def truth(self) -> dict[Text, float]:
+        """The model conditioned on the language, by enumeration."""
+        mass = {text: self._likelihood(text) for text in self.language}
+        total = sum(mass.values())
+        return {text: p / total for text, p in mass.items()}
+
+    def valid_share(self) -> float:
+        return sum(map(self._likelihood, self.language))
+
+    def aligner(self, trie: Trie | None = None) -> Aligner:
+        return Aligner(trie or self.trie(), self.logits, lambda z: torch.softmax(z, -1))
+
+    def trie(self) -> Trie:
+        return Trie(self.guard, frozenset({STOP}))
+
+    def _likelihood(self, text: Text) -> float:
+        steps = (self.probabilities(text[:i])[t] for i, t in enumerate((*text, STOP)))
+        return math.prod(steps)
+
+    def _grow(self, text: Text, hostility: float) -> list[Text]:
+        """Texts whose every branch survives with 1 − hostility, so that dead ends come late."""
+        found = [text] if len(text) >= 2 and self._rng.random() > hostility else []
+        if len(text) < self.depth:
+            for token in range(4):
+                if self._rng.random() > hostility:
+                    found += self._grow((*text, token), hostility)
+        return found
+
+
+def uniforms(seed: int) -> Callable[[int, int], float]:
+    rng = random.Random(seed)
+    return lambda position, attempt: rng.random()
+
+
+def draws(toy: Toy, mode: Mode, count: int, fresh: bool) -> Counter[Text]:
+    """Texts drawn; with a fresh trie every time, or one that learns."""
+    uniform = uniforms(7)
+    budget = Budget(limit_tokens=64, exact_restarts=10**9, approximate_restarts=10**9)
+    found: Counter[Text] = Counter()
+    aligner = toy.aligner()
+    for _ in range(count):
+        if fresh:
+            aligner = toy.aligner()
+        found[aligner.sample(mode, uniform, budget).tokens] += 1
+    return found
+
+
+def variation(truth: dict[Text, float], found: Counter[Text]) -> float:
+    """Total variation distance of the empirical distribution."""
+    count = found.total()
+    texts = truth.keys() | found.keys()
+    return sum(abs(truth.get(t, 0.0) - found[t] / count) for t in texts) / 2
+
+
+def noise(truth: dict[Text, float], count: int) -> float:
+    """The total variation that perfect sampling shows, on average over ten tries."""
+    rng = np.random.default_rng(0)
+    p = np.array(list(truth.values()))
+    return float(np.mean([abs(rng.multinomial(count, p / p.sum()) / count - p).sum() / 2
+                          for _ in range(10)]))  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def toy() -> Toy:
+    toy = Toy(depth=3, hostility=0.15, seed=38)
+    assert 0.05 < toy.valid_share() < 0.7
+    assert 8 <= len(toy.language) <= 60
+    return toy
+
+
+def test_exact_draws_from_the_model_conditioned_on_the_grammar(toy: Toy):
+    found = draws(toy, Mode.EXACT, 20_000, fresh=False)
+    assert variation(toy.truth(), found) < noise(toy.truth(), 20_000) + 0.01
+
+
+def test_exact_is_exact_from_the_first_sample(toy: Toy):
+    found = draws(toy, Mode.EXACT, 4_000, fresh=True)
+    assert variation(toy.truth(), found) < noise(toy.truth(), 4_000) + 0.01
+
+
+def test_local_masking_is_distorted_on_the_same_toy(toy: Toy):
+    found = draws(toy, Mode.GCD, 20_000, fresh=False)
+    assert found.keys() <= set(toy.language)
+    assert variation(toy.truth(), found) > 0.1
+
+
+def test_approximate_lies_between_masking_and_exact(toy: Toy):
+    truth = toy.truth()
+    masked = variation(truth, draws(toy, Mode.GCD, 2_000, fresh=True))
+    stepped = variation(truth, draws(toy, Mode.APPROXIMATE, 2_000, fresh=True))
+    assert stepped < masked - 0.02
+
+
+def test_asap_converges_as_its_samples_add_up(toy: Toy):
+    first = draws(toy, Mode.ASAP, 1_500, fresh=True)
+    aligner, uniform = toy.aligner(), uniforms(3)
+    budget = Budget(limit_tokens=64)
+    for _ in range(1_000):
+        aligner.sample(Mode.ASAP, uniform, budget)
+    later: Counter[Text] = Counter()
+    for _ in range(8_000):
+        later[aligner.sample(Mode.ASAP, uniform, budget).tokens] += 1
+    truth = toy.truth()
+    masked = variation(truth, draws(toy, Mode.GCD, 1_500, fresh=True))
+    assert variation(truth, first) == pytest.approx(masked, abs=0.06)  # its first sample is GCD
+    assert variation(truth, later) < noise(truth, 8_000) + 0.01
+
+
+def grammaticality(toy: Toy, text: Text, ended: bool) -> float:
+    """c(u), by enumeration: the share of the model's completions of `text` in the language."""
+    if ended:
+        return float(text in toy.language)
+    p = toy.probabilities(text)
+    reach = p[STOP] * (text in toy.language)
+    if len(text) < toy.depth:
+        reach += sum(p[t] * grammaticality(toy, (*text, t), False) for t in range(4) if p[t])
+    return float(reach)
+
+
+@given(seed=st.integers(0, 10_000), mode=st.sampled_from([Mode.EXACT, Mode.ASAP, Mode.APPROXIMATE]))
+def test_what_is_left_is_always_an_upper_bound_and_only_shrinks(seed: int, mode: Mode):
+    toy = Toy(depth=3, hostility=0.3, seed=seed)
+    if not toy.language or toy.valid_share() < 0.01:
+        return
+    trie = toy.trie()
+    aligner, uniform = toy.aligner(trie), uniforms(seed)
+    before: dict[Node, float] = {}
+    for _ in range(8):
+        sample = aligner.sample(mode, uniform, Budget(limit_tokens=64))
+        assert sample.tokens in toy.language
+        for node in every(trie.root):
+            text = tuple(t for t in node.path() if t != STOP)
+            left = 1.0 - node.removed
+            assert left >= grammaticality(toy, text, node.ended or node.token == STOP) - 1e-9
+            assert left <= before.get(node, 1.0) + 1e-9
+            before[node] = left
+        assert sample.bound == pytest.approx(1.0 - trie.root.removed)
+
+
+def every(node: Node) -> list[Node]:
+    return [node, *itertools.chain.from_iterable(map(every, node.children.values()))]
+
+
+def test_without_a_refusal_the_draw_is_what_plain_sampling_draws(toy: Toy):
+    uniform = uniforms(1)
+    trie = Trie(Anything(), frozenset({STOP}))
+    sample = toy.aligner(trie).sample(Mode.EXACT, uniform, Budget(limit_tokens=64))
+    plain, again = [], uniforms(1)
+    while (token := int(np.searchsorted(np.cumsum(toy.probabilities(tuple(plain))),
+                                        again(0, 0), side="right"))) != STOP:  # fmt: skip
+        plain.append(token)
+    assert list(sample.tokens) == plain
+    assert (sample.refused, sample.restarts) == (0, 0)
+
+
+def test_exact_asks_the_model_once_for_each_prefix(toy: Toy):
+    asked: list[Text] = []
+
+    def logits(tokens: Sequence[int]) -> Tensor:
+        asked.append(tuple(tokens))
+        return toy.logits(tokens)
+
+    aligner = Aligner(toy.trie(), logits, lambda z: torch.softmax(z, -1))
+    calls = sum(
+        aligner.sample(Mode.EXACT, uniforms(2), Budget(limit_tokens=64)).model_calls
+        for _ in range(50)
+    )
+    assert calls == len(asked) == len(set(asked))
+
+
+def test_exact_becomes_approximate_and_then_local_as_time_runs_out(toy: Toy):
+    used = {"share": 0.0}
+    budget = Budget(limit_tokens=64, time_used=lambda: used["share"])
+    seen = set()
+    for share in (0.0, 0.7, 0.9):
+        used["share"] = share
+        for seed in range(60):
+            sample = toy.aligner().sample(Mode.EXACT, uniforms(seed), budget)
+            if sample.refused:
+                seen.add((share, sample.mode))
+    assert seen == {(0.0, Mode.EXACT), (0.7, Mode.APPROXIMATE), (0.9, Mode.GCD)}
+
+
+def test_best_first_finds_the_most_probable_texts_in_order(toy: Toy):
+    found = list(itertools.islice(toy.aligner().best_first(Budget(64), model_calls=10_000), 5))
+    ranked = sorted(toy.truth().items(), key=lambda item: -item[1])
+    assert [sample.tokens for sample in found] == [text for text, _ in ranked[:5]]
+
+
+def test_greedy_takes_the_best_allowed_token_everywhere(toy: Toy):
+    sample = toy.aligner().greedy(Budget(limit_tokens=64))
+    assert sample.tokens in toy.language
+    again = toy.aligner().greedy(Budget(limit_tokens=64))
+    assert again.tokens == sample.tokens
+    free = Aligner(Trie(Anything(), frozenset({STOP})), toy.logits, lambda z: torch.softmax(z, -1))
+    plain: list[int] = []
+    while (best := int(toy.probabilities(tuple(plain)).argmax())) != STOP:
+        plain.append(best)
+    assert list(free.greedy(Budget(limit_tokens=64)).tokens) == plain
+
+
+def test_the_root_follows_what_the_user_types_and_keeps_what_was_learnt():
+    toy = Toy(depth=4, hostility=0.3, seed=5)
+    trie = toy.trie()
+    aligner, uniform = toy.aligner(trie), uniforms(0)
+    budget = Budget(limit_tokens=64, exact_restarts=10**9)
+    samples = [aligner.sample(Mode.EXACT, uniform, budget) for _ in range(300)]
+    first = samples[-1].tokens[0]
+    learnt = trie.root.children[first].removed
+    assert trie.follow([first])
+    assert trie.root.removed == learnt
+    moved = Aligner(trie, lambda path: toy.logits((first, *path)), lambda z: torch.softmax(z, -1))
+    truth = {t[1:]: p for t, p in toy.truth().items() if t[:1] == (first,)}
+    total = sum(truth.values())
+    truth = {text: p / total for text, p in truth.items()}
+    found = Counter(moved.sample(Mode.EXACT, uniform, budget).tokens for _ in range(8_000))
+    assert variation(truth, found) < noise(truth, 8_000) + 0.015
+    assert not trie.follow([STOP, STOP])
+
+
+def test_an_empty_language_ends_the_sample_with_nothing():
+    class Nothing:
+        def start(self) -> Any:
+            return ()
+
+        def take(self, state: Any, token: int) -> Any | None:
+            return None
+
+        def may_stop(self, state: Any) -> bool:
+            return False
+
+    for mode in (Mode.EXACT, Mode.ASAP, Mode.APPROXIMATE, Mode.GCD):
+        toy = Toy(depth=2, hostility=0.0, seed=1)
+        aligner = toy.aligner(Trie(Nothing(), frozenset({STOP})))
+        sample = aligner.sample(mode, uniforms(0), Budget(limit_tokens=8))
+        assert (sample.tokens, sample.stopped) == ((), False)
+        assert sample.bound == 0.0
+    assert not toy.aligner(Trie(Nothing(), frozenset({STOP}))).greedy(Budget(8)).stopped
