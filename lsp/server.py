@@ -58,6 +58,7 @@ class KeyturnServer(LanguageServer):
         self.state = BackendState(Phase.STARTING)
         self._base_options = options  # what the configuration files say, under the editor's
         self._progress = LoadProgress(self)
+        self._troubled = False  # the status bar shows a problem
         self._ready = False  # the client has said `initialized` and takes notifications
         self._problems = list(problems)  # of the settings, shown when the client is ready
         _register(self)
@@ -73,13 +74,18 @@ class KeyturnServer(LanguageServer):
         if self.state.model and state.model != self.state.model:
             self.session.forget_suggestions()
         self.state = state
+        self._tell(state)
         if self._ready:
-            self.protocol.notify("keyturn/status", status_of(state, self.session.options.enabled))
             self._progress.show(state)
 
     def problem(self, message: str) -> None:
-        """A request failed for a reason that the user may want to know."""
-        self.state_changed(BackendState(Phase.FAILED, message, self.state.model))
+        """A request failed for a reason that the user may want to know, until one succeeds."""
+        self._troubled = True
+        self._tell(BackendState(Phase.FAILED, message, self.state.model))
+
+    def _tell(self, state: BackendState) -> None:
+        if self._ready:
+            self.protocol.notify("keyturn/status", status_of(state, self.session.options.enabled))
 
     # ------------------------------------------------------------------ settings
 
@@ -122,9 +128,13 @@ class KeyturnServer(LanguageServer):
         self, uri: str, position: types.Position, trigger: Trigger
     ) -> list[Completion]:
         try:
-            return await self.session.complete(uri, place_of(position), trigger)
+            found = await self.session.complete(uri, place_of(position), trigger)
         except Superseded as error:
             raise asyncio.CancelledError from error  # answered as cancelled
+        if found and self._troubled:
+            self._troubled = False
+            self._tell(self.state)
+        return found
 
     def items(self, uri: str, completions: list[Completion], make: Callable[..., list[Any]]):
         document = self.session.documents.get(uri)

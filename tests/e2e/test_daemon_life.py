@@ -1,0 +1,185 @@
+"""Real processes: fronts and the daemon they share, started, killed and replaced."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from editor import Editor, environment, keyturn
+
+TEXT = "first_value = compute()\nsecond = 1\nfirst_va"
+REST = "lue = compute()"
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
+    environ = environment(tmp_path)
+    yield environ
+    subprocess.run(keyturn("daemon", "stop"), env=environ, capture_output=True, timeout=60)
+
+
+def status(environ: dict[str, str]) -> dict[str, Any]:
+    done = subprocess.run(
+        keyturn("daemon", "status", "--json"), env=environ, capture_output=True, text=True
+    )
+    return json.loads(done.stdout)
+
+
+def test_an_editor_starts_the_daemon_and_gets_suggestions(environ: dict[str, str]):
+    with Editor(environ) as editor:
+        editor.open(TEXT)
+        assert editor.ask(len(TEXT)) == [REST]
+        found = editor.status()
+        assert found["model"] == "lookup"
+        assert found["pid"] != editor.process.pid
+
+
+def test_many_who_start_a_daemon_at_once_get_the_same_one(environ: dict[str, str]):
+    starting = [
+        subprocess.Popen(keyturn("daemon", "start"), env=environ, stderr=subprocess.PIPE, text=True)
+        for _ in range(8)
+    ]
+    said = {process.communicate(timeout=120)[1] for process in starting}
+    assert [process.returncode for process in starting] == [0] * 8
+    assert said == {f"the daemon runs as process {status(environ)['pid']}\n"}
+
+
+@pytest.mark.slow
+def test_twenty_editors_that_start_at_once_share_one_daemon(environ: dict[str, str]):
+    def one(number: int) -> int:
+        with Editor(environ) as editor:
+            editor.open(f"number_{number} = call({number})\nnumber_{number}")
+            while not (found := editor.ask(len(editor.text))):
+                time.sleep(0.1)  # twenty interpreters at once can take longer than a deadline
+            assert found == [f" = call({number})"]
+            return editor.status()["pid"]
+
+    with ThreadPoolExecutor(20) as pool:
+        pids = set(pool.map(one, range(20)))
+    assert pids == {status(environ)["pid"]}
+
+
+def test_killing_the_daemon_costs_an_editor_nothing_but_a_pause(environ: dict[str, str]):
+    with Editor(environ) as editor:
+        editor.open(TEXT)
+        assert editor.ask(len(TEXT)) == [REST]
+        first = editor.status()["pid"]
+        editor.replace(0, 0, "# é😀\n")
+        os.kill(first, signal.SIGKILL)
+        editor.replace(0, 0, "first_value = other()\r\n")
+        end = len(editor.text)
+        while not (found := editor.ask(end)):  # one request may be lost with the daemon
+            time.sleep(0.05)
+        assert found == [REST]
+        assert editor.status()["pid"] != first
+        # What the new daemon has open is what the editor has: a place that only exists there.
+        editor.replace(end, end, "lue = compute()\nfirst_value = o")
+        assert editor.ask(len(editor.text)) == ["ther()"]
+
+
+def test_killing_an_editor_releases_its_files(environ: dict[str, str]):
+    with Editor(environ) as stays, Editor(environ) as goes:
+        for editor in (stays, goes):
+            editor.open(TEXT)
+            assert editor.ask(len(TEXT)) == [REST]
+        assert stays.status()["engine"]["open_files"] == 2
+        goes.kill()
+        while stays.status()["engine"]["open_files"] != 1:
+            time.sleep(0.01)
+        assert len(stays.status()["clients"]) == 1
+        assert stays.ask(len(TEXT)) == [REST]
+
+
+def test_a_stale_socket_and_a_stale_lock_are_no_obstacle(environ: dict[str, str], tmp_path: Path):
+    runtime = tmp_path / "run"
+    runtime.mkdir(mode=0o700)
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as dead:
+        dead.bind(str(runtime / "daemon.sock"))
+    (runtime / "daemon.lock").touch()
+    (runtime / "starting.lock").touch()
+    with Editor(environ) as editor:
+        editor.open(TEXT)
+        assert editor.ask(len(TEXT)) == [REST]
+
+
+def test_a_runtime_folder_too_long_for_a_socket_is_replaced_by_a_short_one(tmp_path: Path):
+    environ = environment(tmp_path / ("long" * 25))
+    with Editor(environ) as editor:
+        editor.open(TEXT)
+        assert editor.ask(len(TEXT)) == [REST]
+    subprocess.run(keyturn("daemon", "stop"), env=environ, check=True, timeout=60)
+
+
+def test_a_second_daemon_leaves_at_once_and_the_first_stays(environ: dict[str, str]):
+    subprocess.run(keyturn("daemon", "start"), env=environ, check=True, timeout=60)
+    first = status(environ)["pid"]
+    second = subprocess.run(keyturn("daemon", "run"), env=environ, timeout=60)
+    assert second.returncode == 75
+    assert status(environ)["pid"] == first
+
+
+def test_start_stop_restart_and_status_say_what_they_did(environ: dict[str, str]):
+    def run(name: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            keyturn("daemon", name), env=environ, capture_output=True, text=True, timeout=60
+        )
+
+    assert run("status").returncode == 3
+    assert run("start").returncode == 0
+    assert "lookup" in run("status").stdout
+    first = status(environ)["pid"]
+    assert run("restart").returncode == 0
+    assert status(environ)["pid"] != first
+    assert run("stop").stderr.strip() == "stopped"
+    assert run("stop").stderr.strip() == "no daemon was running"
+    assert "listens" in run("logs").stdout
+
+
+def test_the_log_holds_no_source_text(environ: dict[str, str]):
+    environ["KEYTURN_DAEMON_LOG_LEVEL"] = "debug"
+    with Editor(environ) as editor:
+        editor.open("a_secret_name = 1\na_secret_na")
+        assert editor.ask(len(editor.text)) == ["me = 1"]
+    logs = subprocess.run(
+        keyturn("daemon", "logs", "-n", "10000"), env=environ, capture_output=True, text=True
+    )
+    assert "a_secret" not in logs.stdout
+
+
+def test_a_full_disk_costs_log_lines_and_nothing_else(environ: dict[str, str], tmp_path: Path):
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "daemon.log").symlink_to("/dev/full")
+    with Editor(environ) as editor:
+        editor.open(TEXT)
+        assert editor.ask(len(TEXT)) == [REST]
+
+
+def test_the_front_loads_neither_torch_nor_the_server(environ: dict[str, str]):
+    code = (
+        "import sys, keyturn.daemon.front, keyturn.lsp.server\n"
+        "print([m for m in ('torch', 'transformers', 'keyturn.daemon.server') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [keyturn()[0], "-c", code], env=environ, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_daemon_listens_before_it_loads_torch(environ: dict[str, str]):
+    code = (
+        "import sys, keyturn.daemon.host, keyturn.daemon.make_engine, keyturn.daemon.config\n"
+        "print([m for m in ('torch', 'transformers', 'pygls') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [keyturn()[0], "-c", code], env=environ, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,132 @@
+"""An editor as a process sees it: `keyturn lsp` on two pipes, spoken to in JSON-RPC."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+URI = "file:///demo/a.py"
+
+
+def environment(folder: Path, model: str = "lookup", **more: str) -> dict[str, str]:
+    """The environment of processes that keep to `folder` and load `model`."""
+    return {
+        **os.environ,
+        "KEYTURN_RUNTIME_DIR": str(folder / "run"),
+        "KEYTURN_STATE_DIR": str(folder / "state"),
+        "KEYTURN_CONFIG_DIR": str(folder / "config"),
+        "KEYTURN_MODEL_NAME": model,
+        "OMP_NUM_THREADS": "1",
+        **more,
+    }
+
+
+def keyturn(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "keyturn.daemon", *arguments]
+
+
+class Editor:
+    """One front process with one document open."""
+
+    def __init__(self, environ: dict[str, str], *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            keyturn("lsp", *arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ
+        )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self._in, self._out = self.process.stdin, self.process.stdout
+        self._id = 0
+        self.text = ""
+        self.version = 0
+        self.notes: list[dict[str, Any]] = []
+
+    def __enter__(self) -> "Editor":
+        capabilities = {
+            "general": {"positionEncodings": ["utf-32"]},
+            "textDocument": {"inlineCompletion": {}},
+        }
+        self.call("initialize", {"processId": None, "capabilities": capabilities})
+        self.notify("initialized", {})
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self._in.close()
+            self.process.wait(timeout=120)
+        self._in.close()
+        self._out.close()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    # ------------------------------------------------------------------ the document
+
+    def open(self, text: str) -> None:
+        self.text, self.version = text, 1
+        item = {"uri": URI, "languageId": "python", "version": 1, "text": text}
+        self.notify("textDocument/didOpen", {"textDocument": item})
+
+    def replace(self, start: int, end: int, text: str) -> None:
+        self.version += 1
+        where = {"start": self.position(start), "end": self.position(end)}
+        self.text = self.text[:start] + text + self.text[end:]
+        self.notify(
+            "textDocument/didChange",
+            {
+                "textDocument": {"uri": URI, "version": self.version},
+                "contentChanges": [{"range": where, "text": text}],
+            },
+        )
+
+    def position(self, offset: int) -> dict[str, int]:
+        before = self.text[:offset]
+        return {"line": before.count("\n"), "character": offset - before.rfind("\n") - 1}
+
+    def ask(self, offset: int, invoked: bool = True) -> list[str]:
+        """The suggestions at `offset`; empty also when the request was cancelled."""
+        answer = self.call(
+            "textDocument/inlineCompletion",
+            {
+                "textDocument": {"uri": URI},
+                "position": self.position(offset),
+                "context": {"triggerKind": 1 if invoked else 2},
+            },
+        )
+        items = (answer.get("result") or {}).get("items", [])
+        return [item["insertText"] for item in items]
+
+    def status(self) -> dict[str, Any]:
+        arguments = {"command": "keyturn.showStatus", "arguments": []}
+        return self.call("workspace/executeCommand", arguments)["result"]
+
+    # ------------------------------------------------------------------ JSON-RPC
+
+    def call(self, method: str, params: Any) -> dict[str, Any]:
+        self._id += 1
+        self._send({"id": self._id, "method": method, "params": params})
+        while True:
+            message = self._receive()
+            if message.get("id") == self._id and "method" not in message:
+                return message
+            self.notes.append(message)
+
+    def notify(self, method: str, params: Any) -> None:
+        self._send({"method": method, "params": params})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+        self._in.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+        self._in.flush()
+
+    def _receive(self) -> dict[str, Any]:
+        length = 0
+        while line := self._out.readline().strip():
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        if not length:
+            raise EOFError("the front has gone")
+        return json.loads(self._out.read(length))
