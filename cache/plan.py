@@ -47,12 +47,14 @@ class Repair:
     `exact`: a change in the prefix no further than this from the cursor is followed by exact
     tokens up to the cursor; one that is further away is carried over.
     `tail`: the end of the prompt, right before the completion. `head`: the beginning of the suffix.
+    `related`: lines (not tokens) of the suffix that share a name with the edit.
     `carry` off is plain prefix caching: everything behind the first change is encoded.
     """
 
     exact: int = 256
     tail: int = 16
     head: int = 0
+    related: int = 0
     carry: bool = True
 
 

@@ -69,10 +69,11 @@ class CachedSequence:
             self._insert(insert)
         return self._step([range(i.index, i.index + len(i.tokens)) for i in inserts])
 
-    def _insert(self, insert: Insert) -> None:
+    def _insert(self, insert: Insert, row: int | None = None) -> None:
         count = len(insert.tokens)
         assert count > 0 <= insert.index <= len(self), (insert, len(self))
-        row = self._rows_for(insert.index, count)
+        if row is None:
+            row = self._rows_for(insert.index, count)
         before, after = self._cut(insert.index)
         exact = all(segment.exact for segment in before)
         new = Segment(row, count, first=insert.index, exact=exact)
@@ -174,8 +175,11 @@ class CachedSequence:
     def reencode(self, span: range) -> Step:
         """Encode tokens again where they are, over what stands before them now."""
         tokens, labels = self.tokens[span.start : span.stop], self.labels[span.start : span.stop]
+        inside = self._cut(span.start)[1][0]
+        in_place = inside.end_position >= span.stop and inside.shared is None
         self.drop(span.start, span.stop)
-        return self.insert([Insert(span.start, tokens, labels)])
+        self._insert(Insert(span.start, tokens, labels), inside.start if in_place else None)
+        return self._step([span])
 
     def forget(self, step: Step) -> None:
         """Drop the tokens of a step that was not run."""

@@ -1,9 +1,9 @@
 """A text and its tokens, kept equal through edits: only what an edit can reach is tokenised again.
 
 Byte-level tokenizers cut a text into pieces by an expression without look-behind and merge inside
-each piece. So pieces before an edit stay (but for the two before the whitespace that touches it,
-which look ahead), and from the first boundary behind it that is also an old boundary, everything
-stays. The result is exactly what the tokenizer makes of the whole text, and of any part of it.
+each piece. So pieces before an edit stay (but for a few, which look ahead over white space), and
+from the first boundary behind it that is also an old boundary on, everything stays. The result is
+exactly what the tokenizer makes of the whole text, and of any part of it.
 """
 
 from collections.abc import Sequence
@@ -28,10 +28,13 @@ class Pieces(Protocol):
 
 class Tokens(NamedTuple):
     """Tokens of a part of the text. A label is a token's identity for as long as it lives; those
-    that only this cut of the text has are labelled 0."""
+    that only this cut of the text has are labelled 0. From index `at` on they are the text's own,
+    from its token `first` on."""
 
     ids: list[int]
     labels: list[int]
+    at: int = 0
+    first: int = 0
 
 
 class TokenisedText:
@@ -87,7 +90,8 @@ class TokenisedText:
         own = Tokens(self._ids[b:], self._labels[b:])  # most of the last pieces are the text's own
         same = common_prefix(after.ids, own.ids)
         labels = self._labels[a:b] + own.labels[:same] + after.labels[same:]
-        return Tokens(before.ids + self._ids[a:b] + after.ids, before.labels + labels)
+        ids = before.ids + self._ids[a:b] + after.ids
+        return Tokens(ids, before.labels + labels, len(before.ids), a)
 
     def boundary(self, offset: int) -> int:
         """The start of the last piece that starts at or before `offset`."""
@@ -108,10 +112,15 @@ class TokenisedText:
     # region Scanning
 
     def _piece_before(self, offset: int) -> int:
-        """Index of a piece that no change from `offset` on can reach, nor any before it."""
-        while offset > 0 and self.text[offset - 1].isspace():
-            offset -= 1
-        return max(0, int(np.searchsorted(self._starts, offset, side="left")) - 2)
+        """Index of a piece that no change from `offset` on can reach, nor any before it: three
+        times a piece back over the white space, which looks ahead to what follows it."""
+        piece = len(self._starts)
+        for _ in range(3):
+            while offset > 0 and self.text[offset - 1].isspace():
+                offset -= 1
+            piece = max(0, int(np.searchsorted(self._starts, offset, side="left")) - 1)
+            offset = int(self._starts[piece]) if len(self._starts) else 0
+        return piece
 
     def _scan(
         self, text: str, begin: int, settled_from: int, stop: int, shift: int

@@ -202,12 +202,7 @@ class PromptBuilder:
 
         Raises `UnsupportedModel` for an order that the family does not know.
         """
-        order = options.order or self.template.orders[0]
-        if order not in self.template.orders:
-            known = ", ".join(self.template.orders)
-            raise UnsupportedModel(
-                f"{self.template.family} models have no prompt order {order}: use one of {known}"
-            )
+        order = self._order(options)
         if self.template.file is None or not path:
             path, repository, files = "", "", ()
         begin = self._id(self.template.begin)
@@ -219,6 +214,32 @@ class PromptBuilder:
         if options.heal:
             left, pending = hold_back(self._tokenizer, left)
         return _join(order, header, around, left, right, pending)
+
+    def room_tokens(self, options: PromptOptions, path: str = "") -> int:
+        """How many tokens of text fit beside what a prompt without other files always has."""
+        path = path if self.template.file else ""
+        around = self._around(self._order(options), path)
+        begin = self._id(self.template.begin)
+        return max(0, options.budget_tokens - len(begin) - sum(map(len, around)))
+
+    def assemble(
+        self, left: Sequence[int], right: Sequence[int], options: PromptOptions, path: str = ""
+    ) -> Prompt:
+        """As `build`, from tokens of the prefix and the suffix that fit `room_tokens`."""
+        order, pending = self._order(options), b""
+        around = self._around(order, path if self.template.file else "")
+        if options.heal:
+            left, pending = hold_back(self._tokenizer, left)
+        return _join(order, self._id(self.template.begin), around, left, right, pending)
+
+    def _order(self, options: PromptOptions) -> Order:
+        order = options.order or self.template.orders[0]
+        if order not in self.template.orders:
+            known = ", ".join(self.template.orders)
+            raise UnsupportedModel(
+                f"{self.template.family} models have no prompt order {order}: use one of {known}"
+            )
+        return order
 
     # region Parts
     def _id(self, special: str | None) -> list[int]:

@@ -20,7 +20,7 @@ def tiny_loaded(context_tokens: int = 2048) -> Loaded:
     )
     model = ours(reference)
     files = ModelFiles("tiny", Path("tiny"), "0" * 64)
-    return Loaded("tiny", model, tokenizer, model.config, KernelPlan("float32"), files)
+    return Loaded("tiny", model, tokenizer, model.config, KernelPlan.floating("float32"), files)
 
 
 def tiny_engine(**options) -> Engine:

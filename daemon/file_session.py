@@ -1,0 +1,179 @@
+"""One file as the engine sees it: the single owner of its text, its tokens and its cached keys.
+
+Edits are applied to the text and its tokens at once, and to the cache when a completion is asked
+for: then the prompt that is wanted is compared with the one that is cached, and only the difference
+is encoded. In idle time `refresh` makes the cache what a fresh prefill of that prompt would give.
+"""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..cache.plan import EditPlan, Repair, Target, plan_edit
+from ..cache.sequence import CachedSequence
+from ..cache.staleness import Staleness, next_span, staleness
+from ..cache.tokens import TokenisedText
+from ..models.encode import encode
+from ..models.fim import Prompt, PromptBuilder, PromptOptions
+from ..models.tokenizer import Tokenizer
+from ..models.transformer import Transformer
+from .hunks import hunks
+from .related import Related
+from .window import Span, choose
+
+PREFILL_TOKENS = 128  # per step, so that a cancel is seen within one of them
+MANY_SEGMENTS = 12  # attention pays for each; beyond that, the rows are put in order
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A prompt that is in the cache, ready to be continued, and what that took."""
+
+    prompt: Prompt
+    logits: Tensor  # (vocabulary,) after the prompt's last token
+    encoded_tokens: int
+    carried_tokens: int  # kept behind a change that they have not seen
+    repaired_tokens: int  # of the encoded: could have been carried
+    stale: Staleness
+
+
+@dataclass(slots=True)
+class FileSession:
+    """Not for two threads at once."""
+
+    model: Transformer
+    tokenizer: Tokenizer
+    builder: PromptBuilder
+    sequence: CachedSequence
+    repair: Repair = field(default_factory=Repair)
+    path: str = ""
+    text: TokenisedText = field(init=False)
+    related: Related = field(init=False, default_factory=Related)
+    _shows: tuple[int, int] | None = field(init=False, default=None)  # characters, if not all
+    _cursor: int = field(init=False, default=0)  # index in the cached prompt, for the refresh
+
+    def __post_init__(self) -> None:
+        self.text = TokenisedText(self.tokenizer, "")
+
+    # region Text
+
+    def edit(self, start: int, stop: int, new: str) -> None:
+        """Replace characters. Raises `EditOutOfRange`, with nothing changed."""
+        old = self.text.text[max(0, start) : max(0, stop)]
+        self.text.edit(start, stop, new)
+        self.related.saw(self.text.text, start, old, new)
+        if self._shows:
+            first, last = self._shows
+            self._shows = (_moved(first, start, stop, new), _moved(last, start, stop, new))
+
+    def show(self, text: str) -> None:
+        """Make `text` the file's text, whatever edits that takes."""
+        for hunk in hunks(self.text.text, text):
+            self.edit(hunk.start, hunk.stop, hunk.new)
+
+    # endregion
+    # region Prompt
+
+    def prepare(
+        self,
+        cursor: int,
+        options: PromptOptions,
+        look_up: Callable[[], None] = lambda: None,
+    ) -> Prepared:
+        """Bring the prompt for the cursor before character `cursor` into the cache.
+
+        `look_up` is called between steps and may raise, which leaves a consistent cache behind.
+        Raises `EditOutOfRange`, `ContextOverflow` or `OverBudget`, with nothing changed.
+        """
+        prompt, target, related = self._target(cursor, options)
+        sequence = self.sequence
+        unseeing = [span for span, edits in sequence.inexact() if edits]
+        plan = plan_edit(sequence.tokens, sequence.labels, target, self.repair, unseeing, related)
+        logits = self._encode(plan, target, look_up)
+        self.related.clear()
+        self._cursor = prompt.prefix.stop
+        return Prepared(prompt, logits, plan.encoded, plan.carried, plan.repaired, self.staleness())
+
+    @torch.inference_mode()
+    def _encode(self, plan: EditPlan, target: Target, look_up: Callable[[], None]) -> Tensor:
+        hidden = None
+        with closing(self.sequence.apply(plan, target, PREFILL_TOKENS)) as steps:
+            for step in steps:
+                look_up()
+                hidden = encode(self.model, self.sequence, step)
+        if len(self.sequence.segments) > MANY_SEGMENTS:
+            self.sequence.compact()
+        assert hidden is not None, "the last token is always encoded"
+        return self.model.logits(hidden[-1:])[0]
+
+    def _target(self, cursor: int, options: PromptOptions) -> tuple[Prompt, Target, list[range]]:
+        room = self.builder.room_tokens(options, self.path)
+        text = self.text
+        start, stop = self._shown(cursor, room, options.prefix_share)
+        left, right = text.part(start, cursor), text.part(cursor, stop)
+        prompt = self.builder.assemble(
+            left.ids[max(0, len(left.ids) - room) :],
+            right.ids[: max(0, room - len(left.ids))],
+            options,
+            self.path,
+        )
+        prefix, suffix = range(*prompt.prefix), range(*prompt.suffix)
+        labels = [0] * len(prompt.tokens)
+        skipped = max(0, len(left.ids) - room)
+        labels[prefix.start : prefix.stop] = left.labels[skipped : skipped + len(prefix)]
+        # Negative: a token that changes sides has been encoded for the other role.
+        labels[suffix.start : suffix.stop] = [-label for label in right.labels[: len(suffix)]]
+        target = Target(list(prompt.tokens), labels, prefix, suffix)
+        shift = suffix.start + right.at - right.first
+        found = self.related.lines(text.text, cursor, stop, self.repair.related)
+        spans = [range(text.index(a) + shift, text.index(b) + shift) for a, b in found]
+        inside = [range(max(s.start, suffix.start), min(s.stop, suffix.stop)) for s in spans]
+        return prompt, target, [span for span in inside if span]
+
+    def _shown(self, cursor: int, room: int, prefix_share: float) -> tuple[int, int]:
+        """The characters that the prompt shows: whole lines, where the file does not fit."""
+        text, total = self.text, len(self.text)
+        current = self._shows and Span(text.index(self._shows[0]), text.index(self._shows[1]))
+        window = choose(total, text.index(cursor), room, prefix_share, current)
+        if window == Span(0, total):
+            self._shows = None
+            return 0, len(text.text)
+        if self._shows is None or window != current:
+            start, stop = text.offset(window.start), text.offset(window.stop)
+            if start > 0:
+                start = text.text.find("\n", start, cursor) + 1 or start
+            if stop < len(text.text):
+                stop = text.text.rfind("\n", cursor, stop) + 1 or stop
+            self._shows = (min(start, cursor), max(stop, cursor))
+        return self._shows
+
+    # endregion
+    # region Idle time
+
+    def staleness(self) -> Staleness:
+        return staleness(len(self.sequence), self.sequence.inexact())
+
+    def refresh(self, most_tokens: int) -> int:
+        """Encode the next few stale tokens again; how many, 0 when the cache is exact."""
+        span = next_span(self.sequence.inexact(), self._cursor, most_tokens)
+        if span is None:
+            return 0
+        step = self.sequence.reencode(span)
+        try:
+            encode(self.model, self.sequence, step)
+        except BaseException:
+            self.sequence.forget(step)
+            raise
+        return len(span)
+
+    # endregion
+
+
+def _moved(offset: int, start: int, stop: int, new: str) -> int:
+    """Where a character is after an edit; inside the replaced text, at its end."""
+    if offset < start:
+        return offset
+    return max(offset, stop) + len(new) - (stop - start)
