@@ -16,6 +16,7 @@ from .linear import (
     FloatLinear,
     Int8Linear,
     Int8Weight,
+    LateLinear,
     LayerNorm,
     Linear,
     Norm,
@@ -34,14 +35,20 @@ FORMS: tuple[Form, ...] = get_args(Form)
 LEVELS: Mapping[str, int] = {"int8": 127, "int7": 63}
 
 
+def form_of(kernel: Kernel) -> Form:
+    """What a kernel reads, where nothing is known of the machine."""
+    return "int8" if kernel.startswith("int8") else kernel  # type: ignore[return-value]
+
+
 @dataclass(frozen=True)
 class KernelPlan:
     """A kernel per number of tokens: `buckets` of (largest number of tokens, kernel), then `rest`;
-    all of them read the one stored `form`."""
+    all of them read the one stored `form`. `early` serves until the others are packed."""
 
     form: Form
     rest: Kernel
     buckets: tuple[tuple[int, Kernel], ...] = ()
+    early: Kernel | None = None
 
     @classmethod
     def floating(cls, dtype: Literal["float32", "bfloat16", "float16"]) -> "KernelPlan":
@@ -100,10 +107,16 @@ def linears(
         bias = tensors.get(f"{name}.bias")
         bias = None if bias is None else bias.to(plan.dtype)
         norm = read_norm(config, tensors, layout.norm_before(name), plan.dtype)
-        rest = make(plan.rest, weight, bias, norm)
-        if not plan.buckets:
-            return rest
-        return BucketedLinear([(n, make(k, weight, bias, norm)) for n, k in plan.buckets], rest)
+
+        def settled() -> Linear:
+            rest = make(plan.rest, weight, bias, norm)
+            if not plan.buckets:
+                return rest
+            return BucketedLinear([(n, make(k, weight, bias, norm)) for n, k in plan.buckets], rest)
+
+        if plan.early is None:
+            return settled()
+        return LateLinear(make(plan.early, weight, bias, norm), settled)
 
     return {name: build(name) for name in names or layout.linear_names(config)}
 

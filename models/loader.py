@@ -22,6 +22,7 @@ from .smoothing import smoothed
 from .store import Entry, Store, StoreKey
 from .tokenizer import Tokenizer
 from .transformer import Transformer, assemble
+from .tuning import choose, measured
 from .vocabulary import Vocabulary
 
 FORM_BYTES: Mapping[Form, int] = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1, "int7": 1}
@@ -53,7 +54,7 @@ def load(
     cache = cache or cache_folder()
     progress = progress or Progress(None)
     chosen = pick_device(device)
-    plan = plan or pick_plan(chosen, dtype)
+    plan = plan or pick_plan(chosen, dtype, cache, progress)
     files = obtain(find(name), cache, progress)
     if plan.form == "float32" or (files.path.is_dir() and plan.form not in LEVELS):
         return _load_source(files, plan, chosen)
@@ -102,15 +103,16 @@ def pick_device(device: str) -> torch.device:
     return chosen
 
 
-def pick_plan(device: torch.device, dtype: str) -> KernelPlan:
-    """The kernels for a data type; `auto` is int8 on a CPU and bfloat16 (else float16) on a GPU."""
+def pick_plan(device: torch.device, dtype: str, cache: Path, progress: Progress) -> KernelPlan:
+    """The kernels for a data type; `auto` is what was measured fastest on this CPU, and on a GPU
+    bfloat16 (else float16)."""
     if dtype == "auto" and device.type == "cuda":
         dtype = "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
     match dtype:
         case "float32" | "bfloat16" | "float16":
             return KernelPlan.floating(dtype)
         case "auto" | "int8" if device.type == "cpu":
-            return KernelPlan("int7", "int8-fbgemm")
+            return choose(measured(cache, progress.note), integers_only=dtype == "int8")
     raise UnsupportedModel(f"dtype {dtype!r} does not exist on {device.type}")
 
 

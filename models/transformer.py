@@ -5,7 +5,7 @@ say, and go on with the rest (early exit and resume). Shapes are (tokens, featur
 batch; several tokens at once are several queries of the same sequence.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,7 +19,7 @@ from ..cache.segment import Part, Step
 from .attention import PartialAttention, Piece, attend
 from .config import ModelConfig
 from .kernels import KernelPlan, linears
-from .linear import Linear
+from .linear import LateLinear, Linear
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,20 @@ class Transformer:
         """An empty KV arena of this model's shape and dtype."""
         c = self.config
         return Arena(c.layers, c.kv_heads, c.head_dim, self.dtype, self.table)
+
+    def settle(self, cancelled: Callable[[], bool] = lambda: False) -> bool:
+        """Pack the kernels that were left for later, one matrix between two looks at `cancelled`.
+        Returns whether all of them are; results do not change."""
+        late = [x for x in (*self._linears(), self.head) if isinstance(x, LateLinear)]
+        for linear in late:
+            if cancelled():
+                return False
+            linear.settle()
+        return True
+
+    def _linears(self) -> Iterator[Linear]:
+        for layer in self.layers:
+            yield from (layer.qkv, layer.out, layer.up, layer.down)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """(tokens,) int64 -> (tokens, hidden)."""

@@ -1,0 +1,160 @@
+"""Which kernels are fastest on this machine: measured once, and remembered.
+
+Every candidate multiplies by the same matrices, enough of them that weights come from memory as
+they do in a forward pass, for several numbers of tokens; medians decide. The answer is kept in the
+cache folder under the processor, the number of threads and the version of torch.
+"""
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .kernels import LEVELS, Form, Kernel, KernelPlan, form_of, make
+from .linear import Int8Weight, Linear
+
+TOKENS = (1, 4, 8, 16, 64, 256)
+INTEGER: tuple[Kernel, ...] = ("int8-fbgemm", "int8-onednn", "int8-weight-only")
+FLOATING: tuple[Kernel, ...] = ("bfloat16", "float32")
+WORTHWHILE = 0.9  # a second kernel costs memory: it must take less than this share of the time
+SHAPE = (4864, 896)  # the largest matrix of the default model's layers
+MATRICES = 12  # 50 MB as int8, past most caches' reach
+
+
+@dataclass(frozen=True)
+class Measured:
+    """`form`: of integer weights here; `times_us`: per matrix, for each of TOKENS, by kernel."""
+
+    form: Form
+    times_us: dict[Kernel, list[float]]
+
+
+def measured(
+    folder: Path, note: Callable[[str], None], take: Callable[[], Measured] | None = None
+) -> Measured:
+    """This machine's times, from `folder` if they were taken before; says so when it takes them,
+    which is done by `take`, by default `measure`."""
+    path = folder / "kernels.json"
+    known = _read(path)
+    if machine() not in known:
+        note("measuring which kernels are fastest here, once")
+        known[machine()] = (take or measure)()
+        _write(path, known)
+    return known[machine()]
+
+
+def machine() -> str:
+    """What the fastest kernel depends on, as one line."""
+    capability = torch.backends.cpu.get_cpu_capability()
+    threads = torch.get_num_threads()
+    return f"{_processor()}, {capability}, {threads} threads, torch {torch.__version__}"
+
+
+@torch.inference_mode()
+def measure() -> Measured:
+    """Time every kernel that works here."""
+    form: Form = "int7" if overflows() else "int8"
+    weights = [torch.randn(SHAPE) for _ in range(MATRICES)]
+    times: dict[Kernel, list[float]] = {}
+    for kernel in (*INTEGER, *FLOATING):
+        if linears := _make_all(kernel, weights, LEVELS[form]):
+            inputs = [_input(kernel, tokens, SHAPE[1]) for tokens in TOKENS]
+            times[kernel] = [_time_us(linears, x) for x in inputs]
+    return Measured(form, times)
+
+
+def choose(found: Measured, integers_only: bool = False) -> KernelPlan:
+    """The fastest plan: integers, unless a float kernel wins over all sizes together."""
+    times = found.times_us
+    integers = [k for k in INTEGER if k in times]
+
+    def per_token(kernel: Kernel) -> float:
+        return sum(t / tokens for t, tokens in zip(times[kernel], TOKENS, strict=True))
+
+    candidates = integers if integers_only and integers else list(times)
+    best = min(candidates, key=per_token)
+    if best not in integers:
+        return KernelPlan(form_of(best), best)
+    fastest = [min(integers, key=lambda k: times[k][i]) for i in range(len(TOKENS))]
+    kernels: list[Kernel] = [
+        kernel if times[kernel][i] < WORTHWHILE * times[best][i] else best
+        for i, kernel in enumerate(fastest)
+    ]
+    changes = [i for i in range(len(TOKENS) - 1) if kernels[i] != kernels[i + 1]]
+    buckets = tuple((TOKENS[i], kernels[i]) for i in changes)
+    early: Kernel | None = "int8-onednn" if "int8-onednn" in times else None
+    return KernelPlan(found.form, kernels[-1], buckets, None if {*kernels} == {early} else early)
+
+
+def overflows() -> bool:
+    """Whether full-range integer products saturate here, as they do on x86 without VNNI."""
+    ones = torch.ones(32, 64)
+    linears = _make_all("int8-fbgemm", [ones], 127) or _make_all("int8-onednn", [ones], 127)
+    return bool(linears) and not torch.allclose(linears[0](ones), torch.tensor(64.0))
+
+
+def _make_all(kernel: Kernel, weights: Sequence[Tensor], levels: int) -> list[Linear]:
+    """The kernel for each weight; none at all where this torch build or processor lacks it."""
+    try:
+        if kernel in INTEGER:
+            linears = [make(kernel, Int8Weight.quantise(w, levels)) for w in weights]
+        else:
+            linears = [make(kernel, w.to(getattr(torch, kernel))) for w in weights]
+        linears[0](_input(kernel, 1, weights[0].shape[1]))
+    except (RuntimeError, AttributeError):
+        return []
+    return linears
+
+
+def _input(kernel: Kernel, tokens: int, features: int) -> Tensor:
+    x = torch.randn(tokens, features)
+    return x if kernel in INTEGER else x.to(getattr(torch, kernel))
+
+
+def _time_us(linears: Sequence[Linear], x: Tensor, rounds: int = 5) -> float:
+    """Median over `rounds` of the time per matrix, for `x` (tokens, in)."""
+    few = linears[: max(1, 4 * len(linears) // max(4, len(x)))]  # many tokens hide the weights
+    laps = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        for linear in few:
+            linear(x)
+        laps.append((time.perf_counter() - start) / len(few) * 1e6)
+    return round(statistics.median(laps), 1)
+
+
+def _processor() -> str:
+    """The processor's name; `/proc/cpuinfo` where there is one, since `platform` often has none."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(
+            line.partition(":")[2].strip() for line in lines if line.startswith("model name")
+        )
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _read(path: Path) -> dict[str, Measured]:
+    """What was measured before; a file that cannot be read means: nothing."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        return {key: Measured(**value) for key, value in raw.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _write(path: Path, known: Mapping[str, Measured]) -> None:
+    """Kept if it can be: where the cache is read-only, the next start measures again."""
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}")
+        partial.write_text(json.dumps({k: asdict(t) for k, t in known.items()}, indent=1))
+        partial.replace(path)
