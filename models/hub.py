@@ -1,18 +1,15 @@
-"""A model's files from the Hugging Face hub, by its own client (mirrors, tokens, offline mode).
+"""A model's files from the Hugging Face hub, in its own client's session (mirrors, tokens).
 
 The hub is asked once, with a short timeout, for the newest revision and its files; only then is
-anything downloaded, so without a network this fails at once. A partial download is kept by the
-client in `<folder>/hub` and resumed.
+anything downloaded, so without a network this fails at once. What has come of a file is kept as
+`<file>.<hash>.partial` and the next attempt asks for the rest.
 """
 
 import hashlib
-import io
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from tqdm import tqdm
 
 from .cache_folder import require_space
 from .checksums import Checksums
@@ -21,7 +18,7 @@ from .progress import Progress, Transfer
 from .registry import NamedModel
 
 TIMEOUT_SECONDS = 5
-DOWNLOADS = "hub"
+PARTIAL_CONTENT = 206
 MANIFEST = "manifest.json"  # of a snapshot: written when all of it is there and verified
 
 
@@ -52,7 +49,7 @@ def fetch_file(model: NamedModel, target: Path, progress: Progress) -> Path:
         raise SourceFailed(f"{model.repository} no longer has the pinned {model.filename}")
     require_space(target.parent, file.size_bytes, model.name)
     with progress.transfer(f"fetching {model.name}", file.size_bytes) as transfer:
-        return _download(file, target.parent / DOWNLOADS, transfer)
+        return _download(file, target.parent, transfer)
 
 
 def fetch_snapshot(repository: str, folder: Path, checksums: Checksums, progress: Progress) -> str:
@@ -67,7 +64,7 @@ def fetch_snapshot(repository: str, folder: Path, checksums: Checksums, progress
     require_space(folder, total_bytes, repository)
     with progress.transfer(f"fetching {repository}", total_bytes) as transfer:
         for file in missing:
-            fetched = _download(file, folder / DOWNLOADS, transfer)
+            fetched = _download(file, folder, transfer)
             if not file.matches(fetched):
                 fetched.unlink()
                 raise SourceFailed(f"{file.name} of {repository} came damaged; it was deleted")
@@ -122,38 +119,49 @@ def _ask(repository: str) -> list[HubFile]:
 
 
 def _download(file: HubFile, folder: Path, transfer: Transfer) -> Path:
-    from huggingface_hub import hf_hub_download
+    """Fetch one file, or the rest of it, for as long as every attempt brings something."""
+    partial = folder / f"{file.name}.{(file.sha256 or file.blob_id or '')[:16]}.partial"
+    partial.touch()
+    before_bytes, size = transfer.done_bytes, partial.stat().st_size
+    while size < file.size_bytes:
+        attempt_from = size
+        with partial.open("r+b") as target:
+            try:
+                for start, chunk in _chunks(file, attempt_from):
+                    target.seek(start)
+                    target.write(chunk)
+                    size = start + len(chunk)
+                    transfer.to(before_bytes + size)
+            except SourceFailed:
+                if size <= attempt_from:
+                    raise
+    transfer.to(before_bytes + file.size_bytes)
+    return partial
 
+
+def _chunks(file: HubFile, start: int) -> Iterator[tuple[int, bytes]]:
+    """What the hub sends, from byte `start` on if it can: (position, bytes)."""
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+
+    url = hf_hub_url(file.repository, file.name, revision=file.revision)
+    headers = {**build_hf_headers(), "Accept-Encoding": "identity", "Range": f"bytes={start}-"}
     try:
-        path = hf_hub_download(
-            file.repository,
-            file.name,
-            revision=file.revision,
-            local_dir=folder,
-            etag_timeout=TIMEOUT_SECONDS,
-            tqdm_class=_reporting(transfer),
-        )
-    except Exception as error:  # as above
+        with get_session().stream(
+            "GET", url, headers=headers, follow_redirects=True, timeout=TIMEOUT_SECONDS
+        ) as response:
+            hf_raise_for_status(response)
+            position = start if response.status_code == PARTIAL_CONTENT else 0
+            for chunk in response.iter_raw():
+                yield position, chunk
+                position += len(chunk)
+    except Exception as error:  # as in `_ask`
         raise SourceFailed(f"{file.name}: {_line(error)}") from error
-    return Path(path)
-
-
-def _reporting(transfer: Transfer) -> type[tqdm]:
-    """A tqdm that draws nothing and passes what it is told on to `transfer`."""
-
-    class Reporting(tqdm):
-        def __init__(self, *args: Any, **options: Any):
-            super().__init__(*args, **options | {"file": io.StringIO(), "disable": False})
-            transfer.advance(self.n)  # what an earlier run had already fetched
-
-        def update(self, n: float | None = 1) -> bool | None:
-            transfer.advance(int(n or 0))
-            return super().update(n)
-
-    return Reporting
+    if position < file.size_bytes:
+        raise SourceFailed(f"{file.name}: the hub sent {position} of {file.size_bytes} bytes")
 
 
 def _line(error: Exception) -> str:
     """The first line of a client's error, which may run to several."""
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -84,7 +84,7 @@ def find(name: str) -> Model:
     for model in MODELS:
         if model.name == name.lower():
             return model
-    path = Path(name).expanduser()
+    path = Path(name or "?").expanduser()  # an empty path would be the current folder
     if (path.suffix == ".gguf" and path.is_file()) or (path / "config.json").is_file():
         return LocalModel(str(path.absolute()), path.absolute())
     if path.exists():

@@ -108,9 +108,10 @@ def _reason(log: str) -> str:
     """The one line of pip's output that says what went wrong."""
     if "No module named pip" in log:
         return f"pip is not installed for {sys.executable} (`python -m ensurepip` installs it)"
-    errors = [line.strip() for line in log.splitlines() if line.startswith("ERROR:")]
-    lines = errors or [line.strip() for line in log.splitlines() if line.strip()]
-    return lines[-1].removeprefix("ERROR: ") if lines else "no wheel came"
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR:") and line != "ERROR: Exception:"]
+    reasons = errors or lines  # of a traceback, the last line
+    return reasons[-1].removeprefix("ERROR: ") if reasons else "no wheel came"
 
 
 def _append(wheel: Path, partial: Path, room_bytes: int) -> int:

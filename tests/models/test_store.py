@@ -1,0 +1,219 @@
+"""Converted models: written once, mapped ever after, never used when damaged."""
+
+import json
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.testing import assert_close
+
+from keyturn.models.cache_folder import cache_errors, cache_folder
+from keyturn.models.errors import ModelError
+from keyturn.models.store import Entry, Store, StoreKey
+from keyturn.models.tensor_file import ALIGNMENT_BYTES, DTYPE_NAMES, MappedTensors, write_tensors
+from keyturn.models.vocabulary import Vocabulary
+
+KEY = StoreKey("ab" * 32, "int8")
+CONFIG = {"model_type": "qwen2", "hidden_size": 3}
+VOCABULARY = Vocabulary("metaspace", ["<s>", "é"], [], {"<s>": 0}, None)
+TENSORS = {
+    "odd.values": torch.arange(-15, 15, dtype=torch.int8).view(5, 6),
+    "odd.scales": torch.linspace(0, 1, 5),
+    "embed.weight": torch.randn(7, 3).half(),
+}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path)
+
+
+def write(store: Store) -> Entry:
+    return store.write(KEY, "tiny", TENSORS.items(), CONFIG, VOCABULARY)
+
+
+def test_an_entry_comes_back_as_it_was_written(store: Store) -> None:
+    write(store)
+    entry = store.open(KEY)
+    assert entry
+    assert entry.info.config == CONFIG
+    assert entry.info.name == "tiny"
+    assert entry.vocabulary() == VOCABULARY
+    tensors = entry.tensors()
+    assert dict.fromkeys(tensors) == dict.fromkeys(TENSORS)
+    for name, tensor in tensors.items():
+        assert_close(tensor, TENSORS[name], rtol=0, atol=0)
+    assert "padding.1" not in tensors
+    assert tensors.get("odd.bias") is None
+    assert not entry.damaged()
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(sorted(DTYPE_NAMES, key=str)),
+            st.lists(st.integers(0, 5), min_size=1, max_size=3),
+        ),
+        max_size=8,
+    )
+)
+def test_what_is_written_is_a_safetensors_file(
+    tmp_path_factory: pytest.TempPathFactory, shapes: list[tuple[torch.dtype, list[int]]]
+) -> None:
+    path = tmp_path_factory.mktemp("files") / "a.safetensors"
+    made = {
+        f"t{i}": torch.arange(torch.Size(shape).numel()).view(shape).to(dtype)
+        for i, (dtype, shape) in enumerate(shapes)
+    }
+    size, _ = write_tensors(path, made.items())
+    assert path.stat().st_size == size
+    theirs = load_file(path)
+    ours = MappedTensors(path, "cpu")
+    assert set(ours) == set(made)
+    for name, tensor in made.items():
+        assert_close(theirs[name], tensor, rtol=0, atol=0)
+        assert_close(ours[name], tensor, rtol=0, atol=0)
+
+
+def test_mapped_tensors_are_aligned(store: Store) -> None:
+    for tensor in write(store).tensors().values():
+        assert tensor.data_ptr() % ALIGNMENT_BYTES == 0
+
+
+def test_a_missing_entry_is_none(store: Store) -> None:
+    assert store.open(KEY) is None
+    assert store.entries() == []
+
+
+# region damage
+
+
+def damage_truncate(folder: Path) -> None:
+    os.truncate(folder / "weights.safetensors", (folder / "weights.safetensors").stat().st_size - 1)
+
+
+def damage_header(folder: Path) -> None:
+    with (folder / "weights.safetensors").open("r+b") as file:
+        file.seek(20)
+        file.write(b"\xff\xff")
+
+
+def damage_information(folder: Path) -> None:
+    (folder / "entry.json").write_text("{")
+
+
+def damage_format(folder: Path) -> None:
+    info = json.loads((folder / "entry.json").read_text())
+    (folder / "entry.json").write_text(json.dumps(info | {"format": 0}))
+
+
+def damage_source(folder: Path) -> None:
+    info = json.loads((folder / "entry.json").read_text())
+    other = info["source_sha256"][:16] + "0" * 48
+    (folder / "entry.json").write_text(json.dumps(info | {"source_sha256": other}))
+
+
+def damage_vocabulary(folder: Path) -> None:
+    (folder / "vocabulary.json").unlink()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        damage_truncate,
+        damage_header,
+        damage_information,
+        damage_format,
+        damage_source,
+        damage_vocabulary,
+    ],
+)
+def test_a_damaged_entry_is_not_used_but_made_again(store: Store, damage) -> None:
+    damage(write(store).folder)
+    assert store.open(KEY) is None
+    assert store.entries() == []
+    write(store)
+    assert store.open(KEY)
+
+
+def test_a_changed_byte_among_the_weights_can_be_found(store: Store) -> None:
+    entry = write(store)
+    with (entry.folder / "weights.safetensors").open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"\x7f")
+    assert entry.damaged()
+
+
+def test_a_conversion_that_fails_halfway_leaves_nothing(store: Store) -> None:
+    def failing() -> Iterator[tuple[str, Tensor]]:
+        yield "first", torch.zeros(3)
+        raise ModelError("the model lacks a tensor")
+
+    with pytest.raises(ModelError, match="lacks a tensor"):
+        store.write(KEY, "tiny", failing(), CONFIG, VOCABULARY)
+    assert store.open(KEY) is None
+    assert list(store.root.iterdir()) == []
+
+
+def test_what_a_killed_conversion_left_is_replaced(store: Store) -> None:
+    partial = store.root / f"{KEY}.partial"
+    partial.mkdir(parents=True)
+    (partial / "weights.safetensors").write_bytes(b"half")
+    assert store.open(KEY) is None
+    write(store)
+    assert store.open(KEY)
+    assert not partial.exists()
+
+
+# endregion
+# region the disk
+
+
+@pytest.fixture
+def no_large_files() -> Iterator[None]:
+    """The operating system refuses files over 1 MB, as a full disk would."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("no_large_files")
+def test_a_write_that_fails_leaves_nothing_and_says_so(store: Store) -> None:
+    with pytest.raises(ModelError, match=r"cannot write to the cache folder .*KEYTURN_CACHE"):
+        write(store)
+    assert list(store.root.iterdir()) == []
+
+
+def test_a_full_disk_is_called_that(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ModelError, match="the disk is full: free some space"),
+        cache_errors(tmp_path),
+    ):
+        Path("/dev/full").write_bytes(b"x" * 1_000_000)
+
+
+def test_a_cache_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    store = Store(tmp_path / "file")
+    with pytest.raises(ModelError, match="cannot write to the cache folder"):
+        store.lock(KEY)
+    with pytest.raises(ModelError, match="cannot write to the cache folder"):
+        write(store)
+
+
+def test_the_cache_folder_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KEYTURN_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path
+    monkeypatch.delenv("KEYTURN_CACHE")
+    assert cache_folder().name == "keyturn"
+
+
+# endregion
