@@ -1,0 +1,10 @@
+-- Neovim 0.11 and later find this file on the runtimepath: vim.lsp.enable('keyturn') is all.
+return {
+  cmd = { 'keyturn', 'lsp' },
+  root_markers = { '.git', 'keyturn.toml' },
+  capabilities = {
+    -- Neovim 0.11 does not declare it, and then the server would fill the completion menu instead.
+    textDocument = { inlineCompletion = { dynamicRegistration = false } },
+  },
+  settings = { keyturn = vim.empty_dict() },
+}

@@ -1,0 +1,138 @@
+-- keyturn for Neovim: starts the language server, shows ghost text, sets the keys.
+--
+--   require('keyturn').setup()            -- every default
+--   require('keyturn').setup({ native = true, keys = { accept = '<C-l>' } })
+local M = {}
+
+M.defaults = {
+  -- Neovim's own display (0.12 and later) instead of ours, which also accepts words and lines.
+  native = false,
+  cmd = nil, -- { 'keyturn', 'lsp' }
+  settings = {}, -- what :help keyturn-settings lists
+  keys = {
+    accept = '<Tab>',
+    accept_word = '<M-Right>',
+    accept_line = '<M-Down>',
+    next = '<M-]>',
+    dismiss = '<C-]>',
+  },
+}
+
+local function has_lsp_config()
+  return vim.fn.has('nvim-0.11') == 1
+end
+
+-- Start the server for a buffer where vim.lsp.enable does not exist.
+local function start_old(options, buffer)
+  if vim.bo[buffer].buftype ~= '' then
+    return
+  end
+  local config = {
+    name = 'keyturn',
+    cmd = options.cmd or { 'keyturn', 'lsp' },
+    root_dir = vim.fn.getcwd(),
+    settings = { keyturn = options.settings },
+    init_options = { keyturn = options.settings },
+  }
+  config.capabilities = vim.lsp.protocol.make_client_capabilities()
+  config.capabilities.textDocument.inlineCompletion = { dynamicRegistration = false }
+  if vim.lsp.start then
+    vim.lsp.start(config, { bufnr = buffer })
+    return
+  end
+  M._old_client = M._old_client or vim.lsp.start_client(config)
+  if M._old_client then
+    vim.lsp.buf_attach_client(buffer, M._old_client)
+  end
+end
+
+function M.setup(given)
+  local options = vim.tbl_deep_extend('force', M.defaults, given or {})
+  local group = vim.api.nvim_create_augroup('keyturn', { clear = true })
+  if has_lsp_config() then
+    local config = { init_options = { keyturn = options.settings } }
+    config.settings = { keyturn = options.settings }
+    config.cmd = options.cmd
+    vim.lsp.config('keyturn', config)
+    vim.lsp.enable('keyturn')
+  else
+    vim.api.nvim_create_autocmd({ 'FileType', 'BufEnter' }, {
+      group = group,
+      callback = function(event)
+        start_old(options, event.buf)
+      end,
+    })
+    start_old(options, vim.api.nvim_get_current_buf())
+  end
+  if options.native and vim.lsp.inline_completion then
+    vim.lsp.inline_completion.enable(true)
+    M._native_keys(options.keys)
+  else
+    require('keyturn.ghost').setup(group, options.keys)
+  end
+  M._command()
+end
+
+function M._native_keys(keys)
+  vim.keymap.set('i', keys.accept, function()
+    return vim.lsp.inline_completion.get() and '' or keys.accept
+  end, { expr = true, desc = 'keyturn: accept' })
+  vim.keymap.set('i', keys.next, function()
+    vim.lsp.inline_completion.select()
+  end, { desc = 'keyturn: next suggestion' })
+end
+
+-- The client of a buffer, on any version.
+function M.client(buffer)
+  local get = vim.lsp.get_clients or vim.lsp.get_active_clients
+  for _, client in pairs(get({ bufnr = buffer })) do
+    if client.name == 'keyturn' and vim.lsp.buf_is_attached(buffer, client.id) then
+      return client
+    end
+  end
+end
+
+-- client:request(…) from 0.11 on, client.request(…) before.
+function M.request(client, method, params, handler, buffer)
+  if vim.fn.has('nvim-0.11') == 1 then
+    return client:request(method, params, handler, buffer)
+  end
+  return client.request(method, params, handler, buffer)
+end
+
+function M.cancel(client, id)
+  if vim.fn.has('nvim-0.11') == 1 then
+    return client:cancel_request(id)
+  end
+  return client.cancel_request(id)
+end
+
+local COMMANDS = {
+  toggle = 'keyturn.toggle',
+  model = 'keyturn.cycleModel',
+  refresh = 'keyturn.refresh',
+  status = 'keyturn.showStatus',
+}
+
+function M._command()
+  vim.api.nvim_create_user_command('Keyturn', function(call)
+    local client = M.client(vim.api.nvim_get_current_buf())
+    local command = COMMANDS[call.args]
+    if not client or not command then
+      local why = client and 'toggle, model, refresh or status' or 'not running in this buffer'
+      vim.notify('keyturn: ' .. why, vim.log.levels.WARN)
+      return
+    end
+    M.request(client, 'workspace/executeCommand', { command = command, arguments = {} },
+      function(err, result)
+        vim.notify('keyturn: ' .. vim.inspect(err or result))
+      end, vim.api.nvim_get_current_buf())
+  end, {
+    nargs = 1,
+    complete = function()
+      return vim.tbl_keys(COMMANDS)
+    end,
+  })
+end
+
+return M

@@ -1,0 +1,148 @@
+"""A real Neovim types, sees ghost text and accepts it: a word, a line, all."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from editor import environment, keyturn
+from neovim import NVIM, REPOSITORY, Neovim
+
+pytestmark = pytest.mark.skipif(NVIM is None, reason="no nvim in this environment")
+
+SETUP = "require('keyturn').setup({ cmd = CMD, settings = { multiline = 'always' } })"
+FILE = """alpha = compute(one, two)
+beta = other(three)
+
+
+"""
+
+
+def start(tmp_path: Path, environ: dict[str, str], text: str, setup: str = SETUP) -> Neovim:
+    file = tmp_path / "demo.py"
+    file.write_text(text)
+    return Neovim(environ, file, setup)
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
+    environ = environment(tmp_path)
+    yield environ
+    subprocess.run(keyturn("daemon", "stop"), env=environ, capture_output=True, timeout=60)
+
+
+def test_typing_shows_ghost_text_and_typing_along_it_keeps_it(
+    tmp_path: Path, environ: dict[str, str]
+):
+    with start(tmp_path, environ, FILE) as nvim:
+        nvim.press("Go")
+        nvim.type("alpha")
+        assert nvim.wait(nvim.ghost) == " = compute(one, two)"
+        assert nvim.drawn() == [" = compute(one, two)"]
+        nvim.type(" = com")
+        nvim.wait(lambda: nvim.ghost() == "pute(one, two)")
+        assert nvim.drawn() == ["pute(one, two)"]
+        nvim.type("x")
+        nvim.wait(lambda: nvim.ghost() is None)
+        assert nvim.drawn() == []
+
+
+def test_a_word_then_a_line_then_the_key_s_own_meaning(tmp_path: Path, environ: dict[str, str]):
+    with start(tmp_path, environ, FILE) as nvim:
+        nvim.press("Go")
+        nvim.type("alpha")
+        nvim.wait(nvim.ghost)
+        nvim.press("<M-Right>")
+        nvim.wait(lambda: nvim.lines[-1] == "alpha =")
+        assert nvim.ghost() == " compute(one, two)"
+        nvim.press("<M-Right>")
+        nvim.wait(lambda: nvim.lines[-1] == "alpha = compute")
+        nvim.press("<M-Down>")
+        nvim.wait(lambda: nvim.lines[-1] == "alpha = compute(one, two)")
+        assert nvim.cursor[1] == len("alpha = compute(one, two)")
+
+
+def test_tab_accepts_all_of_it_and_is_a_tab_without_a_suggestion(
+    tmp_path: Path, environ: dict[str, str]
+):
+    with start(tmp_path, environ, FILE) as nvim:
+        nvim.press("Go")
+        nvim.press("<Tab>")
+        nvim.wait(lambda: nvim.lines[-1] == "\t")
+        nvim.press("<C-u>")
+        nvim.type("beta")
+        nvim.wait(nvim.ghost)
+        nvim.press("<Tab>")
+        nvim.wait(lambda: nvim.lines[-1] == "beta = other(three)")
+        assert nvim.drawn() == []
+
+
+def test_dismissing_and_leaving_insert_mode_take_it_away(tmp_path: Path, environ: dict[str, str]):
+    with start(tmp_path, environ, FILE) as nvim:
+        nvim.press("Go")
+        nvim.type("alpha")
+        nvim.wait(nvim.ghost)
+        nvim.press("<C-]>")
+        nvim.wait(lambda: not nvim.drawn())
+        nvim.type(" ")
+        nvim.wait(nvim.ghost)
+        nvim.press("<Esc>")
+        nvim.wait(lambda: not nvim.drawn())
+
+
+def test_characters_wider_than_a_byte_are_placed_right(tmp_path: Path, environ: dict[str, str]):
+    with start(tmp_path, environ, "größe = 'é😀' + maß\n") as nvim:
+        nvim.press("Go")
+        nvim.type("größ")
+        assert nvim.wait(nvim.ghost) == "e = 'é😀' + maß"
+        nvim.press("<M-Right>")
+        nvim.wait(lambda: nvim.lines[-1] == "größe")
+        nvim.press("<Tab>")
+        nvim.wait(lambda: nvim.lines[-1] == "größe = 'é😀' + maß")
+
+
+def test_enabling_the_language_server_alone_is_enough_to_attach(
+    tmp_path: Path, environ: dict[str, str]
+):
+    with start(
+        tmp_path, environ, FILE, "vim.lsp.config('keyturn', {cmd = CMD}); vim.lsp.enable('keyturn')"
+    ) as nvim:
+        capabilities = nvim.lua("return require('keyturn').client(0).server_capabilities")
+        assert "inlineCompletionProvider" in capabilities
+        assert "completionProvider" not in capabilities
+
+
+def test_checkhealth_and_the_help_file(tmp_path: Path, environ: dict[str, str]):
+    with start(tmp_path, environ, FILE) as nvim:
+        nvim.call("nvim_command", "checkhealth keyturn")
+        report = "\n".join(nvim.lines)
+        assert "keyturn" in report
+        assert "ghost text comes from keyturn" in report
+        text = (REPOSITORY / "doc" / "keyturn.txt").read_text()
+        for tag in ("keyturn-setup", "keyturn-keys", "keyturn-settings", "keyturn-health"):
+            assert f"*{tag}*" in text
+            assert f"|{tag}|" in text
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_model")
+def test_the_real_model_completes_in_neovim_by_word_line_and_all(tmp_path: Path):
+    environ = environment(tmp_path, "qwen2.5-coder-0.5b", KEYTURN_COMPLETION_DEADLINE_MS="60000")
+    text = 'import os\n\n\ndef size_of(path: str) -> int:\n    """Bytes of a file."""\n'
+    setup = "require('keyturn').setup({ cmd = CMD, settings = { deadlineMs = 60000 } })"
+    with start(tmp_path, environ, text, setup) as nvim:
+        nvim.press("Go")
+        nvim.type("    return os.path.gets")
+        first = nvim.wait(nvim.ghost)
+        assert first.startswith("ize(path")
+        nvim.press("<M-Right>")
+        nvim.wait(lambda: nvim.lines[-1] == "    return os.path.getsize")
+        nvim.press("<M-Down>")
+        nvim.wait(lambda: nvim.lines[-1].startswith("    return os.path.getsize(path)"))
+        nvim.press("<Esc>o<CR><CR>")
+        nvim.type("def name_of(path: str) -> str:")
+        nvim.press("<CR>    return os.path.basen")
+        nvim.wait(lambda: (nvim.ghost() or "").startswith("ame(path)"))
+        nvim.press("<Tab>")
+        nvim.wait(lambda: "os.path.basename(path)" in "\n".join(nvim.lines))
+    subprocess.run(keyturn("daemon", "stop"), env=environ, capture_output=True, timeout=60)
