@@ -7,12 +7,24 @@ from contextlib import contextmanager
 import click
 
 from ..cache.errors import KeyturnError
+from .position import InputError
+from .time_limit import TimeUp
 
 NOTHING = 1  # nothing to suggest
 USAGE = 2
 UNAVAILABLE = 3  # the model or the daemon
 TIMEOUT = 4
 INTERRUPTED = 130
+
+
+def exit_code(error: KeyturnError) -> int:
+    """How a command ends that met `error`."""
+    match error:
+        case InputError():
+            return USAGE
+        case TimeUp():
+            return TIMEOUT
+    return UNAVAILABLE
 
 
 @contextmanager
@@ -22,7 +34,7 @@ def one_line_errors() -> Iterator[None]:
         yield
     except KeyturnError as error:
         click.echo(f"keyturn: {error}", err=True)
-        sys.exit(UNAVAILABLE)
+        sys.exit(exit_code(error))
     except KeyboardInterrupt:
         click.echo("keyturn: interrupted", err=True)
         sys.exit(INTERRUPTED)

@@ -16,11 +16,12 @@ from torch import Tensor
 
 from ..cache.sequence import CachedSequence
 from .fim import Prompt
-from .healing import ByteIndex, consume
+from .healing import ByteIndex, agrees, consume
 from .sampler import Sampler
 from .stops import Anything, StopRule
 from .transformer import Transformer
 
+LIKELY_TOKENS = 64
 PREFILL_TOKENS = 128  # per step, so that a cancel is seen within one of them
 
 
@@ -77,7 +78,7 @@ class Decoder:
     def __init__(self, model: Transformer, tokenizer: Alphabet) -> None:
         self._model = model
         self._tokenizer = tokenizer
-        self._index: ByteIndex | None = None  # half a second to build, for healing only
+        self._index: ByteIndex | None = None  # takes a while to build
 
     def decode(
         self,
@@ -133,7 +134,7 @@ class Decoder:
             _look_up(stops, cancelled)
             token = first
             if token is None:
-                token = sampler.draw(self.permitted(logits, pending), len(sequence))
+                token = self._draw(sampler, logits, pending, len(sequence))
             first = None
             data = self._tokenizer.token_bytes(token)
             if token in stops.tokens or not data:
@@ -149,6 +150,15 @@ class Decoder:
             if finish:
                 return
             logits = self._logits(self._advance(sequence, [token]))
+
+    def _draw(self, sampler: Sampler, logits: Tensor, pending: bytes, position: int) -> int:
+        if not pending:
+            return sampler.draw(logits, position)
+        if sampler.greedy:  # the best that agrees is near the top: no need for the index
+            for token in logits.topk(min(LIKELY_TOKENS, len(logits))).indices.tolist():
+                if agrees(self._tokenizer.token_bytes(token), pending):
+                    return token
+        return sampler.draw(self.permitted(logits, pending), position)
 
     def permitted(self, logits: Tensor, pending: bytes) -> Tensor:
         """`logits` (vocabulary,) with every token removed that disagrees with `pending` bytes."""

@@ -158,7 +158,7 @@ class PromptOptions:
     budget_tokens: int = 2048
     prefix_share: float = 0.75
     order: Order | None = None
-    heal: bool = True  # a word cut by the cursor: see healing.py
+    heal: bool = True  # what the cursor cuts: see healing.py
 
 
 def choose(tokenizer: Tokenizer) -> Template:

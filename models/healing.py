@@ -1,8 +1,9 @@
-"""Token healing: a cursor inside a word must not force tokens that the model never saw end there.
+"""Token healing: a cursor must not force token boundaries that the model never saw.
 
-`conf|` is one token short of `config` in no tokenizer: the model has learnt `config` as a token of
-its own. So the prompt stops before the word (its last pre-token boundary), and the first tokens
-generated are held to those whose bytes agree with the bytes left out.
+`conf|` is one token short of `config` in no tokenizer, `):|` is not how `):` and a line break are
+spelled, and four blanks before a word are three and a token that starts with one. So the prompt
+stops at the last pre-token boundary, and the first tokens generated are held to those whose bytes
+agree with the bytes left out.
 """
 
 import re
@@ -11,19 +12,20 @@ from collections.abc import Sequence
 
 from .context import Encoder
 
-# A word and the character that byte-level pre-tokenizers join to its front, or underscores.
-UNFINISHED = re.compile(r"(?:[^\w\r\n]|_)?[^\W\d_]+\Z|_+\Z")
-LONGEST_WORD = 48  # characters; what is longer is no word, and holding it back would cost steps
+# The last piece as byte-level pre-tokenizers cut them: a word and what they join to its front,
+# or signs, or blanks. A line break ends a piece whatever follows.
+LAST_PIECE = re.compile(r"(?:[^\w\r\n]|_)?[^\W\d_]+\Z| ?(?:[^\w\s]|_)+\Z|[ \t]+\Z")
+LONGEST_PIECE = 48  # characters; to hold back more would cost steps
 
 
 def hold_back(encoder: Encoder, tokens: Sequence[int]) -> tuple[Sequence[int], bytes]:
-    """Split `tokens` before the word at their end: what to keep, and the bytes left out."""
-    tail = b"".join(map(encoder.token_bytes, tokens[-LONGEST_WORD - 1 :]))
-    text = tail.decode("utf-8", "ignore")[-LONGEST_WORD - 1 :]
-    word = UNFINISHED.search(text)
-    if word is None or len(word.group()) > LONGEST_WORD:
+    """Split `tokens` before the last piece of their text: what to keep, the bytes left out."""
+    tail = b"".join(map(encoder.token_bytes, tokens[-LONGEST_PIECE - 1 :]))
+    text = tail.decode("utf-8", "ignore")[-LONGEST_PIECE - 1 :]
+    piece = LAST_PIECE.search(text)
+    if piece is None or len(piece.group()) > LONGEST_PIECE:
         return tokens, b""
-    wanted = len(word.group().encode())
+    wanted = len(piece.group().encode())
     pending = b""
     kept = len(tokens)
     while len(pending) < wanted:
@@ -61,6 +63,11 @@ class ByteIndex:
             entries.sort()
             self._sorted.add(first_byte)
         return entries
+
+
+def agrees(data: bytes, pending: bytes) -> bool:
+    """Whether a token's bytes can start text that starts with `pending`."""
+    return data != b"" and (data.startswith(pending) or pending.startswith(data))
 
 
 def consume(pending: bytes, data: bytes) -> tuple[bytes, bytes]:

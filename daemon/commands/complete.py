@@ -1,0 +1,153 @@
+"""`keyturn complete`: the file on standard input, the inserted text on standard output.
+
+Exit codes: 0 printed, 1 nothing to suggest, 2 usage, 3 model unavailable, 4 timeout,
+130 interrupted. Everything but the text goes to standard error, one line for each problem.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import click
+
+from ...models.registry import DEFAULT_MODEL
+from ..asking import EXTENTS, LineError, Question, Wishes, parse, place_of
+from ..exits import NOTHING, exit_code, one_line_errors
+from ..headless import Choice, Headless
+from ..position import InputError, cut, decode_text
+from ..time_limit import TimeUp, time_limit
+
+
+@click.command("complete")
+@click.option("--line", type=int, help="Line of the cursor, from 1.")
+@click.option("--column", type=int, help="Column of the cursor in characters, from 1.")
+@click.option("--offset", type=int, help="Bytes before the cursor.")
+@click.option("--cursor-marker", metavar="STR", help="Text that stands where the cursor is.")
+@click.option("--stdin-filename", metavar="PATH", default="", help="Name of the file.")
+@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="Name, folder or file.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--dtype", default="auto", show_default=True, help="auto, float32, bfloat16, int8…")
+@click.option("--max-tokens", type=int, default=64, show_default=True, help="Tokens at most.")
+@click.option("--context-tokens", type=click.IntRange(64), default=2048, show_default=True,
+              help="Prompt and completion together.")  # fmt: skip
+@click.option("--extent", type=click.Choice(EXTENTS), default="auto", show_default=True,
+              help="How far a completion may go.")  # fmt: skip
+@click.option("--order", type=click.Choice(["psm", "suffix-first", "spm"]),
+              help="Order of the prompt; the model's default otherwise.")  # fmt: skip
+@click.option("--temperature", type=float, default=0.0, show_default=True, help="0 is greedy.")
+@click.option("--top-p", type=float, default=1.0, show_default=True)
+@click.option("--min-p", type=float, default=0.0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--n", type=int, default=1, show_default=True, help="Distinct candidates.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="Give up after this long.")
+@click.option("--stream", is_flag=True, help="Print each line as soon as it is certain.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--ndjson", is_flag=True, help="Answer one JSON request a line until input ends.")
+def command(**options: Any) -> None:
+    """Complete the code at a position of a file read from standard input.
+
+    Say where the cursor is with --line and --column, with --offset, or with --cursor-marker.
+    Only the text to insert is printed. Exit codes: 0 printed, 1 nothing to suggest, 2 usage,
+    3 model unavailable, 4 timeout, 130 interrupted.
+
+    With --ndjson every line is {"text", "filename", "line", "column" | "offset" |
+    "cursor_marker", and any of "id", "max_tokens", "n", "extent", "temperature", "top_p",
+    "min_p", "seed", "timeout"}; every reply is an object as --json prints it, with its "id", or
+    {"id", "error": {"code", "message"}} with an exit code from above.
+    """
+    with one_line_errors():
+        sys.exit(run(options))
+
+
+def run(options: dict[str, Any]) -> int:
+    """Answer on standard output; the exit code when all went well."""
+    output = sys.stdout.buffer
+    try:
+        if options["ndjson"]:
+            return _many(options, sys.stdin.buffer, output)
+        return _one(options, sys.stdin.buffer, output)
+    except BrokenPipeError:  # the reader has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
+        return 0
+
+
+def _one(options: dict[str, Any], source: BinaryIO, output: BinaryIO) -> int:
+    started = time.monotonic()
+    if options["n"] > 1 and not options["as_json"]:
+        raise InputError("several candidates (--n) need --json or --ndjson")
+    if options["stream"] and options["as_json"]:
+        raise InputError("--stream and --json do not go together")
+    question = _question(options, source)
+    write = _writer(output)
+    with time_limit(question.wishes.timeout, started):
+        answer = _headless(options).answer(question, write if options["stream"] else None, started)
+    if options["as_json"]:
+        write(_dumped(answer.as_json()) + "\n")
+    elif not options["stream"]:
+        write(answer.completion.text)
+    return 0 if answer.completion.text else NOTHING
+
+
+def _question(options: dict[str, Any], source: BinaryIO) -> Question:
+    wishes = _wishes(options)
+    place = place_of(
+        options["line"], options["column"], options["offset"], options["cursor_marker"]
+    )
+    if source.isatty():
+        raise InputError("give the file on standard input: keyturn complete … < FILE")
+    text = decode_text(source.read())
+    return Question(cut(text, place), options["stdin_filename"], wishes)
+
+
+def _many(options: dict[str, Any], source: BinaryIO, output: BinaryIO) -> int:
+    for name in ("line", "column", "offset", "cursor_marker", "stream", "as_json"):
+        if options[name] not in (None, False):
+            raise InputError(f"--ndjson takes no {_flag(name)}: every line says its own")
+    defaults, headless, write = _wishes(options), _headless(options), _writer(output)
+    for line in source:
+        if line.strip():
+            write(_dumped(_reply(line, defaults, headless)) + "\n")
+    return 0
+
+
+def _reply(line: bytes, defaults: Wishes, headless: Headless) -> dict[str, Any]:
+    """An answer, or what is wrong with the line; a model that is unavailable ends everything."""
+    identity, started = None, time.monotonic()
+    try:
+        identity, question = parse(line, defaults)
+        with time_limit(question.wishes.timeout, started):
+            answer = headless.answer(question, started=started)
+    except (InputError, TimeUp) as error:
+        if isinstance(error, LineError):
+            identity = error.identity
+        return {"id": identity, "error": {"code": exit_code(error), "message": str(error)}}
+    return {"id": identity, **answer.as_json()}
+
+
+def _headless(options: dict[str, Any]) -> Headless:
+    names = ("model", "device", "dtype", "context_tokens", "order")
+    return Headless(Choice(**{name: options[name] for name in names}), sys.stderr)
+
+
+def _wishes(options: dict[str, Any]) -> Wishes:
+    names = ("max_tokens", "n", "extent", "temperature", "top_p", "min_p", "seed", "timeout")
+    return Wishes(**{name: options[name] for name in names})
+
+
+def _flag(name: str) -> str:
+    return "--json" if name == "as_json" else "--" + name.replace("_", "-")
+
+
+def _writer(output: BinaryIO) -> Callable[[str], None]:
+    def write(text: str) -> None:
+        output.write(text.encode())
+        output.flush()
+
+    return write
+
+
+def _dumped(value: dict[str, Any]) -> str:
+    return json.dumps(value)  # ASCII only: an id may hold anything, also lone surrogates

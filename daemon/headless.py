@@ -1,0 +1,118 @@
+"""Completion without an editor: a question in, an answer out, in this process.
+
+The model is loaded at the first question; until then, nothing here imports torch.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TextIO
+
+from .asking import Question
+from .time_limit import TimeUp
+
+if TYPE_CHECKING:
+    from .completion import Completion
+    from .engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which model answers, and how its prompts are made."""
+
+    model: str
+    device: str = "auto"
+    dtype: str = "auto"
+    context_tokens: int = 2048
+    order: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A completion and where it came from."""
+
+    completion: "Completion"
+    load_ms: float
+    model: str
+    device: str
+
+    def as_json(self) -> dict[str, Any]:
+        """What `--json` and `--ndjson` print."""
+        done = self.completion
+        return {
+            "text": done.text,
+            "candidates": [candidate.text for candidate in done.candidates],
+            "finish": str(done.finish),
+            "tokens": {
+                "prompt": done.prompt_tokens,
+                "reused": done.reused_tokens,
+                "generated": done.generated_tokens,
+            },
+            "timings": {
+                "load": round(self.load_ms, 1),
+                "tokenise": round(done.timings.tokenise, 1),
+                "prefill": round(done.timings.prefill, 1),
+                "decode": round(done.timings.decode, 1),
+            },
+            "model": self.model,
+            "device": self.device,
+        }
+
+
+class Headless:
+    """Owns the engine of one process."""
+
+    def __init__(self, choice: Choice, progress: TextIO | None) -> None:
+        """`progress` is where a download shows how far it is."""
+        self._choice = choice
+        self._progress = progress
+        self._engine: Engine | None = None
+
+    def answer(
+        self,
+        question: Question,
+        stream: Callable[[str], None] | None = None,
+        started: float | None = None,
+    ) -> Answer:
+        """Raises `TimeUp` when the question's time has passed (counted from `started`, by
+        time.monotonic()), `ModelError` when the model cannot be had."""
+        wishes = question.wishes
+        started = time.monotonic() if started is None else started
+        deadline = None if wishes.timeout is None else started + wishes.timeout
+        before = time.perf_counter()
+        engine = self._engine or self._load()
+        load_ms = 0.0 if self._engine else (time.perf_counter() - before) * 1000
+        self._engine = engine
+
+        from ..models.decode import Finish
+        from ..models.sampler import Sampling
+        from ..models.stops import Extent
+        from .completion import Request
+        from .engine import ignore
+
+        request = Request(
+            prefix=question.around.prefix,
+            suffix=question.around.suffix,
+            path=question.filename,
+            max_tokens=wishes.max_tokens,
+            extent=Extent(wishes.extent),
+            sampling=Sampling(wishes.temperature, wishes.top_p, wishes.min_p, wishes.seed),
+            candidates=wishes.n,
+            deadline=deadline,
+        )
+        completion = engine.complete(request, stream=stream or ignore)
+        if completion.finish is Finish.DEADLINE:
+            raise TimeUp(f"no completion within {wishes.timeout:g} s")
+        return Answer(completion, load_ms, engine.loaded.name, str(engine.loaded.model.device))
+
+    def _load(self) -> "Engine":
+        from ..models.fim import Order
+        from ..models.loader import load
+        from ..models.progress import Progress
+        from .engine import Engine, EngineOptions
+
+        choice = self._choice
+        order = None if choice.order is None else Order(choice.order)
+        options = EngineOptions(context_tokens=choice.context_tokens, order=order)
+        loaded = load(choice.model, choice.device, choice.dtype, progress=Progress(self._progress))
+        return Engine(loaded, options)
