@@ -104,7 +104,7 @@ def _question(options: dict[str, Any], source: BinaryIO) -> Question:
 
 def _many(options: dict[str, Any], source: BinaryIO, output: BinaryIO) -> int:
     for name in ("line", "column", "offset", "cursor_marker", "stream", "as_json"):
-        if options[name] not in (None, False):
+        if options[name] is not None and options[name] is not False:
             raise InputError(f"--ndjson takes no {_flag(name)}: every line says its own")
     defaults, headless, write = _wishes(options), _headless(options), _writer(output)
     for line in source:

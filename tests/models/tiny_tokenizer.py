@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
-from keyturn.models.fim import CODELLAMA, TEMPLATES, Template
+from keyturn.models.fim import CODELLAMA, TEMPLATES
 from keyturn.models.tokenizer import Tokenizer
 from keyturn.models.vocabulary import from_tokenizer_json
 
@@ -48,18 +48,18 @@ BY_FAMILY = {template.family: template for template in TEMPLATES}
 @cache
 def tiny_tokenizer(family: str = "qwen") -> Tokenizer:
     """keyturn's tokenizer over a vocabulary of a few hundred tokens."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "tokenizer.json"
+        path.write_text(tokenizer_json(family), encoding="utf-8")
+        return Tokenizer(from_tokenizer_json(path, {}))
+
+
+@cache
+def tokenizer_json(family: str = "qwen") -> str:
     template = BY_FAMILY[family]
     made = _metaspace() if template is CODELLAMA else _byte_level()
     made.add_special_tokens(list(dict.fromkeys(template.specials)))
-    return _load(made, template)
-
-
-def _load(made: tokenizers.Tokenizer, template: Template) -> Tokenizer:
-    eos = made.token_to_id(template.ends[0])
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "tokenizer.json"
-        path.write_text(made.to_str(), encoding="utf-8")
-        return Tokenizer(from_tokenizer_json(path, {"eos_token_id": eos}))
+    return made.to_str()
 
 
 def _byte_level() -> tokenizers.Tokenizer:
