@@ -26,10 +26,11 @@ def trim(text: str, prefix: str, suffix: str, cut_short: bool = False) -> str:
         text = _within_line(text, line, rest)
     else:
         lines = _lines(text)
-        if cut_short:
-            lines = _unbroken(lines)
+        whole = _unbroken(lines) if cut_short else lines
+        broken_off = cut_short and len(whole) == len(lines)
+        lines = _without_blank_end(whole)
         lines = lines[: _circle(lines)]
-        lines = lines[: _repeated_suffix(lines, line, _lines_below(suffix), cut_short)]
+        lines = lines[: _repeated_suffix(lines, line, _lines_below(suffix), broken_off)]
         text = "\n".join(lines).rstrip()
     return text if text.strip() else ""
 
@@ -42,7 +43,7 @@ def certain(text: str, prefix: str, suffix: str) -> str:
     rest = suffix.partition("\n")[0]
     if rest.strip():
         return ""
-    lines = _lines(text.partition("\ufffd")[0])[:-1]
+    lines = _without_blank_end(_lines(text.partition("\ufffd")[0])[:-1])
     lines = lines[: _perhaps_circle(lines)]
     line = prefix[prefix.rfind("\n") + 1 :]
     lines = lines[: _repeated_suffix(lines, line, _lines_below(suffix), False)]
@@ -102,23 +103,23 @@ def _unbroken(lines: list[str]) -> list[str]:
     return whole if any(map(str.strip, whole)) else lines
 
 
+def _without_blank_end(lines: list[str]) -> list[str]:
+    while lines and not lines[-1]:
+        lines = lines[:-1]
+    return lines
+
+
 def _circle(lines: list[str]) -> int:
     """How many lines to keep so that lines repeated to the end are said once."""
     for cycle in range(1, LONGEST_CYCLE_LINES + 1):
         start = len(lines)
-        while start > cycle and _same(lines, start - 1, cycle):
+        while start > cycle and lines[start - 1] == lines[start - 1 - cycle]:
             start -= 1
         said = lines[start - cycle : start] if start >= cycle else []
         copies = 1 + (len(lines) - start) / cycle
         if copies >= REPETITIONS and _has_words(said):
             return start
     return len(lines)
-
-
-def _same(lines: list[str], at: int, cycle: int) -> bool:
-    """Whether a line is the one a cycle before; the last line may be broken off."""
-    earlier = lines[at - cycle]
-    return lines[at] == earlier or (at == len(lines) - 1 and earlier.startswith(lines[at]))
 
 
 def _perhaps_circle(lines: list[str]) -> int:
@@ -143,10 +144,11 @@ def _lines_below(suffix: str) -> list[str]:
     return [line.rstrip() for line in lines if line.strip()]
 
 
-def _repeated_suffix(lines: list[str], line: str, below: list[str], cut_short: bool) -> int:
+def _repeated_suffix(lines: list[str], line: str, below: list[str], broken_off: bool) -> int:
     """How many lines to keep so that none of those `below` is said again.
 
-    They are, when the text ends with the first of them, or says two of them in a row.
+    They are, when the text ends with the first of them (of the last, a part if it was
+    `broken_off`), or says two of them in a row.
     """
     whole = [line + lines[0], *lines[1:]] if lines else []
     for start in range(len(whole)):
@@ -156,8 +158,8 @@ def _repeated_suffix(lines: list[str], line: str, below: list[str], cut_short: b
         same = 0
         while same < min(len(said), len(below)) and said[same] == below[same]:
             same += 1
-        broken_off = cut_short and same == len(said) - 1 < len(below)
-        if broken_off and below[same].startswith(said[same]):
+        at_last = same == len(said) - 1 < len(below)
+        if broken_off and at_last and below[same].startswith(said[same]):
             same += 1
         if same == len(said) or (same >= 2 and _has_words(said[:same])):
             return start

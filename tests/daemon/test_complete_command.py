@@ -249,7 +249,8 @@ def test_replies_come_while_the_input_is_open_and_an_interrupt_is_code_130(
     process.stdin.flush()
     assert json.loads(process.stdout.readline())["id"] == 1
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
+    process.wait(timeout=60)
+    output, errors = process.communicate()
     assert (process.returncode, output) == (130, b"")
     assert errors == b"keyturn: interrupted\n"
 
