@@ -41,6 +41,16 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheUse:
+    """What a file's session did for a prompt, in tokens."""
+
+    encoded: int
+    carried: int  # kept behind a change that they have not seen
+    repaired: int  # of the encoded: could have been carried
+    stale_share: float  # of the prompt: not yet what a fresh prefill would give
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """The distinct candidates worth showing, best first, perhaps none; and how they were made."""
 
@@ -50,6 +60,7 @@ class Completion:
     reused_tokens: int  # of the prompt, found in the cache
     generated_tokens: int  # for all candidates, also for those not worth showing
     timings: Timings
+    cache: CacheUse | None = None  # None without a session
 
     @property
     def text(self) -> str:

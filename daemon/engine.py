@@ -1,22 +1,29 @@
 """One model made ready to complete code: a request in, the finished suggestion out.
 
-A sequence keeps its last prompt, so that a request that starts like the one before pays only for
-what is new. The engine owns one; whoever serves several files brings one for each. Not for two
-threads at once.
+A file's session keeps its last prompt in the cache, so that a request pays only for what differs
+(file_session.py); whoever serves files makes one for each. Without a session, a request pays for
+all that comes after the first difference, and nothing that came before can be seen in its answer.
+Not for two threads at once.
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from torch import Tensor
+
+from ..cache.plan import Repair
 from ..cache.sequence import CachedSequence
 from ..models.context import CHARACTERS_PER_TOKEN
-from ..models.decode import Decoder, Interrupted, shared
+from ..models.decode import Decoder, Finish, Interrupted, shared
 from ..models.fim import Order, Prompt, PromptBuilder, PromptOptions
 from ..models.loader import Loaded
 from .candidates import INTERRUPTED, Candidates, Job
-from .completion import Candidate, Completion, Request, Timings, distinct
+from .completion import CacheUse, Candidate, Completion, Request, Timings, distinct
+from .file_session import FileSession
 from .surroundings import Surroundings
+
+MOST_CHARACTERS = 1_000_000  # of a file with a session, which tokenises all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,7 @@ class EngineOptions:
     prefix_share: float = 0.75
     order: Order | None = None  # the model's default
     heal: bool = True
+    repair: Repair = field(default_factory=Repair)  # of what edits make stale
 
 
 def never() -> bool:
@@ -45,7 +53,7 @@ class Engine:
         self.options = options
         self._builder = PromptBuilder(loaded.tokenizer)
         self._decoder = Decoder(loaded.model, loaded.tokenizer)
-        self._sequence = self.new_sequence()
+        self._sequence = CachedSequence(loaded.model.new_arena())  # of what has no session
         self._context_tokens = min(options.context_tokens, loaded.config.context_tokens)
 
     def complete(
@@ -53,24 +61,32 @@ class Engine:
         request: Request,
         cancelled: Callable[[], bool] = never,
         stream: Callable[[str], None] = ignore,
-        sequence: CachedSequence | None = None,
+        session: FileSession | None = None,
     ) -> Completion:
-        """Answer `request`, in the engine's own sequence or in that given. `stream` gets the first
-        candidate's text in pieces, each as soon as it is certain, and all of it by the return.
+        """Answer `request`. `stream` gets the first candidate's text in pieces, each as soon as it
+        is certain, and all of it by the return.
 
         A cancel or the deadline ends the work within a step; what there is by then is returned,
         and `finish` says so. At most half of the context is generated.
         """
         clock = Clock()
-        sequence = self._sequence if sequence is None else sequence
-        job = self._job(request, cancelled, stream)
-        reused = min(shared(sequence.tokens, job.prompt.tokens), len(job.prompt.tokens) - 1)
+        limit = min(request.max_tokens, self._context_tokens // 2)
+        near = Surroundings.of(
+            request.prefix, request.suffix, self._context_tokens * CHARACTERS_PER_TOKEN
+        )
+        if len(request.prefix) + len(request.suffix) > MOST_CHARACTERS:
+            session = None
+        if session is None:
+            ready = self._exact(near, limit)
+        else:
+            ready = self._by_difference(request, limit, session)
+        job = Job(request, near, ready.prompt, self._builder.stops, limit, cancelled, stream)
         timings = Timings(tokenise=clock.lap_ms())
         tried: list[Candidate] = []
         try:
-            logits = self._decoder.prefill(sequence, job.prompt.tokens, job.stops(), cancelled)
+            logits = ready.fill(job)
             timings = replace(timings, prefill=clock.lap_ms())
-            tried = Candidates(self._decoder, sequence, job).generate(logits)
+            tried = Candidates(self._decoder, ready.sequence, job).generate(logits)
             timings = replace(timings, decode=clock.lap_ms())
             finish = next((t.finish for t in tried if t.finish in INTERRUPTED), tried[0].finish)
         except Interrupted as interrupted:
@@ -79,30 +95,73 @@ class Engine:
         return Completion(
             candidates=distinct(tried),
             finish=finish,
-            prompt_tokens=len(job.prompt.tokens),
-            reused_tokens=reused,
+            prompt_tokens=len(ready.prompt.tokens),
+            reused_tokens=ready.reused_tokens,
             generated_tokens=sum(candidate.tokens for candidate in tried),
             timings=timings,
+            cache=ready.use(),
         )
 
-    def new_sequence(self) -> CachedSequence:
-        """An empty one, of this model's shape."""
-        return CachedSequence(self.loaded.model.new_arena())
-
-    def _job(
-        self, request: Request, cancelled: Callable[[], bool], stream: Callable[[str], None]
-    ) -> Job:
-        limit = min(request.max_tokens, self._context_tokens // 2)
-        bound = self._context_tokens * CHARACTERS_PER_TOKEN
-        near = Surroundings.of(request.prefix, request.suffix, bound)
-        prompt = self._prompt(near, self._context_tokens - limit)
-        return Job(request, near, prompt, self._builder.stops, limit, cancelled, stream)
-
-    def _prompt(self, near: Surroundings, budget_tokens: int) -> Prompt:
-        options = PromptOptions(
-            budget_tokens, self.options.prefix_share, self.options.order, self.options.heal
+    def new_session(self) -> FileSession:
+        """An empty one, for one file."""
+        model = self.loaded.model
+        sequence = CachedSequence(model.new_arena(), most_tokens=self._context_tokens)
+        return FileSession(
+            model, self.loaded.tokenizer, self._builder, sequence, self.options.repair
         )
-        return self._builder.build(near.prefix, near.suffix, options)
+
+    # region Two ways to have a prompt in a cache
+    def _exact(self, near: Surroundings, limit_tokens: int) -> "Ready":
+        prompt = self._builder.build(near.prefix, near.suffix, self._prompt_options(limit_tokens))
+        sequence = self._sequence
+        reused = min(shared(sequence.tokens, prompt.tokens), len(prompt.tokens) - 1)
+
+        def fill(job: Job) -> Tensor:
+            return self._decoder.prefill(sequence, prompt.tokens, job.stops(), job.cancelled)
+
+        return Ready(prompt, sequence, reused, fill, lambda: None)
+
+    def _by_difference(self, request: Request, limit_tokens: int, session: FileSession) -> "Ready":
+        whole = Surroundings.of(request.prefix, request.suffix, MOST_CHARACTERS)
+        session.show(whole.prefix + whole.suffix)
+        planned = session.plan(len(whole.prefix), self._prompt_options(limit_tokens))
+        plan = planned.plan
+
+        def fill(job: Job) -> Tensor:
+            return session.fill(planned, lambda: look_up(request, job.cancelled))
+
+        def use() -> CacheUse:
+            share = session.staleness().share
+            return CacheUse(plan.encoded, plan.carried, plan.repaired, share)
+
+        reused = len(planned.prompt.tokens) - plan.encoded
+        return Ready(planned.prompt, session.sequence, reused, fill, use)
+
+    def _prompt_options(self, limit_tokens: int) -> PromptOptions:
+        options = self.options
+        budget = self._context_tokens - limit_tokens
+        return PromptOptions(budget, options.prefix_share, options.order, options.heal)
+
+    # endregion
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A prompt and how to get it into its sequence."""
+
+    prompt: Prompt
+    sequence: CachedSequence
+    reused_tokens: int
+    fill: Callable[[Job], Tensor]
+    use: Callable[[], CacheUse | None]
+
+
+def look_up(request: Request, cancelled: Callable[[], bool]) -> None:
+    """Between steps: see whether anybody still wants the result."""
+    if cancelled():
+        raise Interrupted(Finish.CANCELLED)
+    if request.deadline is not None and time.monotonic() >= request.deadline:
+        raise Interrupted(Finish.DEADLINE)
 
 
 class Clock:

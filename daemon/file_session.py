@@ -29,15 +29,12 @@ MANY_SEGMENTS = 12  # attention pays for each; beyond that, the rows are put in 
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A prompt that is in the cache, ready to be continued, and what that took."""
+class Planned:
+    """The prompt that is due, and what has to be done to have it in the cache."""
 
     prompt: Prompt
-    logits: Tensor  # (vocabulary,) after the prompt's last token
-    encoded_tokens: int
-    carried_tokens: int  # kept behind a change that they have not seen
-    repaired_tokens: int  # of the encoded: could have been carried
-    stale: Staleness
+    target: Target
+    plan: EditPlan
 
 
 @dataclass(slots=True)
@@ -77,35 +74,31 @@ class FileSession:
     # endregion
     # region Prompt
 
-    def prepare(
-        self,
-        cursor: int,
-        options: PromptOptions,
-        look_up: Callable[[], None] = lambda: None,
-    ) -> Prepared:
-        """Bring the prompt for the cursor before character `cursor` into the cache.
-
-        `look_up` is called between steps and may raise, which leaves a consistent cache behind.
-        Raises `EditOutOfRange`, `ContextOverflow` or `OverBudget`, with nothing changed.
-        """
+    def plan(self, cursor: int, options: PromptOptions) -> Planned:
+        """What the prompt for the cursor before character `cursor` takes. Changes nothing in the
+        cache. Raises `EditOutOfRange`."""
         prompt, target, related = self._target(cursor, options)
         sequence = self.sequence
         unseeing = [span for span, edits in sequence.inexact() if edits]
         plan = plan_edit(sequence.tokens, sequence.labels, target, self.repair, unseeing, related)
-        logits = self._encode(plan, target, look_up)
-        self.related.clear()
-        self._cursor = prompt.prefix.stop
-        return Prepared(prompt, logits, plan.encoded, plan.carried, plan.repaired, self.staleness())
+        return Planned(prompt, target, plan)
 
     @torch.inference_mode()
-    def _encode(self, plan: EditPlan, target: Target, look_up: Callable[[], None]) -> Tensor:
+    def fill(self, planned: Planned, look_up: Callable[[], None] = lambda: None) -> Tensor:
+        """Bring a planned prompt into the cache: logits (vocabulary,) after its last token.
+
+        `look_up` is called between steps and may raise, which leaves a consistent part behind.
+        Raises `ContextOverflow` or `OverBudget`, with nothing changed.
+        """
         hidden = None
-        with closing(self.sequence.apply(plan, target, PREFILL_TOKENS)) as steps:
+        with closing(self.sequence.apply(planned.plan, planned.target, PREFILL_TOKENS)) as steps:
             for step in steps:
                 look_up()
                 hidden = encode(self.model, self.sequence, step)
         if len(self.sequence.segments) > MANY_SEGMENTS:
             self.sequence.compact()
+        self.related.clear()
+        self._cursor = planned.prompt.prefix.stop
         assert hidden is not None, "the last token is always encoded"
         return self.model.logits(hidden[-1:])[0]
 

@@ -1,11 +1,10 @@
-"""The engine thread's engine around a loaded model: a cached sequence for each recent file."""
+"""The engine thread's engine around a loaded model: a session for each recent file."""
 
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from ..cache.sequence import CachedSequence
 from ..lsp.backend import Completion, CompletionMeta, CompletionRequest
 from ..models.loader import Loaded
 from ..models.stops import Extent
@@ -13,9 +12,11 @@ from .completion import Completion as Found
 from .completion import Request
 from .engine import Engine, EngineOptions
 from .engine_thread import File
+from .file_session import FileSession
 from .jobs import FileKey
 
 FILES_KEPT = 8
+REFRESH_TOKENS = 8  # a step of at most 20 ms on two cores
 
 
 class ModelEngine:
@@ -28,7 +29,7 @@ class ModelEngine:
         self._loaded = loaded
         self._engine = Engine(loaded, options)
         self._path_of = path_of
-        self._sequences: OrderedDict[FileKey, CachedSequence] = OrderedDict()
+        self._sessions: OrderedDict[FileKey, FileSession] = OrderedDict()
 
     def complete(
         self,
@@ -49,7 +50,7 @@ class ModelEngine:
                 deadline=deadline,
             ),
             cancelled,
-            sequence=self._sequence(file.key),
+            session=self._session(file.key),
         )
         meta = self._meta(found, (time.monotonic() - started) * 1e3)
         return [
@@ -58,30 +59,36 @@ class ModelEngine:
         ]
 
     def refresh(self, file: File, interrupted: Callable[[], bool]) -> None:
-        """Sequences are exact prefixes: nothing in them is ever stale."""
+        session = self._sessions.get(file.key)
+        while session is not None and not interrupted() and session.refresh(REFRESH_TOKENS):
+            pass
 
     def forget(self, key: FileKey) -> None:
-        self._sequences.pop(key, None)
+        self._sessions.pop(key, None)
 
     def status(self) -> dict[str, Any]:
         return {
             "device": str(self._loaded.model.device),
             "kernels": str(self._loaded.plan),
             "files": [
-                {"uri": key.uri, "tokens": len(sequence)}
-                for key, sequence in self._sequences.items()
+                {
+                    "uri": key.uri,
+                    "tokens": len(session.sequence),
+                    "stale_share": round(session.staleness().share, 4),
+                }
+                for key, session in self._sessions.items()
             ],
         }
 
     def close(self) -> None:
-        self._sequences.clear()
+        self._sessions.clear()
 
-    def _sequence(self, key: FileKey) -> CachedSequence:
-        sequence = self._sequences.pop(key, None)
-        self._sequences[key] = self._engine.new_sequence() if sequence is None else sequence
-        while len(self._sequences) > FILES_KEPT:
-            self._sequences.popitem(last=False)
-        return self._sequences[key]
+    def _session(self, key: FileKey) -> FileSession:
+        session = self._sessions.pop(key, None)
+        self._sessions[key] = self._engine.new_session() if session is None else session
+        while len(self._sessions) > FILES_KEPT:
+            self._sessions.popitem(last=False)
+        return self._sessions[key]
 
     def _meta(self, found: Found, total_ms: float) -> CompletionMeta:
         return CompletionMeta(

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from keyturn.cache.plan import Repair
 from keyturn.daemon.completion import Completion, Request
 from keyturn.daemon.engine import Engine
 from keyturn.models.decode import Finish
@@ -52,14 +53,48 @@ def test_a_request_that_starts_like_the_last_one_reuses_it(engine: Engine) -> No
     assert ask(engine, "no").reused_tokens < 4
 
 
-def test_sequences_can_be_brought_along(engine: Engine) -> None:
-    one, other = engine.new_sequence(), engine.new_sequence()
+def test_every_file_can_have_a_session_of_its_own(engine: Engine) -> None:
+    one, other = engine.new_session(), engine.new_session()
     request = Request(PAGE, path="a.py", max_tokens=4, sampling=SAMPLED)
-    first = engine.complete(request, sequence=one)
-    engine.complete(Request("x = 2"), sequence=other)
-    again = engine.complete(request, sequence=one)
+    first = engine.complete(request, session=one)
+    engine.complete(Request("x = 2"), session=other)
+    again = engine.complete(request, session=one)
     assert again.reused_tokens == first.prompt_tokens - 1
-    assert again.candidates == first.candidates
+    assert again.candidates == first.candidates == engine.complete(request).candidates
+
+
+def test_a_session_says_what_an_edit_cost() -> None:
+    engine = tiny_engine(repair=Repair(exact=8))
+    session = engine.new_session()
+    assert engine.complete(Request(PAGE, PAGE), session=session).cache is not None
+    edited = engine.complete(Request("import os\n" + PAGE, PAGE), session=session)
+    assert edited.cache is not None
+    assert edited.cache.encoded < edited.prompt_tokens
+    assert edited.reused_tokens == edited.prompt_tokens - edited.cache.encoded
+    assert edited.cache.carried > 50
+    assert 0 < edited.cache.stale_share < 1
+    while session.refresh(64):
+        pass
+    assert session.staleness().share == 0
+
+
+@given(edits=st.lists(st.tuples(st.integers(0, 700), st.text("ab \r\n(", max_size=5)), max_size=4))
+@settings(max_examples=20, deadline=None)
+def test_a_refreshed_session_answers_like_an_engine_without_one(edits) -> None:
+    engine = tiny_engine()
+    session, text = engine.new_session(), PAGE.replace("\n", "\r\n")
+    for offset, new in [(300, ""), *edits]:
+        offset = min(offset, len(text))
+        text = text[:offset] + new + text[offset:]
+        request = Request(text[:offset], text[offset:], max_tokens=6)
+        engine.complete(request, session=session)
+        while session.refresh(64):
+            pass
+        session.sequence.check_integrity()
+        assert (
+            engine.complete(request, session=session).candidates
+            == tiny_engine().complete(request).candidates
+        )
 
 
 def test_several_candidates_are_distinct_and_the_first_is_the_only_one_of_a_single_request(
@@ -74,7 +109,7 @@ def test_several_candidates_are_distinct_and_the_first_is_the_only_one_of_a_sing
 
 
 def test_the_prefill_is_shared_by_all_candidates(engine: Engine) -> None:
-    sequence = engine.new_sequence()
+    session = engine.new_session()
     request = Request(PAGE, max_tokens=3, sampling=SAMPLED, candidates=4, extent=Extent.ALL)
     ran: list[int] = []
     model = engine.loaded.model
@@ -86,7 +121,7 @@ def test_the_prefill_is_shared_by_all_candidates(engine: Engine) -> None:
 
     model.run = counting  # type: ignore[method-assign]
     try:
-        done = engine.complete(request, sequence=sequence)
+        done = engine.complete(request, session=session)
     finally:
         del model.run
     assert sum(ran) <= done.prompt_tokens + done.generated_tokens

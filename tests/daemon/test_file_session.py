@@ -31,6 +31,12 @@ def session(repair: Repair | None = None) -> FileSession:
     return FileSession(loaded.model, loaded.tokenizer, builder, sequence, repair or Repair())
 
 
+def prepare(file: FileSession, cursor: int, wanted: PromptOptions, look_up=lambda: None):
+    """What was planned, and the logits after the prompt."""
+    planned = file.plan(cursor, wanted)
+    return planned, file.fill(planned, look_up)
+
+
 def options(order: Order, budget: int = 2000, **more) -> PromptOptions:
     return PromptOptions(budget_tokens=budget, order=order, **more)
 
@@ -56,61 +62,61 @@ def test_random_edits_and_jumps_give_the_prompt_that_the_text_asks_for(order: Or
             file.edit(start, stop, new)
         cursor = random.randint(0, len(text))
         wanted = options(order, heal=random.random() < 0.5)
-        prepared = file.prepare(cursor, wanted)
+        planned, logits = prepare(file, cursor, wanted)
         expected = builder.build(text[:cursor], text[cursor:], wanted)
-        assert prepared.prompt == expected
+        assert planned.prompt == expected
         assert tuple(file.sequence.tokens) == expected.tokens
         file.sequence.check_integrity()
     while file.refresh(64):
         file.sequence.check_integrity()
     assert file.staleness().share == 0
-    prepared = file.prepare(cursor, options(order, heal=True))
+    planned, logits = prepare(file, cursor, options(order, heal=True))
     assert file.staleness().share == 0
-    assert_close(prepared.logits, fresh_logits(prepared.prompt.tokens), **CLOSE)
+    assert_close(logits, fresh_logits(planned.prompt.tokens), **CLOSE)
 
 
 def test_typing_in_the_middle_encodes_only_what_was_typed() -> None:
     file = session(Repair(tail=0))
     file.show(TEXT)
     cursor = TEXT.index("    def peek")
-    file.prepare(cursor, options(Order.PSM, heal=False))
+    prepare(file, cursor, options(Order.PSM, heal=False))
     file.edit(cursor, cursor, "x = 1\n")
-    prepared = file.prepare(cursor + 6, options(Order.PSM, heal=False))
-    assert prepared.encoded_tokens <= 10
-    assert prepared.carried_tokens > 500
-    assert prepared.stale.share > 0.5
+    planned, _ = prepare(file, cursor + 6, options(Order.PSM, heal=False))
+    assert planned.plan.encoded <= 10
+    assert planned.plan.carried > 500
+    assert file.staleness().share > 0.5
 
 
 def test_in_the_suffix_first_order_typing_carries_nothing() -> None:
     file = session()
     file.show(TEXT)
     cursor = TEXT.index("    def peek")
-    file.prepare(cursor, options(Order.SUFFIX_FIRST, heal=False))
+    prepare(file, cursor, options(Order.SUFFIX_FIRST, heal=False))
     file.edit(cursor, cursor, "x = 1\n")
-    prepared = file.prepare(cursor + 6, options(Order.SUFFIX_FIRST, heal=False))
-    assert prepared.encoded_tokens <= 10
-    assert prepared.carried_tokens == 0
-    assert prepared.stale.share == 0
+    planned, _ = prepare(file, cursor + 6, options(Order.SUFFIX_FIRST, heal=False))
+    assert planned.plan.encoded <= 10
+    assert planned.plan.carried == 0
+    assert file.staleness().share == 0
 
 
 def test_edits_close_to_the_cursor_are_followed_by_exact_tokens() -> None:
     file = session(Repair(exact=300, tail=0))
     file.show(TEXT)
     cursor = TEXT.index("    def peek")
-    file.prepare(cursor, options(Order.PSM))
+    prepare(file, cursor, options(Order.PSM))
     file.edit(20, 20, "a, ")
-    prepared = file.prepare(cursor + 3, options(Order.PSM))
+    planned, _ = prepare(file, cursor + 3, options(Order.PSM))
     (first, _), *_ = file.sequence.inexact()
-    assert first.start >= prepared.prompt.prefix.stop
+    assert first.start >= planned.prompt.prefix.stop
 
 
 def test_lines_that_use_a_name_of_the_edit_are_encoded_again() -> None:
     file = session(Repair(tail=0, related=4))
     file.show(TEXT)
     cursor = TEXT.index("class Stack")
-    file.prepare(cursor, options(Order.PSM, heal=False))
+    prepare(file, cursor, options(Order.PSM, heal=False))
     file.edit(cursor, cursor, "value = 2\n")
-    prepared = file.prepare(cursor + 10, options(Order.PSM, heal=False))
+    planned, _ = prepare(file, cursor + 10, options(Order.PSM, heal=False))
     seen = {span.start for span, edits in file.sequence.inexact() if not edits}
     text = file.tokenizer.decode(
         [file.sequence.tokens[i] for s, e in file.sequence.inexact() if not e for i in s]
@@ -119,7 +125,7 @@ def test_lines_that_use_a_name_of_the_edit_are_encoded_again() -> None:
     assert "def push(self, value):" in text
     assert "self.append(value)" in text
     assert "IndexError" not in text
-    assert prepared.repaired_tokens > 10
+    assert planned.plan.repaired > 10
 
 
 @pytest.mark.parametrize("order", [Order.PSM, Order.SUFFIX_FIRST])
@@ -128,15 +134,15 @@ def test_a_long_file_is_shown_through_a_window_that_typing_does_not_move(order: 
     text = PAGE * 12
     file.show(text)
     cursor = len(text) // 2
-    file.prepare(cursor, options(order, 600))
+    prepare(file, cursor, options(order, 600))
     moved = 0
     for _ in range(60):
         file.edit(cursor, cursor, "x = y\n")
         cursor += 6
-        prepared = file.prepare(cursor, options(order, 600))
-        assert len(prepared.prompt.tokens) <= 600
-        moved += prepared.encoded_tokens > 60
-        shown = file.tokenizer.decode(prepared.prompt.tokens)
+        planned, _ = prepare(file, cursor, options(order, 600))
+        assert len(planned.prompt.tokens) <= 600
+        moved += planned.plan.encoded > 60
+        shown = file.tokenizer.decode(planned.prompt.tokens)
         assert "x = y\n" in shown
     assert moved <= 6
     file.sequence.check_integrity()
@@ -147,10 +153,10 @@ def test_a_window_that_moves_does_not_encode_the_middle_again() -> None:
     text = PAGE * 12
     file.show(text)
     cursor = len(text) // 2
-    file.prepare(cursor, options(Order.PSM, 800))
+    prepare(file, cursor, options(Order.PSM, 800))
     down = text.index("\n", cursor + 900) + 1
-    prepared = file.prepare(down, options(Order.PSM, 800))
-    assert prepared.carried_tokens > 200
+    planned, _ = prepare(file, down, options(Order.PSM, 800))
+    assert planned.plan.carried > 200
     file.sequence.check_integrity()
 
 
@@ -164,12 +170,12 @@ def test_a_cancel_between_steps_leaves_a_cache_that_goes_on() -> None:
             raise error
 
     with pytest.raises(KeyboardInterrupt):
-        file.prepare(400, options(Order.PSM), look_up)
+        prepare(file, 400, options(Order.PSM), look_up)
     file.sequence.check_integrity()
     assert len(file.sequence) == 256
-    prepared = file.prepare(400, options(Order.PSM))
-    assert prepared.encoded_tokens == len(prepared.prompt.tokens) - 256
-    assert_close(prepared.logits, fresh_logits(prepared.prompt.tokens), **CLOSE)
+    planned, logits = prepare(file, 400, options(Order.PSM))
+    assert planned.plan.encoded == len(planned.prompt.tokens) - 256
+    assert_close(logits, fresh_logits(planned.prompt.tokens), **CLOSE)
 
 
 def test_an_edit_or_cursor_outside_the_text_is_refused() -> None:
@@ -178,7 +184,7 @@ def test_an_edit_or_cursor_outside_the_text_is_refused() -> None:
     with pytest.raises(EditOutOfRange):
         file.edit(3, 9, "x")
     with pytest.raises(EditOutOfRange):
-        file.prepare(9, options(Order.PSM))
+        prepare(file, 9, options(Order.PSM))
     assert file.text.text == "abc\n"
 
 
