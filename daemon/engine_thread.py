@@ -65,7 +65,8 @@ class Engine(Protocol):
         ...
 
     def refresh(self, file: File, interrupted: Callable[[], bool]) -> None:
-        """Bring what is cached of `file` up to date; stop within one small step."""
+        """Bring what is cached of `file` up to date, or as far as it gets until `interrupted()`,
+        which is to be looked at after every small step."""
         ...
 
     def forget(self, key: FileKey) -> None:
@@ -187,16 +188,20 @@ class EngineThread(threading.Thread):
         if self._engine is None:
             return Outcome(error=self._failed[1] if self._failed else "no model is loaded")
         found = self._engine.complete(file, job.request, job.deadline, job.cancelled.is_set)
+        self.put(Refresh(job.file))  # when there is nothing better to do
         if job.cancelled.is_set():
             return Outcome(cancelled=True)
         return Outcome(completions=tuple(found))
 
     def _refresh(self, key: FileKey | None) -> None:
-        keys = list(self._files) if key is None else [key]
-        for each in keys:
+        for each in list(self._files) if key is None else [key]:
             file = self._files.get(each)
-            if file is not None and self._engine is not None and not self.backlog():
+            if file is None or self._engine is None:
+                continue
+            if not self.backlog():
                 self._engine.refresh(file, lambda: self.backlog() > 0)
+            if self.backlog():
+                self.put(Refresh(each))  # it was interrupted, or never begun
 
     def _load(self, name: str) -> None:
         """Put the named model in place of the present one; on failure there is none."""

@@ -131,15 +131,15 @@ def test_the_real_model_completes_in_neovim_by_word_line_and_all(tmp_path: Path)
     text = 'import os\n\n\ndef size_of(path: str) -> int:\n    """Bytes of a file."""\n'
     setup = "require('keyturn').setup({ cmd = CMD, settings = { deadlineMs = 60000 } })"
     with start(tmp_path, environ, text, setup) as nvim:
-        nvim.press("Go")
-        nvim.type("    return os.path.gets")
+        nvim.press("Go")  # indented like the line above
+        nvim.type("return os.path.gets")
         first = nvim.wait(nvim.ghost)
         assert first.startswith("ize(path")
         nvim.press("<M-Right>")
         nvim.wait(lambda: nvim.lines[-1] == "    return os.path.getsize")
         nvim.press("<M-Down>")
         nvim.wait(lambda: nvim.lines[-1].startswith("    return os.path.getsize(path)"))
-        nvim.press("<Esc>o<CR><CR>")
+        nvim.press("<Esc>o<C-u><CR><CR>")
         nvim.type("def name_of(path: str) -> str:")
         nvim.press("<CR>    return os.path.basen")
         nvim.wait(lambda: (nvim.ghost() or "").startswith("ame(path)"))

@@ -1,0 +1,27 @@
+"""`keyturn bench`: one measurement per module of `daemon/bench`, imported when it is used."""
+
+import pkgutil
+from importlib import import_module
+
+import click
+
+from .. import bench
+
+
+class LazyBenches(click.Group):
+    """Finds the benchmarks by their files; each exposes `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        found = (module.name for module in pkgutil.iter_modules(bench.__path__))
+        return sorted(name for name in found if not name.startswith("_"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        name = cmd_name.replace("-", "_")
+        if name not in self.list_commands(ctx):
+            return None
+        return getattr(import_module(f"{bench.__name__}.{name}"), "command", None)
+
+
+@click.group(name="bench", cls=LazyBenches)
+def command() -> None:
+    """Measure this machine."""
