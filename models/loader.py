@@ -73,7 +73,7 @@ def converted(files: ModelFiles, form: Form, store: Store, progress: Progress) -
         if entry := store.open(key):  # another process made it meanwhile
             return entry
         checkpoint = open_checkpoint(files.path)
-        config = ModelConfig.from_hf(checkpoint.config)
+        config = read_config(checkpoint)
         require_space(store.root, _parameters(config) * FORM_BYTES[form], f"{files.name} ({form})")
         progress.note(f"converting {files.name} to {form}, once")
         vocabulary = checkpoint.vocabulary()
@@ -82,6 +82,13 @@ def converted(files: ModelFiles, form: Form, store: Store, progress: Progress) -
             fused = smoothed(config, fused, calibration_tokens(vocabulary), cpu_partial)
         tensors = stored(form, fused, config)
         return store.write(key, files.name, tensors, checkpoint.config, vocabulary)
+
+
+def read_config(checkpoint: Checkpoint) -> ModelConfig:
+    try:
+        return ModelConfig.from_hf(checkpoint.config)
+    except KeyError as error:
+        raise ModelError(f"the model's config.json lacks {error}") from error
 
 
 def calibration_tokens(vocabulary: Vocabulary) -> list[int]:
@@ -119,7 +126,7 @@ def pick_plan(device: torch.device, dtype: str, cache: Path, progress: Progress)
 def _load_source(files: ModelFiles, plan: KernelPlan, device: torch.device) -> Loaded:
     """Straight from the published files, without a stored form."""
     checkpoint = open_checkpoint(files.path)
-    config = ModelConfig.from_hf(checkpoint.config)
+    config = read_config(checkpoint)
     made = stored(plan.form, _fused(config, checkpoint), config)
     tensors = {name: tensor.to(device) for name, tensor in made}
     return _assemble(files, config, tensors, checkpoint.vocabulary(), plan, device)

@@ -4,8 +4,8 @@
         weights.safetensors  vocabulary.json  entry.json
 
 An entry is written beside its place and renamed into it when complete, entry.json last; one that
-is missing a part, has another size or another format is not used: `open` removes it and the caller
-writes it anew. A lock file per entry keeps two processes from doing the same work.
+is missing a part, has another size or another format is not used: the caller writes it anew, in its
+place. A lock file per entry keeps two processes from doing the same work.
 """
 
 import hashlib
@@ -84,15 +84,9 @@ class Store:
             return FileLock(self.root / f"{key}.lock")
 
     def open(self, key: StoreKey) -> Entry | None:
-        """The entry if it is there and whole; what is there and not whole is removed."""
-        folder = self.root / str(key)
-        if not folder.exists():
-            return None
-        entry = _read(folder)
-        if entry is None or entry.info.source_sha256 != key.source_sha256:
-            shutil.rmtree(folder, ignore_errors=True)
-            return None
-        return entry
+        """The entry if it is there and whole."""
+        entry = _read(self.root / str(key))
+        return entry if entry and entry.info.source_sha256 == key.source_sha256 else None
 
     def write(
         self,
@@ -105,7 +99,7 @@ class Store:
         """Write an entry, tensor by tensor as they come. Raises `ModelError` for a full disk."""
         from .tensor_file import write_tensors
 
-        folder, unfinished = self.root / str(key), self.root / f"{key}.partial"
+        folder, unfinished = self.root / str(key), self.root / f"partial-{key}"
         with cache_errors(self.root):
             shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir(parents=True)
@@ -114,7 +108,8 @@ class Store:
                 vocabulary.save(unfinished / "vocabulary.json")
                 info = EntryInfo(name, key.source_sha256, key.form, dict(config), size, digest)
                 (unfinished / "entry.json").write_text(json.dumps(asdict(info), indent=1))
-                shutil.rmtree(folder, ignore_errors=True)
+                for former in self.root.glob(f"{str(key).rpartition('-v')[0]}-v*/"):
+                    shutil.rmtree(former)  # damaged, or of an earlier format
                 unfinished.rename(folder)
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)

@@ -12,6 +12,7 @@ from heapq import heapify, heappop, heappush
 
 import tokenizers
 
+from .errors import UnsupportedModel
 from .vocabulary import SPACE, Vocabulary, byte_alphabet
 
 REMEMBERED_PIECES = 1 << 16
@@ -158,4 +159,7 @@ def _splitter(vocabulary: Vocabulary) -> tokenizers.pre_tokenizers.PreTokenizer:
     model = {"type": "BPE", "vocab": {}, "merges": []}
     shell = {"version": "1.0", "added_tokens": [], "model": model, **sections}
     shell["pre_tokenizer"] = vocabulary.pre_tokenizer
-    return tokenizers.Tokenizer.from_str(json.dumps(shell)).pre_tokenizer
+    try:
+        return tokenizers.Tokenizer.from_str(json.dumps(shell)).pre_tokenizer
+    except Exception as error:  # the package raises nothing narrower
+        raise UnsupportedModel(f"this pre-tokenizer cannot be used: {error}") from error

@@ -77,20 +77,26 @@ def byte_alphabet() -> list[str]:
 
 
 def from_tokenizer_json(path: Path, config: Mapping[str, Any]) -> Vocabulary:
-    """`config` is config.json, for the ids of the first and last token."""
+    """`config` is config.json, for the id of the last token. `ModelError` when it is damaged."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        model = data["model"]
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"cannot read {path}: {error}") from error
+        return checked(_from_tokenizer_json(data, config))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"cannot read {path}: {type(error).__name__}: {error}") from error
+    except UnsupportedModel as error:
+        raise UnsupportedModel(f"{path}: {error}") from error
+
+
+def _from_tokenizer_json(data: dict[str, Any], config: Mapping[str, Any]) -> Vocabulary:
+    model = data["model"]
     if model.get("type", "BPE") != "BPE":
-        raise UnsupportedModel(f"{path}: tokenizer model {model['type']} is not supported (BPE is)")
+        raise UnsupportedModel(f"tokenizer model {model['type']} is not supported; supported: BPE")
     alphabet = "bytes" if '"ByteLevel"' in json.dumps(data.get("pre_tokenizer")) else "metaspace"
     if alphabet == "metaspace" and not model.get("byte_fallback"):
-        raise UnsupportedModel(f"{path}: neither byte-level nor with byte fallback")
+        raise UnsupportedModel("the tokenizer is neither byte-level nor has it byte fallback")
     added = {token["content"]: token["id"] for token in data["added_tokens"]}
     names = {**{i: text for text, i in model["vocab"].items()}, **{i: t for t, i in added.items()}}
-    vocabulary = Vocabulary(
+    return Vocabulary(
         alphabet=alphabet,
         tokens=[names.get(i, "") for i in range(max(names) + 1)],
         merges=[m if isinstance(m, str) else " ".join(m) for m in model["merges"]],
@@ -100,7 +106,6 @@ def from_tokenizer_json(path: Path, config: Mapping[str, Any]) -> Vocabulary:
         bos=_template_bos(data.get("post_processor")),
         eos=_first_id(config.get("eos_token_id")),
     )
-    return checked(vocabulary)
 
 
 def _without_prefix_space(section: dict[str, Any]) -> dict[str, Any]:
@@ -129,10 +134,15 @@ def _first_id(ids: int | list[int] | None) -> int | None:
 
 
 def from_gguf(metadata: Mapping[str, Any]) -> Vocabulary:
-    """From the `tokenizer.ggml.*` keys of a GGUF file."""
+    """From the `tokenizer.ggml.*` keys of a GGUF file. `ModelError` when some are missing."""
+    try:
+        return checked(_from_gguf(metadata))
+    except (KeyError, ValueError) as error:
+        raise ModelError(f"the tokenizer in the GGUF file is damaged: {error}") from error
+
+
+def _from_gguf(metadata: Mapping[str, Any]) -> Vocabulary:
     kind = metadata.get("tokenizer.ggml.model")
-    if "tokenizer.ggml.tokens" not in metadata:
-        raise ModelError("the GGUF file holds no tokenizer")
     if kind not in ("gpt2", "llama"):
         raise UnsupportedModel(f"GGUF tokenizer model {kind!r} is not supported (gpt2, llama are)")
     texts: list[str] = metadata["tokenizer.ggml.tokens"]
@@ -156,14 +166,13 @@ def from_gguf(metadata: Mapping[str, Any]) -> Vocabulary:
         merges = _merges_from_scores(tokens, types, metadata["tokenizer.ggml.scores"])
         details = {"alphabet": "metaspace", "merges": merges, "pre_tokenizer": None}
         add_bos = metadata.get("tokenizer.ggml.add_bos_token", True)
-    vocabulary = Vocabulary(
+    return Vocabulary(
         tokens=tokens,
         added=added,
         bos=metadata.get("tokenizer.ggml.bos_token_id") if add_bos else None,
         eos=metadata.get("tokenizer.ggml.eos_token_id"),
         **details,
     )
-    return checked(vocabulary)
 
 
 def _merges_from_scores(tokens: list[str], types: list[int], scores: list[float]) -> list[str]:

@@ -92,6 +92,13 @@ def test_a_missing_entry_is_none(store: Store) -> None:
     assert store.entries() == []
 
 
+def test_another_source_with_the_same_first_digits_is_another_source(store: Store) -> None:
+    write(store)
+    other = StoreKey(KEY.source_sha256[:16] + "0" * 48, KEY.form)
+    assert str(other) == str(KEY)
+    assert store.open(other) is None
+
+
 # region damage
 
 
@@ -114,14 +121,15 @@ def damage_format(folder: Path) -> None:
     (folder / "entry.json").write_text(json.dumps(info | {"format": 0}))
 
 
-def damage_source(folder: Path) -> None:
-    info = json.loads((folder / "entry.json").read_text())
-    other = info["source_sha256"][:16] + "0" * 48
-    (folder / "entry.json").write_text(json.dumps(info | {"source_sha256": other}))
-
-
 def damage_vocabulary(folder: Path) -> None:
     (folder / "vocabulary.json").unlink()
+
+
+def test_an_entry_of_an_earlier_format_is_cleared_away(store: Store) -> None:
+    former = store.root / f"{KEY}".replace("-v", "-v0")
+    former.mkdir(parents=True)
+    entry = write(store)
+    assert list(store.root.iterdir()) == [entry.folder]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +139,6 @@ def damage_vocabulary(folder: Path) -> None:
         damage_header,
         damage_information,
         damage_format,
-        damage_source,
         damage_vocabulary,
     ],
 )
@@ -163,7 +170,7 @@ def test_a_conversion_that_fails_halfway_leaves_nothing(store: Store) -> None:
 
 
 def test_what_a_killed_conversion_left_is_replaced(store: Store) -> None:
-    partial = store.root / f"{KEY}.partial"
+    partial = store.root / f"partial-{KEY}"
     partial.mkdir(parents=True)
     (partial / "weights.safetensors").write_bytes(b"half")
     assert store.open(KEY) is None

@@ -315,6 +315,13 @@ def test_a_broken_file_is_one_clear_error(tmp_path: Path) -> None:
         from_tokenizer_json(path, {})
     with pytest.raises(ModelError, match=r"cannot read .*missing\.json"):
         from_tokenizer_json(tmp_path / "missing.json", {})
+    for damaged in ("{}", "[]", '{"model": {"vocab": {}}}'):
+        path.write_text(damaged)
+        with pytest.raises(ModelError, match=r"tokenizer\.json"):
+            from_tokenizer_json(path, {})
+    with pytest.raises(ModelError, match="the GGUF file is damaged"):
+        from_gguf({"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.tokens": ["a"]})
+    path.write_text("{")
     with pytest.raises(ModelError, match="cannot read the vocabulary"):
         Vocabulary.load(path)
 
