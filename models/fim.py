@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 from .context import CHARACTERS_PER_TOKEN, Encoder, fit
 from .errors import UnsupportedModel
-from .healing import hold_back
+from .healing import LAST_PIECE, LAST_WORD, hold_back
 
 
 class Order(StrEnum):
@@ -212,7 +212,9 @@ class PromptBuilder:
         left, right, pending = window.prefix, window.suffix, b""
         header = begin + self._header(repository, files, room - len(left) - len(right))
         if options.heal:
-            left, pending = hold_back(self._tokenizer, left)
+            # where a token ends the prompt, training cut there too; a word is left whole even so
+            last = LAST_PIECE if order is Order.SUFFIX_FIRST else LAST_WORD
+            left, pending = hold_back(self._tokenizer, left, last)
         return _join(order, header, around, left, right, pending)
 
     def room_tokens(self, options: PromptOptions, path: str = "") -> int:
@@ -229,7 +231,9 @@ class PromptBuilder:
         order, pending = self._order(options), b""
         around = self._around(order, path if self.template.file else "")
         if options.heal:
-            left, pending = hold_back(self._tokenizer, left)
+            # where a token ends the prompt, training cut there too; a word is left whole even so
+            last = LAST_PIECE if order is Order.SUFFIX_FIRST else LAST_WORD
+            left, pending = hold_back(self._tokenizer, left, last)
         return _join(order, self._id(self.template.begin), around, left, right, pending)
 
     def _order(self, options: PromptOptions) -> Order:

@@ -14,15 +14,18 @@ from .context import Encoder
 
 # The last piece as byte-level pre-tokenizers cut them: a word and what they join to its front,
 # or signs, or blanks. A line break ends a piece whatever follows.
-LAST_PIECE = re.compile(r"(?:[^\w\r\n]|_)?[^\W\d_]+\Z| ?(?:[^\w\s]|_)+\Z|[ \t]+\Z")
+LAST_WORD = re.compile(r"(?:[^\w\r\n]|_)?[^\W\d_]+\Z|_+\Z")
+LAST_PIECE = re.compile(rf"{LAST_WORD.pattern}| ?(?:[^\w\s]|_)+\Z|[ \t]+\Z")
 LONGEST_PIECE = 48  # characters; to hold back more would cost steps
 
 
-def hold_back(encoder: Encoder, tokens: Sequence[int]) -> tuple[Sequence[int], bytes]:
-    """Split `tokens` before the last piece of their text: what to keep, the bytes left out."""
+def hold_back(
+    encoder: Encoder, tokens: Sequence[int], last: re.Pattern[str] = LAST_PIECE
+) -> tuple[Sequence[int], bytes]:
+    """Split `tokens` before the `last` piece of their text: what to keep, the bytes left out."""
     tail = b"".join(map(encoder.token_bytes, tokens[-LONGEST_PIECE - 1 :]))
     text = tail.decode("utf-8", "ignore")[-LONGEST_PIECE - 1 :]
-    piece = LAST_PIECE.search(text)
+    piece = last.search(text)
     if piece is None or len(piece.group()) > LONGEST_PIECE:
         return tokens, b""
     wanted = len(piece.group().encode())

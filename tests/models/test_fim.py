@@ -103,6 +103,22 @@ def test_every_token_of_the_template_stops_a_completion() -> None:
         assert tokenizer.special(text) in stops
 
 
+@pytest.mark.parametrize(
+    ("order", "prefix", "pending"),
+    [
+        (Order.SUFFIX_FIRST, "x = conf", " conf"),
+        (Order.SUFFIX_FIRST, "def f(", "("),
+        (Order.SUFFIX_FIRST, "\n    ", "    "),
+        (Order.PSM, "x = conf", " conf"),
+        (Order.PSM, "def f(", ""),  # MID follows, and training cut prefixes anywhere
+        (Order.PSM, "\n    ", ""),
+    ],
+)
+def test_what_the_cursor_cuts_is_left_to_the_model(order: Order, prefix: str, pending: str) -> None:
+    prompt = PromptBuilder(tiny_tokenizer()).build(prefix, "", PromptOptions(order=order))
+    assert prompt.pending.decode() == pending
+
+
 # region Properties
 SPECIALS = [text for template in TEMPLATES for text in template.specials]
 PIECES = st.sampled_from([*SPECIALS, *PAGE.splitlines(keepends=True), "\n", " ", "x", "\t", "日本"])

@@ -1,0 +1,37 @@
+"""`keyturn doctor`: what was found on this machine, and what is missing."""
+
+import json
+import sys
+from dataclasses import asdict
+
+import click
+
+from ...models.registry import DEFAULT_MODEL
+from ..exits import UNAVAILABLE, one_line_errors
+
+
+@click.command("doctor")
+@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="Name, folder or file.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(model: str, as_json: bool) -> None:
+    """Say what was found: device, model, kernels, cache folder; and what is missing.
+
+    Ends with 0 if completions can work here, with 3 if not.
+    """
+    with one_line_errors():
+        from ...models.progress import Progress
+        from ..doctor import examine
+
+        report = examine(model, Progress(sys.stderr))
+    if as_json:
+        findings = {finding.name: asdict(finding) for finding in report.findings}
+        for finding in findings.values():
+            del finding["name"]
+        click.echo(json.dumps({"ok": report.ok, "findings": findings}))
+    else:
+        width = max(len(finding.name) for finding in report.findings)
+        for finding in report.findings:
+            mark = " " if finding.ok else "!"
+            advice = f"\n{'':{width + 4}}→ {finding.advice}" if finding.advice else ""
+            click.echo(f"{mark} {finding.name:<{width}}  {finding.found}{advice}")
+    sys.exit(0 if report.ok else UNAVAILABLE)

@@ -1,0 +1,128 @@
+"""What was found on this machine, and what to do about what was not. Loads no model."""
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from tempfile import TemporaryFile
+
+import torch
+
+from ..cache.errors import KeyturnError
+from ..models.cache_folder import cache_errors, cache_folder
+from ..models.inventory import holding
+from ..models.loader import pick_device, pick_plan
+from ..models.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `advice` says what to do, when there is something to do."""
+
+    name: str
+    found: str
+    ok: bool = True  # False: completions will not work until the advice is followed
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    findings: tuple[Finding, ...] = field(default_factory=tuple)
+
+    @property
+    def ok(self) -> bool:
+        return all(finding.ok for finding in self.findings)
+
+
+def examine(model: str, progress: Progress) -> Report:
+    """Look at everything that a completion with `model` needs. Kernels are measured if they have
+    not been on this machine, which takes some seconds and is then remembered."""
+    return Report(
+        (
+            *_versions(),
+            _device(),
+            _kernels(progress),
+            Finding("threads", f"{torch.get_num_threads()} of {os.cpu_count()} logical processors"),
+            _model(model),
+            *_cache(),
+            *_optional(),
+        )
+    )
+
+
+def _versions() -> Iterator[Finding]:
+    yield Finding("keyturn", version("keyturn"))
+    yield Finding("system", f"{platform.platform()}, Python {platform.python_version()}")
+    for package in ("torch", "transformers", "tokenizers"):
+        try:
+            yield Finding(package, version(package))
+        except PackageNotFoundError:
+            yield Finding(package, "missing", ok=False, advice=f"pip install {package}")
+
+
+def _device() -> Finding:
+    device = pick_device("auto")
+    if device.type != "cuda":
+        return Finding("device", f"cpu ({torch.backends.cpu.get_cpu_capability()})")
+    properties = torch.cuda.get_device_properties(device)
+    return Finding("device", f"cuda ({properties.name}, {properties.total_memory / 1e9:.0f} GB)")
+
+
+def _kernels(progress: Progress) -> Finding:
+    try:
+        return Finding(
+            "kernels", str(pick_plan(pick_device("auto"), "auto", cache_folder(), progress))
+        )
+    except KeyturnError as error:
+        return Finding("kernels", "not chosen", ok=False, advice=str(error))
+
+
+def _model(name: str) -> Finding:
+    try:
+        held = holding(name, cache_folder())
+    except KeyturnError as error:
+        return Finding("model", name, ok=False, advice=str(error))
+    size = f"{held.files_bytes / 1e6:,.0f} MB"
+    if held.path is None:
+        advice = f"the first completion fetches it ({size}), or now: keyturn model pull {name}"
+        return Finding("model", f"{name}, not here", advice=advice)
+    forms = f", ready as {', '.join(held.forms)}" if held.forms else ", not yet converted"
+    return Finding("model", f"{name}, {size}{forms}")
+
+
+def _cache() -> Iterator[Finding]:
+    folder = cache_folder()
+    try:
+        with cache_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            TemporaryFile(dir=folder).close()
+            free_bytes = shutil.disk_usage(folder).free
+    except KeyturnError as error:
+        yield Finding("cache folder", str(folder), ok=False, advice=str(error))
+    else:
+        yield Finding("cache folder", str(folder))
+        yield Finding("free space", f"{free_bytes / 1e9:,.1f} GB")
+
+
+def _optional() -> Iterator[Finding]:
+    cuda = torch.cuda.is_available()
+    built = torch.version.cuda
+    if cuda:
+        yield Finding("CUDA", f"{built}")
+    elif built is None:
+        advice = (
+            "a CPU is enough; for an NVIDIA GPU, install a CUDA build of the same torch version"
+        )
+        yield Finding("CUDA", "not in this build of torch", advice=advice)
+    else:
+        advice = "a CPU is enough; for an NVIDIA GPU, check its driver with nvidia-smi"
+        yield Finding("CUDA", f"{built}, but no GPU was found", advice=advice)
+    for package, extra in (("triton", "gpu"), ("flash_attn", "flash")):
+        if find_spec(package):
+            yield Finding(package, version(package.replace("_", "-")))
+        else:
+            advice = f"pip install 'keyturn[{extra}]'" if cuda else "of use on a GPU only"
+            yield Finding(package, "missing (optional)", advice=advice)

@@ -1,0 +1,74 @@
+"""`keyturn doctor`: what there is, what there is not, and what to do about it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from keyturn.daemon.commands.doctor import command
+from keyturn.models.tuning import TOKENS, Measured, measured
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder whose kernels have been measured already."""
+    monkeypatch.setenv("KEYTURN_CACHE", str(tmp_path))
+    times = Measured("int8", {"int8-onednn": [1.0] * len(TOKENS)})
+    measured(tmp_path, print, lambda: times)
+    return tmp_path
+
+
+def doctor(*arguments: str) -> Result:
+    return CliRunner().invoke(command, arguments)
+
+
+def findings(result: Result) -> dict[str, Any]:
+    return json.loads(result.stdout)["findings"]
+
+
+def test_everything_that_a_completion_needs_is_looked_at() -> None:
+    result = doctor("--json")
+    assert result.exit_code == 0
+    assert {"device", "model", "kernels", "threads", "cache folder", "free space", "torch",
+            "transformers", "CUDA", "triton", "flash_attn"} <= findings(result).keys()  # fmt: skip
+
+
+def test_a_person_gets_a_line_for_each_thing_and_each_piece_of_advice() -> None:
+    result = doctor()
+    found = findings(doctor("--json"))
+    for name, finding in found.items():
+        assert any(name in line and finding["found"] in line for line in result.stdout.split("\n"))
+    advice = [finding["advice"] for finding in found.values() if finding["advice"]]
+    assert [line.partition("→ ")[2] for line in result.stdout.split("\n") if "→" in line] == advice
+
+
+def test_a_model_that_is_not_here_is_no_fault_and_says_how_to_get_it() -> None:
+    model = findings(doctor("--json"))["model"]
+    assert model["ok"]
+    assert "keyturn model pull qwen2.5-coder-0.5b" in model["advice"]
+
+
+def test_a_model_in_a_folder_is_found(tiny_folder: Path) -> None:
+    assert (
+        "not here" not in findings(doctor("--json", "--model", str(tiny_folder)))["model"]["found"]
+    )
+
+
+def test_an_unknown_model_is_a_fault() -> None:
+    result = doctor("--json", "--model", "nope")
+    assert result.exit_code == 3
+    assert not findings(result)["model"]["ok"]
+    assert "unknown model" in findings(result)["model"]["advice"]
+
+
+def test_a_cache_folder_that_cannot_be_written_is_a_fault(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (cache / "file").touch()
+    monkeypatch.setenv("KEYTURN_CACHE", str(cache / "file" / "below"))
+    result = doctor("--json")
+    assert result.exit_code == 3
+    assert not findings(result)["cache folder"]["ok"]
+    assert "KEYTURN_CACHE" in findings(result)["cache folder"]["advice"]
