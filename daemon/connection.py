@@ -53,6 +53,7 @@ class Connection:
         except ProtocolError as error:
             self._server.metrics.protocol_errors += 1
             logger.warning("client %d: %s", self.number, error)
+            self._cancel_all("the connection is being closed")
             self.send(protocol.Refused(str(error)))
         finally:
             self._leave()
@@ -173,10 +174,13 @@ class Connection:
         if waiting is not None and waiting[0] is job:
             self._cancel(request_id, Why.DEADLINE, "no answer within the deadline")
 
+    def _cancel_all(self, why: str) -> None:
+        for request_id in list(self._waiting):
+            self._cancel(request_id, Why.CANCELLED, why)
+
     def _leave(self) -> None:
         """The client is gone: stop its work and release its files."""
-        for request_id in list(self._waiting):
-            self._cancel(request_id, Why.CANCELLED, "the client left")
+        self._cancel_all("the client left")
         for uri in self._open:
             self._server.engine.put(jobs.Close(FileKey(self.number, uri)))
         self._writer.close()

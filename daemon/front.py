@@ -1,6 +1,7 @@
 """An editor's front put together: configuration, backend, language server."""
 
 import asyncio
+import gc
 from contextlib import suppress
 from importlib.metadata import version
 
@@ -24,8 +25,11 @@ async def serve_editor(in_process: bool) -> int:
 
 
 async def _serve(backend: Backend, run: object) -> int:
+    gc.disable()  # thousands of classes are made here, none of them garbage
     from ..lsp.server import KeyturnServer, serve
 
+    gc.freeze()
+    gc.enable()
     config = load_config()
     server = KeyturnServer(
         version("keyturn"), backend, Documents(), config.completion, config.problems

@@ -272,12 +272,13 @@ messages = st.one_of(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_no_message_ends_the_server_or_leaves_a_request_unanswered():
     pipe = Pipe()
     pipe.initialize()
     counter = iter(range(10**9))
 
-    @settings(max_examples=10_000, deadline=None)
+    @settings(max_examples=5_000, deadline=None)
     @given(messages)
     def one(body: bytes) -> None:
         pipe.send(body)
