@@ -89,7 +89,7 @@ class Document:
                 continue
             state = mark.state.read(left[mark.offset : end])
             if isinstance(state, ParseState):
-                marks.append(replace(mark, offset=end, state=state, depends=end))
+                marks.append(replace(mark, offset=end, state=state, depends=max(mark.depends, end)))
             else:
                 self._repair(end)
 
@@ -99,6 +99,9 @@ class Document:
         if (mark.dropped, mark.balance) != (first.dropped, first.balance):
             return False
         if line == len(old) - 1 or not mark.state.same(first.state):
+            return False
+        soon = old[min(line + BLAME_LINES + 1, len(old) - 1)]
+        if soon.dropped != first.dropped:  # the blame may have fallen on what was edited
             return False
         lines = len(self._marks) - 1 - line  # that the edit added above
         self._marks += [
@@ -118,6 +121,8 @@ class Document:
         ends = [end]
         while len(ends) <= AHEAD_LINES and (after := left.find("\n", ends[-1]) + 1):
             ends.append(after)
+        # With fewer lines to look ahead at, the choice rests on where the text ends.
+        depends = ends[-1] if len(ends) > AHEAD_LINES else len(left) + 1
         starts = [marks[-1].offset, *ends]
         best, best_read = 0, -1
         for back in range(min(BLAME_LINES, len(marks) - 1) + 1):
@@ -129,9 +134,9 @@ class Document:
                 break
         if best:
             line_end = marks[-1].offset
-            self._drop(len(marks) - 1 - best, line_end, ends[-1])
+            self._drop(len(marks) - 1 - best, line_end, depends)
         else:
-            self._drop(len(marks) - 1, end, ends[-1])
+            self._drop(len(marks) - 1, end, depends)
 
     def _drop(self, first: int, end: int, depends: int) -> None:
         """Leave out the lines from checkpoint `first` up to offset `end`."""
@@ -169,7 +174,28 @@ class Document:
             return "the grammar does not fit this file"
         if self._brackets_matter and mark.balance:
             return "brackets do not match above the cursor"
+        if not self._left_block(mark.last_dropped):
+            return "code in this block does not parse"
         return ""
+
+    def _left_block(self, dropped: int) -> bool:
+        """Whether the text has left the block that a dropped line was in, or its line at least.
+
+        By the layout that people give code in any language: a later line stands further left, or
+        both stand at the margin.
+        """
+        starts = [mark.offset for mark in self._marks[dropped:]]
+        depths = [_depth(self._text[start:end]) for start, end in pairwise(starts)]
+        lost, *later = depths
+        return lost is None or any(
+            depth is not None and (depth < lost or depth == 0) for depth in later
+        )
+
+
+def _depth(line: str) -> int | None:
+    """Characters of indentation; None for a line that begins nothing: blank, or just closing."""
+    code = line.lstrip()
+    return len(line) - len(code) if code and code[0] not in ")]}" else None
 
 
 def _lines_read(state: ParseState, left: str, edges: list[int]) -> int:

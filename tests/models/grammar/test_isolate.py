@@ -1,0 +1,106 @@
+"""A grammar's C code may crash or hang: it costs one suggestion its grammar, and nothing else."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from keyturn.models.grammar import isolate
+from keyturn.models.grammar.isolate import STRIKES, GrammarProcess, IsolatedState
+from keyturn.models.grammar.languages import open_oracle
+
+from .corpus import sample
+
+
+@pytest.fixture
+def process() -> Iterator[GrammarProcess]:
+    process = GrammarProcess()
+    yield process
+    process.close()
+
+
+def worker_pid(process: GrammarProcess) -> int:
+    assert process._process is not None
+    return process._process.pid
+
+
+def test_an_isolated_oracle_answers_as_one_in_this_process_does(process: GrammarProcess):
+    text = sample("python")
+    far, near = process.oracle("a.py", "python"), open_oracle("python")
+    for cut in (0, 17, len(text) // 2, len(text) // 3, len(text)):
+        there, here = far.open(text[:cut]), near.open(text[:cut])
+        assert (there.constrained, there.reason) == (here.constrained, here.reason)
+        assert there.state.can_finish() == here.state.can_finish()
+        for data in (text[cut : cut + 9].encode(), b"):", b"\xc3", b"\xff", b"x = 1\n"):
+            one, other = there.state.feed(data), here.state.feed(data)
+            assert (one is None) == (other is None)
+        pieces = tuple(text[cut:].splitlines(keepends=True)[:5])
+        assert there.state.reach(pieces, True) == here.state.reach(pieces, True)
+
+
+def test_a_killed_worker_costs_its_states_and_the_next_opening_has_a_new_one(
+    process: GrammarProcess,
+):
+    oracle = process.oracle("a.py", "python")
+    state = oracle.open("x = (").state
+    assert state.feed(b")") is not None
+    assert state.feed(b"]") is None
+    os.kill(worker_pid(process), signal.SIGSEGV)
+    after = state.feed(b"]")
+    assert after is not None
+    assert "died" in getattr(after, "reason", "")
+    assert state.can_finish()
+    assert state.reach(("a", "b"), True) == 3
+    again = oracle.open("x = (")
+    assert again.constrained
+    assert again.state.feed(b"]") is None
+    assert state.feed(b"]") is not None  # a number of the old process means nothing to the new
+
+
+def test_a_worker_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch):
+    hang = "import time; time.sleep(600)"
+    process = GrammarProcess((sys.executable, "-c", hang))
+    monkeypatch.setattr(isolate, "OPEN_SECONDS", 0.2)
+    opening = process.oracle("a.py", "python").open("x")
+    assert not opening.constrained
+    assert "took more than 0.2 s" in opening.reason
+    assert process._process is None
+
+
+def test_a_language_that_keeps_failing_is_left_alone():
+    process = GrammarProcess((sys.executable, "-c", "raise SystemExit(3)"))
+    oracle = process.oracle("a.py", "python")
+    reasons = [oracle.open("x").reason for _ in range(STRIKES + 1)]
+    assert all("died with status 3" in reason for reason in reasons[:-1])
+    assert reasons[-1] == f"the grammar of python failed {STRIKES} times: left alone"
+
+
+def test_a_worker_that_does_not_start_is_an_answer():
+    process = GrammarProcess(("/nonexistent/python",))
+    opening = process.oracle("a.py", "python").open("x")
+    assert not opening.constrained
+    assert "does not start" in opening.reason
+
+
+def test_states_nobody_holds_are_dropped_in_the_worker_too(process: GrammarProcess):
+    state = process.oracle("a.py", "python").open("x = ").state
+    for _ in range(50):
+        state.feed(b"1")
+    assert len(process._released) <= 1
+    assert isinstance(state, IsolatedState)
+
+
+def test_many_files_are_kept_apart_beyond_what_the_worker_remembers(process: GrammarProcess):
+    for round in range(2):
+        for number in range(isolate.DOCUMENTS + 3):
+            oracle = process.oracle(f"{number}.json", "json")
+            opening = oracle.open('{"a": [' + "1," * number)
+            assert opening.constrained, (round, number)
+            assert opening.state.feed(b"}") is None
+
+
+def test_a_lone_surrogate_reaches_the_worker(process: GrammarProcess):
+    opening = process.oracle("a.py", "python").open("x = '\ud800'\n")
+    assert opening.state.feed(b"y") is not None
