@@ -51,6 +51,8 @@ SCALARS = {
 }
 STRING, ARRAY = 8, 9
 DEFAULT_ALIGNMENT_BYTES = 32
+# what reading the header as if it were sound can raise: nonsense lengths, types, nesting, text
+DAMAGE = (struct.error, ValueError, ArithmeticError, TypeError, MemoryError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class GgufFile:
             raise ModelError(f"cannot read {path}: {error}") from error
         try:
             self.metadata, self.tensors = _parse(self._data)
-        except (struct.error, ValueError, OverflowError, MemoryError) as error:
+        except DAMAGE as error:
             raise ModelError(f"{path} is not a readable GGUF file: {error}") from error
         except UnsupportedModel as error:
             raise UnsupportedModel(f"{path}: {error}") from error

@@ -76,7 +76,9 @@ def hf_config(file: GgufFile) -> dict[str, Any]:
     try:
         return _config(model_type, file)
     except KeyError as error:
-        raise ModelError(f"{file.path} lacks the GGUF key {error}") from error
+        raise ModelError(f"{file.path} lacks {error}, which its architecture needs") from error
+    except (TypeError, ArithmeticError, IndexError) as error:
+        raise ModelError(f"{file.path} does not describe a model: {error}") from error
 
 
 def _config(model_type: str, file: GgufFile) -> dict[str, Any]:

@@ -72,6 +72,8 @@ def fetch_snapshot(repository: str, folder: Path, checksums: Checksums, progress
     digests = {file.name: checksums.sha256(folder / file.name) for file in files}
     manifest = {"repository": repository, "revision": files[0].revision, "sha256": digests}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1))
+    for outdated in folder.glob("*.partial"):
+        outdated.unlink()
     return checksums.folder_sha256(folder)
 
 

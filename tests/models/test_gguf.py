@@ -7,6 +7,8 @@ import pytest
 import torch
 from gguf import GGMLQuantizationType, GGUFReader, GGUFWriter, dequantize, quantize
 from gguf.constants import GGML_QUANT_SIZES
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch.testing import assert_close
 from transformers import AutoModelForCausalLM
 
@@ -16,6 +18,7 @@ from keyturn.models.errors import ModelError, UnsupportedModel
 from keyturn.models.gguf import GgufFile
 from keyturn.models.gguf_weights import GgufWeights, hf_config
 from keyturn.models.loader import load
+from keyturn.models.obtain import ModelFiles
 
 from .tiny import FAMILIES, oracle, oracle_logits, random_tokens
 from .tiny_gguf import add_tokenizer, finish, write_model
@@ -140,6 +143,51 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
         cut.write_bytes(data[:size])
         with pytest.raises(ModelError, match=r"cut\.gguf"):
             GgufFile(cut)
+
+
+@pytest.fixture(scope="module")
+def header(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A file with every kind of metadata and hardly any weights."""
+    path = tmp_path_factory.mktemp("header") / "a.gguf"
+    write_model(path, oracle("qwen2", vocab_size=300, hidden_size=4, intermediate_size=2))
+    return path.read_bytes()
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=6))
+@settings(deadline=None, max_examples=150)
+def test_damage_anywhere_is_noticed_or_harmless(
+    header: bytes, tmp_path_factory: pytest.TempPathFactory, damage: list[tuple[float, int]]
+) -> None:
+    data = bytearray(header)
+    for place, byte in damage:
+        data[int(place * (len(data) - 1))] = byte
+    path = tmp_path_factory.getbasetemp() / "damaged.gguf"
+    path.write_bytes(data)
+    message = ""
+    try:
+        open_checkpoint(path).vocabulary()
+    except ModelError as error:
+        message = str(error)
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("size", [8, 16, 24])
+def test_nonsense_counts_are_refused(size: int, tmp_path: Path, header: bytes) -> None:
+    path = tmp_path / "counts.gguf"
+    path.write_bytes(header[:size] + b"\xff" * 8 + header[size + 8 :])
+    with pytest.raises(ModelError, match="not a readable GGUF file"):
+        GgufFile(path)
+
+
+@pytest.mark.slow
+def test_the_default_model_reads_as_the_gguf_package_reads_it(real_model: ModelFiles) -> None:
+    ours, theirs = GgufFile(real_model.path), GGUFReader(real_model.path)
+    assert set(ours.tensors) == {tensor.name for tensor in theirs.tensors}
+    one_of_each = {tensor.tensor_type: tensor for tensor in theirs.tensors}
+    assert len(one_of_each) == 5
+    for tensor in one_of_each.values():
+        expected = dequantize(tensor.data, tensor.tensor_type)
+        assert_close(ours.tensor(tensor.name).numpy(), expected, rtol=0, atol=0)
 
 
 def test_something_else_is_not_taken_for_gguf(tmp_path: Path) -> None:
