@@ -44,10 +44,11 @@ class Arena:
         layers, kv_heads, _, head_dim = self.keys.shape
         return Arena(layers, kv_heads, head_dim, self.keys.dtype, self.table, rows)
 
-    def reserve(self, rows: int) -> None:
-        """Make room for at least `rows` rows; what is stored stays where it is."""
+    def reserve(self, rows: int, most: int | None = None) -> None:
+        """Make room for at least `rows` rows, at the most `most`; what is stored stays put."""
         if rows > self.rows:
-            self.resize(max(rows, self.rows + self.rows // 16))
+            ahead = self.rows + self.rows // 16
+            self.resize(max(rows, ahead if most is None else min(ahead, most)))
 
     def resize(self, rows: int) -> None:
         """Have exactly `rows` rows; those past it are lost."""

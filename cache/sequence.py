@@ -90,7 +90,7 @@ class CachedSequence:
             after = before[-1].stop if before and before[-1].shared is None else None
             row = place(own, count, after, self.most_rows)
             if row is not None:
-                self.arena.reserve(row + count)
+                self.arena.reserve(row + count, self.most_rows)
                 return row
             self.compact()
         raise AssertionError("a compacted arena has its free rows in one run")
@@ -239,6 +239,18 @@ class CachedSequence:
         if moves:
             self.arena.permute(moves)
         self.segments = joined(placed)
+
+    def shrink(self, tokens: int = 0) -> None:
+        """Give rows back that neither what is cached nor `tokens` tokens need."""
+        rows = max(tokens, self.own_rows())
+        if rows < self.arena.rows:
+            self.compact()
+            self.arena.resize(rows)
+
+    def clear(self) -> None:
+        """Forget everything, and give all rows back."""
+        self.truncate(0)
+        self.arena.resize(0)
 
     # endregion
 
