@@ -23,8 +23,10 @@ class Arena:
         rows: int = 256,
     ):
         self.table = table
-        self.keys = torch.empty(layers, kv_heads, rows, head_dim, device=table.device, dtype=dtype)
-        self.values = torch.empty_like(self.keys)
+        with torch.inference_mode(False):  # so that rows can be written in any mode
+            shape = (layers, kv_heads, rows, head_dim)
+            self.keys = torch.empty(shape, device=table.device, dtype=dtype)
+            self.values = torch.empty_like(self.keys)
 
     @property
     def rows(self) -> int:
@@ -81,7 +83,8 @@ class Arena:
 
 def _resized(old: Tensor, rows: int) -> Tensor:
     layers, kv_heads, used, head_dim = old.shape
-    new = old.new_empty(layers, kv_heads, rows, head_dim)
+    with torch.inference_mode(False):
+        new = old.new_empty(layers, kv_heads, rows, head_dim)
     kept = min(rows, used)
     new[:, :, :kept] = old[:, :, :kept]
     return new

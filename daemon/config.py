@@ -18,7 +18,7 @@ import platformdirs
 
 from ..lsp.options import Options
 from .idle import IdleLimits
-from .make_engine import ModelChoice
+from .make_engine import IDLE_WORK, ModelChoice
 
 WORKSPACE_FILE = "keyturn.toml"
 USER_FILE = "config.toml"
@@ -138,6 +138,8 @@ class _Layers:
             return problems[0].removeprefix("keyturn: ") if problems else None
         if key == "daemon.log_level" and value not in LOG_LEVELS:
             return f"{key} is {value!r}, but must be one of {', '.join(LOG_LEVELS)}"
+        if key == "model.idle_work" and value not in IDLE_WORK:
+            return f"{key} is {value!r}, but must be one of {', '.join(IDLE_WORK)}"
         wanted = type(self._values[key])
         if wanted is tuple:
             strings = isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)

@@ -54,7 +54,7 @@ class Engine:
         self._builder = PromptBuilder(loaded.tokenizer)
         self._decoder = Decoder(loaded.model, loaded.tokenizer)
         self._sequence = CachedSequence(loaded.model.new_arena())  # of what has no session
-        self._context_tokens = min(options.context_tokens, loaded.config.context_tokens)
+        self.context_tokens = min(options.context_tokens, loaded.config.context_tokens)
 
     def complete(
         self,
@@ -70,9 +70,9 @@ class Engine:
         and `finish` says so. At most half of the context is generated.
         """
         clock = Clock()
-        limit = min(request.max_tokens, self._context_tokens // 2)
+        limit = min(request.max_tokens, self.context_tokens // 2)
         near = Surroundings.of(
-            request.prefix, request.suffix, self._context_tokens * CHARACTERS_PER_TOKEN
+            request.prefix, request.suffix, self.context_tokens * CHARACTERS_PER_TOKEN
         )
         if len(request.prefix) + len(request.suffix) > MOST_CHARACTERS:
             session = None
@@ -105,7 +105,7 @@ class Engine:
     def new_session(self) -> FileSession:
         """An empty one, for one file."""
         model = self.loaded.model
-        sequence = CachedSequence(model.new_arena(), most_tokens=self._context_tokens)
+        sequence = CachedSequence(model.new_arena(0), most_tokens=self.context_tokens)
         return FileSession(
             model, self.loaded.tokenizer, self._builder, sequence, self.options.repair
         )
@@ -139,7 +139,7 @@ class Engine:
 
     def _prompt_options(self, limit_tokens: int) -> PromptOptions:
         options = self.options
-        budget = self._context_tokens - limit_tokens
+        budget = self.context_tokens - limit_tokens
         return PromptOptions(budget, options.prefix_share, options.order, options.heal)
 
     # endregion

@@ -6,12 +6,21 @@ the engine thread after the socket is listening.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from ..lsp.backend import BackendState, Phase
 from .engine_thread import Engine, MakeEngine
 from .lookup import NAME as LOOKUP
 from .lookup import LookupEngine
+
+if TYPE_CHECKING:
+    from ..cache.budget import Budget
+    from ..models.loader import Loaded
+
+IDLE_WORK = ("off", "gentle", "full")
+HOST_SHARE = 4  # of the device's budget, for what gave way on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +31,9 @@ class ModelChoice:
     device: str = "auto"
     dtype: str = "auto"
     context_tokens: int = 2048
+    cache_mib: int = 1024  # for the keys and values of all files
+    spill_folder: str = ""  # where caches that give way wait; empty: they are forgotten
+    idle_work: str = "full"  # off, gentle or full: making caches exact while nobody types
     cycle: tuple[str, ...] = ()  # the models that "next model" goes through
 
 
@@ -38,11 +50,34 @@ def engine_maker(choice: Callable[[], ModelChoice]) -> MakeEngine:
         from .engine import EngineOptions
         from .load_progress import ReportedProgress
         from .model_engine import ModelEngine
+        from .refreshing import IdleWork, Refresher
 
         loaded = load(name, chosen.device, chosen.dtype, progress=ReportedProgress(name, report))
-        return ModelEngine(loaded, EngineOptions(context_tokens=chosen.context_tokens), path_of)
+        return ModelEngine(
+            loaded,
+            EngineOptions(context_tokens=chosen.context_tokens),
+            path_of,
+            budget(chosen, loaded),
+            Refresher(IdleWork(chosen.idle_work)),
+        )
 
     return make
+
+
+def budget(choice: ModelChoice, loaded: "Loaded") -> "Budget":
+    """What the caches of all files may take, and where they wait when they give way: in the
+    configured folder, or in the host's memory if the device has its own."""
+    from ..cache.budget import Budget
+    from ..cache.spill import DiskSpill, HostSpill
+
+    most_bytes = choice.cache_mib * 2**20
+    if choice.spill_folder:
+        spill = DiskSpill(Path(choice.spill_folder).expanduser(), loaded.files.sha256)
+    elif loaded.model.device.type != "cpu":
+        spill = HostSpill(HOST_SHARE * most_bytes)
+    else:
+        spill = None
+    return Budget(most_bytes, spill)
 
 
 def path_of(uri: str) -> str:

@@ -1,10 +1,10 @@
 """The engine thread's engine around a loaded model: a session for each recent file."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from ..cache.budget import Budget
 from ..lsp.backend import Completion, CompletionMeta, CompletionRequest
 from ..models.loader import Loaded
 from ..models.stops import Extent
@@ -14,22 +14,27 @@ from .engine import Engine, EngineOptions
 from .engine_thread import File
 from .file_session import FileSession
 from .jobs import FileKey
-
-FILES_KEPT = 8
-REFRESH_TOKENS = 8  # a step of at most 20 ms on two cores
+from .refreshing import Refresher
 
 
 class ModelEngine:
-    """Completes with one model. Least recently used files give their caches up first."""
+    """Completes with one model. The file used longest ago gives its cache up first."""
 
     def __init__(
-        self, loaded: Loaded, options: EngineOptions, path_of: Callable[[str], str]
+        self,
+        loaded: Loaded,
+        options: EngineOptions,
+        path_of: Callable[[str], str],
+        budget: Budget,
+        refresher: Refresher,
     ) -> None:
         self.name = loaded.name
+        self._budget = budget
+        self._refresher = refresher
         self._loaded = loaded
         self._engine = Engine(loaded, options)
         self._path_of = path_of
-        self._sessions: OrderedDict[FileKey, FileSession] = OrderedDict()
+        self._sessions: dict[FileKey, FileSession] = {}
 
     def complete(
         self,
@@ -60,16 +65,21 @@ class ModelEngine:
 
     def refresh(self, file: File, interrupted: Callable[[], bool]) -> None:
         session = self._sessions.get(file.key)
-        while session is not None and not interrupted() and session.refresh(REFRESH_TOKENS):
-            pass
+        if session is not None:
+            self._refresher.run(session, interrupted)
 
     def forget(self, key: FileKey) -> None:
         self._sessions.pop(key, None)
+        self._budget.forget(key)
 
     def status(self) -> dict[str, Any]:
         return {
             "device": str(self._loaded.model.device),
             "kernels": str(self._loaded.plan),
+            "cache_bytes": self._budget.used_bytes,
+            "cache_most_bytes": self._budget.most_bytes,
+            "evicted_files": self._budget.evicted,
+            "idle_work": str(self._refresher.work),
             "files": [
                 {
                     "uri": key.uri,
@@ -81,14 +91,15 @@ class ModelEngine:
         }
 
     def close(self) -> None:
+        for key in self._sessions:
+            self._budget.forget(key)
         self._sessions.clear()
 
     def _session(self, key: FileKey) -> FileSession:
-        session = self._sessions.pop(key, None)
-        self._sessions[key] = self._engine.new_session() if session is None else session
-        while len(self._sessions) > FILES_KEPT:
-            self._sessions.popitem(last=False)
-        return self._sessions[key]
+        """The file's, with room for a whole context. Raises `OverBudget`."""
+        session = self._sessions.setdefault(key, self._engine.new_session())
+        self._budget.use(key, session.sequence, self._engine.context_tokens)
+        return session
 
     def _meta(self, found: Found, total_ms: float) -> CompletionMeta:
         return CompletionMeta(

@@ -57,10 +57,10 @@ class Transformer:
             for n in range(config.layers)
         ]
 
-    def new_arena(self) -> Arena:
-        """An empty KV arena of this model's shape and dtype."""
+    def new_arena(self, rows: int = 256) -> Arena:
+        """An empty KV arena of this model's shape and dtype, with room for `rows` tokens."""
         c = self.config
-        return Arena(c.layers, c.kv_heads, c.head_dim, self.dtype, self.table)
+        return Arena(c.layers, c.kv_heads, c.head_dim, self.dtype, self.table, rows)
 
     def settle(self, cancelled: Callable[[], bool] = lambda: False) -> bool:
         """Pack the kernels that were left for later, one matrix between two looks at `cancelled`.

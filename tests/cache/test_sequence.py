@@ -231,3 +231,14 @@ def test_an_interrupted_plan_leaves_a_consistent_part_behind(exact: bool) -> Non
     assert sequence.tokens == tokens
     if exact:
         assert_close(logits, fresh(THREE_LAYERS, tokens)[1][-1], **CLOSE)
+
+
+def test_rows_can_be_moved_outside_inference_mode_however_they_were_made() -> None:
+    sequence = CachedSequence(THREE_LAYERS.new_arena(0))
+    with torch.inference_mode():
+        step = sequence.append(random_tokens(20))
+    run(THREE_LAYERS, sequence, step)
+    sequence.drop(3, 5)
+    sequence.compact()
+    sequence.check_integrity()
+    assert all(segment.offset == 0 for segment in sequence.segments)

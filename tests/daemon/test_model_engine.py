@@ -1,0 +1,82 @@
+"""The service's engine: one session for each file, within one budget."""
+
+import time
+
+import pytest
+
+from keyturn.cache.budget import Budget
+from keyturn.cache.errors import OverBudget
+from keyturn.cache.plan import Repair
+from keyturn.daemon.engine import EngineOptions
+from keyturn.daemon.engine_thread import File
+from keyturn.daemon.jobs import FileKey
+from keyturn.daemon.make_engine import ModelChoice, budget, path_of
+from keyturn.daemon.model_engine import ModelEngine
+from keyturn.daemon.refreshing import IdleWork, Refresher
+from keyturn.lsp.backend import Completion, CompletionOptions, CompletionRequest
+
+from ..models.tiny_tokenizer import PAGE
+from .tiny_engine import tiny_loaded
+
+PER_TOKEN = tiny_loaded().model.new_arena(0).bytes_per_row
+
+
+def engine(files: float, work: IdleWork = IdleWork.FULL) -> ModelEngine:
+    """With a budget for so many files of a whole context."""
+    options = EngineOptions(context_tokens=512, repair=Repair(exact=0))
+    most = Budget(int(files * 512 * PER_TOKEN))
+    return ModelEngine(tiny_loaded(), options, path_of, most, Refresher(work, lambda: False))
+
+
+def ask(made: ModelEngine, name: str, text: str, offset: int) -> list[Completion]:
+    uri = f"file:///{name}.py"
+    file = File(FileKey(1, uri), "python", 1, text)
+    request = CompletionRequest(uri, 1, offset, options=CompletionOptions(max_tokens=4))
+    return made.complete(file, request, time.monotonic() + 60, lambda: False)
+
+
+def test_files_give_way_in_the_order_of_their_use_and_all_are_answered() -> None:
+    made = engine(2)
+    for name in "abcab":
+        ask(made, name, PAGE * 4, 300)
+    status = made.status()
+    assert status["evicted_files"] >= 2
+    assert status["cache_bytes"] <= status["cache_most_bytes"]
+    assert len(status["files"]) == 3
+
+
+def test_a_budget_too_small_for_one_file_is_an_error_that_says_so() -> None:
+    with pytest.raises(OverBudget, match="raise it"):
+        ask(engine(0.5), "a", PAGE, 300)
+
+
+def test_idle_time_makes_a_file_exact_and_stops_when_interrupted() -> None:
+    made = engine(2)
+    ask(made, "a", PAGE, 400)
+    ask(made, "a", "import re\n" + PAGE, 410)
+    file = File(FileKey(1, "file:///a.py"), "python", 1, "")
+    assert made.status()["files"][0]["stale_share"] > 0
+    made.refresh(file, lambda: True)
+    assert made.status()["files"][0]["stale_share"] > 0
+    made.refresh(file, lambda: False)
+    assert made.status()["files"][0]["stale_share"] == 0
+
+
+def test_a_closed_file_gives_everything_back() -> None:
+    made = engine(2)
+    ask(made, "a", PAGE, 300)
+    made.forget(FileKey(1, "file:///a.py"))
+    assert made.status()["cache_bytes"] == 0
+    assert made.status()["files"] == []
+
+
+def test_a_configured_folder_takes_what_gave_way(tmp_path) -> None:
+    choice = ModelChoice(cache_mib=1, spill_folder=str(tmp_path / "spill"))
+    made = budget(choice, tiny_loaded())
+    model = ModelEngine(
+        tiny_loaded(), EngineOptions(context_tokens=512), path_of, made, Refresher(IdleWork.OFF)
+    )
+    files = 2 + made.most_bytes // (512 * PER_TOKEN)
+    for number in range(files):
+        ask(model, str(number), PAGE * 4, 300)
+    assert list((tmp_path / "spill").glob("*.safetensors"))
