@@ -71,7 +71,7 @@ def parse(line: bytes, defaults: Wishes) -> tuple[Any, Question]:
     fields_given = parse_object(line)
     identity = fields_given.pop("id", None)
     try:
-        return identity, _question(fields_given, defaults)
+        return identity, question_of(fields_given, defaults)
     except InputError as error:
         raise LineError(identity, str(error)) from error
 
@@ -101,7 +101,8 @@ def parse_object(line: bytes) -> dict[str, Any]:
 PLACE_TYPES = {"line": int, "column": int, "offset": int, "cursor_marker": str}
 
 
-def _question(given: dict[str, Any], defaults: Wishes) -> Question:
+def question_of(given: dict[str, Any], defaults: Wishes) -> Question:
+    """The question that an object's fields make. Raises `InputError`."""
     wishes = {field.name for field in fields(Wishes)}
     unknown = given.keys() - wishes - PLACE_TYPES.keys() - {"text", "filename"}
     if unknown:

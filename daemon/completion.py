@@ -48,6 +48,7 @@ class CacheUse:
     carried: int  # kept behind a change that they have not seen
     repaired: int  # of the encoded: could have been carried
     stale_share: float  # of the prompt: not yet what a fresh prefill would give
+    spans: tuple[tuple[int, int], ...]  # of the prompt: the tokens that were encoded
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import click
 
-from ..cache.errors import KeyturnError
+from ..cache.errors import EditOutOfRange, KeyturnError
 from .position import InputError
 from .time_limit import TimeUp
 
@@ -20,7 +20,7 @@ INTERRUPTED = 130
 def exit_code(error: KeyturnError) -> int:
     """How a command ends that met `error`."""
     match error:
-        case InputError():
+        case InputError() | EditOutOfRange():
             return USAGE
         case TimeUp():
             return TIMEOUT

@@ -5,7 +5,7 @@ The model is loaded at the first question; until then, nothing here imports torc
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from .asking import Question
@@ -14,6 +14,7 @@ from .time_limit import TimeUp
 if TYPE_CHECKING:
     from .completion import Completion
     from .engine import Engine
+    from .file_session import FileSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,12 @@ class Answer:
     def as_json(self) -> dict[str, Any]:
         """What `--json` and `--ndjson` print."""
         done = self.completion
+        use = done.cache
+        cache = (
+            {}
+            if use is None
+            else {"cache": {**asdict(use), "stale_share": round(use.stale_share, 4)}}
+        )
         return {
             "text": done.text,
             "candidates": [candidate.text for candidate in done.candidates],
@@ -54,6 +61,7 @@ class Answer:
                 "prefill": round(done.timings.prefill, 1),
                 "decode": round(done.timings.decode, 1),
             },
+            **cache,
             "model": self.model,
             "device": self.device,
         }
@@ -67,12 +75,25 @@ class Headless:
         self._choice = choice
         self._progress = progress
         self._engine: Engine | None = None
+        self._sessions: dict[str, FileSession] = {}
+
+    def session(self, name: str) -> "FileSession":
+        """The session of a file that is asked about again and again. Raises `ModelError`."""
+        self._engine = self._engine or self._load()
+        if name not in self._sessions:
+            self._sessions[name] = self._engine.new_session()
+        return self._sessions[name]
+
+    def forget(self, name: str) -> None:
+        """The file is not asked about any more."""
+        self._sessions.pop(name, None)
 
     def answer(
         self,
         question: Question,
         stream: Callable[[str], None] | None = None,
         started: float | None = None,
+        session: "FileSession | None" = None,
     ) -> Answer:
         """Raises `TimeUp` when the question's time has passed (counted from `started`, by
         time.monotonic()), `ModelError` when the model cannot be had."""
@@ -100,7 +121,7 @@ class Headless:
             candidates=wishes.n,
             deadline=deadline,
         )
-        completion = engine.complete(request, stream=stream or ignore)
+        completion = engine.complete(request, stream=stream or ignore, session=session)
         if completion.finish is Finish.DEADLINE:
             raise TimeUp(f"no completion within {wishes.timeout:g} s")
         return Answer(completion, load_ms, engine.loaded.name, str(engine.loaded.model.device))

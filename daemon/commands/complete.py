@@ -13,11 +13,13 @@ from typing import Any, BinaryIO
 
 import click
 
+from ...cache.errors import CacheError
 from ...models.registry import DEFAULT_MODEL
-from ..asking import EXTENTS, LineError, Question, Wishes, parse, place_of
+from ..asking import EXTENTS, LineError, Question, Wishes, parse, parse_object, place_of
 from ..exits import NOTHING, exit_code, one_line_errors
 from ..headless import Choice, Headless
 from ..position import InputError, cut, decode_text
+from ..replay import Replay
 from ..time_limit import TimeUp, time_limit
 
 
@@ -57,6 +59,11 @@ def command(**options: Any) -> None:
     "cursor_marker", and any of "id", "max_tokens", "n", "extent", "temperature", "top_p",
     "min_p", "seed", "timeout"}; every reply is an object as --json prints it, with its "id", or
     {"id", "error": {"code", "message"}} with an exit code from above.
+
+    Or every line drives a file through edits: {"op": "open", "filename", "text"}, {"op": "edit",
+    "filename", "start", "end", "text"} in characters, {"op": "complete", "filename", and a place},
+    whose reply says in "cache" what was encoded, {"op": "refresh", "filename"} for idle time, and
+    {"op": "close", "filename"}.
     """
     with one_line_errors():
         sys.exit(run(options))
@@ -107,20 +114,25 @@ def _many(options: dict[str, Any], source: BinaryIO, output: BinaryIO) -> int:
         if options[name] is not None and options[name] is not False:
             raise InputError(f"--ndjson takes no {_flag(name)}: every line says its own")
     defaults, headless, write = _wishes(options), _headless(options), _writer(output)
+    replay = Replay(headless, defaults)
     for line in source:
         if line.strip():
-            write(_dumped(_reply(line, defaults, headless)) + "\n")
+            write(_dumped(_reply(line, defaults, headless, replay)) + "\n")
     return 0
 
 
-def _reply(line: bytes, defaults: Wishes, headless: Headless) -> dict[str, Any]:
+def _reply(line: bytes, defaults: Wishes, headless: Headless, replay: Replay) -> dict[str, Any]:
     """An answer, or what is wrong with the line; a model that is unavailable ends everything."""
     identity, started = None, time.monotonic()
     try:
+        given = parse_object(line)
+        if "op" in given:
+            identity = given.pop("id", None)
+            return {"id": identity, **replay.reply(given, started)}
         identity, question = parse(line, defaults)
         with time_limit(question.wishes.timeout, started):
             answer = headless.answer(question, started=started)
-    except (InputError, TimeUp) as error:
+    except (InputError, CacheError, TimeUp) as error:
         if isinstance(error, LineError):
             identity = error.identity
         return {"id": identity, "error": {"code": exit_code(error), "message": str(error)}}
