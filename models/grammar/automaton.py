@@ -103,7 +103,7 @@ class Automaton:
             stack, scanner, at, memory = version
             token = self._lexer.next_token(stack.state, scanner, at, final)
             if token.sight is Sight.NOTHING:
-                token = self._lexer.recovered_token(stack.state, scanner, at)
+                token = self._lexer.recovered_token(stack.state, scanner, at, final)
             match token.sight:
                 case Sight.DECIDED:
                     if final and token.symbol == END_SYMBOL and token.end >= len(text):

@@ -99,15 +99,15 @@ class Lexer:
                 return found
         return self._lex(state, mode, scanner, at, final)
 
-    def recovered_token(self, state: int, scanner: bytes, at: int) -> Lexed:
+    def recovered_token(self, state: int, scanner: bytes, at: int, final: bool) -> Lexed:
         """The token that tree-sitter would look for after `state`'s own mode found nothing."""
         self._furthest = -1
         mode = self._tables.modes[ERROR_STATE]
         if mode.external and self._tables.has_scanner:
-            found = self._scan(ERROR_STATE, mode, scanner, at, False)
+            found = self._scan(ERROR_STATE, mode, scanner, at, final)
             if found is not None:
                 return found
-        return self._lex(state, mode, scanner, at, False)
+        return self._lex(state, mode, scanner, at, final)
 
     def keyword_prefix(self, word: str) -> tuple[int, bool]:
         """(keyword symbol or 0, whether the keyword lexer could read on after `word`)."""

@@ -67,7 +67,7 @@ def shift(tables: LanguageTables, stack: Stack, symbol: int) -> Reached:
                 goto = tables.entry(below.state, action.target)
                 if goto:
                     reached = Stack(goto, below)
-                    if not any(reached.same(known) for known in work):
+                    if not (forked and any(reached.same(known) for known in work)):
                         work.append(reached)
                         reduced.append(reached)
     return Reached(shifted, reduced if forked else [], accepted)

@@ -64,10 +64,12 @@ async def main(names: set[str]) -> None:
             results = [await asyncio.sleep(0, name) async for name in agen(names)]
     except (OSError, ValueError) as error:
         print(error)
-    except* TypeError:
-        ...
     finally:
         nonlocal_name = not names
+    try:
+        ...
+    except* TypeError:
+        ...
 
     match names:
         case {"a": 1, **rest} if rest:

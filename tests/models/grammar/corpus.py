@@ -4,6 +4,8 @@ import ast
 import gzip
 import importlib
 import json
+import random
+import sysconfig
 from pathlib import Path
 
 import tree_sitter
@@ -23,6 +25,12 @@ def read(path: Path) -> str:
 def sample(language: str) -> str:
     """The sample file of a language."""
     return next(read(path) for path in SAMPLES if language_of(path.name) == language)
+
+
+def library_files(count: int, seed: int) -> list[Path]:
+    """Python files of the standard library, the same ones for a seed."""
+    files = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))
+    return random.Random(seed).sample(files, count)
 
 
 def tree_sitter_accepts(language: str, text: str) -> bool:

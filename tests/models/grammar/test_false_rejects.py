@@ -1,7 +1,6 @@
 """Nothing that is valid may be refused: the law of the whole folder."""
 
 import random
-import sysconfig
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from keyturn.models.grammar.document import Document
 from keyturn.models.grammar.languages import GRAMMARS, language_of, load_automaton
 
-from .corpus import SAMPLES, infilling, python_accepts, read, tree_sitter_accepts
+from .corpus import SAMPLES, infilling, library_files, python_accepts, read, tree_sitter_accepts
 
 REACH = 160  # characters fed behind a cut
 
@@ -46,6 +45,7 @@ def test_every_cut_of_a_valid_file_can_go_on_as_the_file_does(path: Path):
     assert language is not None
     text = read(path)
     assert tree_sitter_accepts(language, text), "the sample itself must be valid"
+    assert language != "python" or python_accepts(text)
     assert refusals(document(language), text, cuts=25, rng=random.Random(path.name)) == []
 
 
@@ -57,12 +57,6 @@ def test_a_valid_file_with_other_line_ends_can_go_on_too(path: Path):
     if not tree_sitter_accepts(language, text):
         pytest.skip("tree-sitter itself refuses this file with carriage returns")
     assert refusals(document(language), text, cuts=6, rng=random.Random(path.name)) == []
-
-
-def library_files(count: int, seed: int) -> list[Path]:
-    """Python files of the standard library, the same ones for a seed."""
-    files = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))
-    return random.Random(seed).sample(files, count)
 
 
 def test_cuts_of_the_standard_library_can_go_on():
