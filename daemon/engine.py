@@ -102,6 +102,10 @@ class Engine:
             cache=ready.use(),
         )
 
+    def forget(self) -> None:
+        """Start anew, whatever state an interrupt from outside has left the own sequence in."""
+        self._sequence = CachedSequence(self.loaded.model.new_arena())
+
     def new_session(self) -> FileSession:
         """An empty one, for one file."""
         model = self.loaded.model

@@ -121,7 +121,12 @@ class Headless:
             candidates=wishes.n,
             deadline=deadline,
         )
-        completion = engine.complete(request, stream=stream or ignore, session=session)
+        try:
+            completion = engine.complete(request, stream=stream or ignore, session=session)
+        except BaseException:  # an alarm or a key can come anywhere, also in half a step
+            engine.forget()
+            self._sessions = {n: s for n, s in self._sessions.items() if s is not session}
+            raise
         if completion.finish is Finish.DEADLINE:
             raise TimeUp(f"no completion within {wishes.timeout:g} s")
         return Answer(completion, load_ms, engine.loaded.name, str(engine.loaded.model.device))

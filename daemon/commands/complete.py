@@ -22,6 +22,8 @@ from ..position import InputError, cut, decode_text
 from ..replay import Replay
 from ..time_limit import TimeUp, time_limit
 
+DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
+
 
 @click.command("complete")
 @click.option("--line", type=int, help="Line of the cursor, from 1.")
@@ -31,7 +33,7 @@ from ..time_limit import TimeUp, time_limit
 @click.option("--stdin-filename", metavar="PATH", default="", help="Name of the file.")
 @click.option("--model", default=DEFAULT_MODEL, show_default=True, help="Name, folder or file.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--dtype", default="auto", show_default=True, help="auto, float32, bfloat16, int8…")
+@click.option("--dtype", type=click.Choice(DTYPES), default="auto", show_default=True)
 @click.option("--max-tokens", type=int, default=64, show_default=True, help="Tokens at most.")
 @click.option("--context-tokens", type=click.IntRange(64), default=2048, show_default=True,
               help="Prompt and completion together.")  # fmt: skip
