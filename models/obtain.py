@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from .cache_folder import cache_errors
 from .checksums import Checksums
@@ -74,15 +74,14 @@ def obtain(model: Model, cache: Path, progress: Progress) -> ModelFiles:
             return _fetch_snapshot(model, folder, cache, progress)
 
 
-def _alone(folder: Path, name: str, progress: Progress) -> FileLock:
-    """The lock under which files are fetched, held; waits for another process and says so."""
+def _alone(folder: Path, name: str, progress: Progress) -> AcquireReturnProxy:
+    """Hold the lock under which files are fetched; waits for another process and says so."""
     lock = FileLock(folder.with_name(folder.name + ".lock"))
     try:
-        lock.acquire(timeout=0)
+        return lock.acquire(timeout=0)
     except Timeout:
         progress.note(f"another keyturn is fetching {name}: waiting for it")
-        lock.acquire()
-    return lock
+        return lock.acquire()
 
 
 def _fetch_named(model: NamedModel, folder: Path, cache: Path, progress: Progress) -> ModelFiles:
