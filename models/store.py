@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
+from filelock import AcquireReturnProxy, FileLock
 from safetensors import SafetensorError, safe_open
 
 from .cache_folder import cache_errors
@@ -77,11 +77,11 @@ class Store:
     def __init__(self, cache: Path):
         self.root = cache / "forms"
 
-    def lock(self, key: StoreKey) -> FileLock:
-        """Hold this while writing an entry. Raises `ModelError` where the cache is read-only."""
+    def lock(self, key: StoreKey) -> AcquireReturnProxy:
+        """`with` this, be alone in writing an entry. Raises `ModelError` in a read-only cache."""
         with cache_errors(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
-            return FileLock(self.root / f"{key}.lock")
+            return FileLock(self.root / f"{key}.lock").acquire()
 
     def open(self, key: StoreKey) -> Entry | None:
         """The entry if it is there and whole."""

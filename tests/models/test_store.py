@@ -216,6 +216,12 @@ def test_a_cache_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -
         write(store)
 
 
+def test_a_lock_that_cannot_be_taken_is_one_clear_error(store: Store) -> None:
+    (store.root / f"{KEY}.lock").mkdir(parents=True)  # as good as no permission, even for root
+    with pytest.raises(ModelError, match="cannot write to the cache folder"):
+        store.lock(KEY)
+
+
 def test_the_cache_folder_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KEYTURN_CACHE", str(tmp_path))
     assert cache_folder() == tmp_path
