@@ -16,7 +16,8 @@ from ..cache.plan import Repair
 from ..cache.sequence import CachedSequence
 from ..models.context import CHARACTERS_PER_TOKEN
 from ..models.decode import Decoder, Finish, Interrupted, shared
-from ..models.fim import Order, Prompt, PromptBuilder, PromptOptions
+from ..models.families import Order
+from ..models.fim import Prompt, PromptBuilder, PromptOptions
 from ..models.loader import Loaded
 from .candidates import INTERRUPTED, Candidates, Job
 from .completion import CacheUse, Candidate, Completion, Request, Timings, distinct

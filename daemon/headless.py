@@ -132,7 +132,7 @@ class Headless:
         return Answer(completion, load_ms, engine.loaded.name, str(engine.loaded.model.device))
 
     def _load(self) -> "Engine":
-        from ..models.fim import Order
+        from ..models.families import Order
         from ..models.loader import load
         from ..models.progress import Progress
         from .engine import Engine, EngineOptions

@@ -15,7 +15,8 @@ from keyturn.daemon.hunks import hunks
 from keyturn.daemon.related import Related
 from keyturn.daemon.window import Span, choose
 from keyturn.models.encode import encode
-from keyturn.models.fim import Order, PromptBuilder, PromptOptions
+from keyturn.models.families import Order
+from keyturn.models.fim import PromptBuilder, PromptOptions
 
 from ..models.tiny_tokenizer import PAGE
 from .tiny_engine import tiny_loaded

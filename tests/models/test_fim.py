@@ -5,7 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keyturn.models.errors import UnsupportedModel
-from keyturn.models.fim import TEMPLATES, File, Order, Prompt, PromptBuilder, PromptOptions, choose
+from keyturn.models.families import TEMPLATES, Order
+from keyturn.models.fim import File, Prompt, PromptBuilder, PromptOptions, choose
 from keyturn.models.tokenizer import Tokenizer
 
 from .tiny_tokenizer import BY_FAMILY, PAGE, tiny_tokenizer

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
-from keyturn.models.fim import CODELLAMA, TEMPLATES
+from keyturn.models.families import CODELLAMA, TEMPLATES
 from keyturn.models.tokenizer import Tokenizer
 from keyturn.models.vocabulary import from_tokenizer_json
 
