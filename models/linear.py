@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Norm = Callable[[Tensor], Tensor]  # (tokens, features) -> same
-UnitProduct = Callable[[Tensor], Tensor]  # (tokens, in), every entry in [-1, 1] -> (tokens, out)
+# (tokens, in) -> (tokens, out); entries are in [-1, 1], or not numbers, for which any finite do
+UnitProduct = Callable[[Tensor], Tensor]
 
 
 class Linear(Protocol):
@@ -88,8 +89,8 @@ class Int8Linear:
         """The product of each token over its peak, and the peaks (tokens, 1)."""
         if self.norm is not None:
             x = self.norm(x)
-        peak = x.abs().amax(dim=-1, keepdim=True).clamp_min_(1e-30)
-        return self.product(x / peak), peak
+        peak = x.abs().amax(dim=-1, keepdim=True)
+        return self.product(x / peak), peak  # a token of zeros: any codes, times a peak of zero
 
 
 class FbgemmProduct:
@@ -127,7 +128,8 @@ class WeightOnlyProduct:
         self.scales = weight.scales.bfloat16()
 
     def __call__(self, x: Tensor) -> Tensor:
-        return torch.ops.aten._weight_int8pack_mm(x.bfloat16(), self.values, self.scales).float()
+        x = x.bfloat16().nan_to_num_()
+        return torch.ops.aten._weight_int8pack_mm(x, self.values, self.scales).float()
 
 
 class BucketedLinear:

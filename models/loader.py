@@ -22,7 +22,7 @@ from .smoothing import smoothed
 from .store import Entry, Store, StoreKey
 from .tokenizer import Tokenizer
 from .transformer import Transformer, assemble
-from .tuning import choose, measured
+from .tuning import fastest
 from .vocabulary import Vocabulary
 
 FORM_BYTES: Mapping[Form, int] = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1, "int7": 1}
@@ -119,7 +119,7 @@ def pick_plan(device: torch.device, dtype: str, cache: Path, progress: Progress)
         case "float32" | "bfloat16" | "float16":
             return KernelPlan.floating(dtype)
         case "auto" | "int8" if device.type == "cpu":
-            return choose(measured(cache, progress.note), integers_only=dtype == "int8")
+            return fastest(cache, progress.note, integers_only=dtype == "int8")
     raise UnsupportedModel(f"dtype {dtype!r} does not exist on {device.type}")
 
 

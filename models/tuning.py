@@ -1,20 +1,21 @@
 """Which kernels are fastest on this machine: measured once, and remembered.
 
 Every candidate multiplies by the same matrices, enough of them that weights come from memory as
-they do in a forward pass, for several numbers of tokens; medians decide. The answer is kept in the
-cache folder under the processor, the number of threads and the version of torch.
+they do in a forward pass, for several numbers of tokens; kernels take turns and the least time of
+each counts. The answer is kept in the cache folder under the processor, the number of threads and
+the version of torch. A busy machine is not measured: it gets DEFAULT, and its turn another time.
 """
 
 import json
 import os
 import platform
-import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import psutil
 import torch
 from torch import Tensor
 
@@ -29,6 +30,13 @@ SHAPE = (4864, 896)  # the largest matrix of the default model's layers
 MATRICES = 12  # 50 MB as int8, past most caches' reach
 
 
+ROUNDS = 7
+BUSY_PERCENT = 30.0  # of all processors, before we start
+
+# What won on every processor seen so far, with weights that no processor overflows on.
+DEFAULT = KernelPlan("int7", "int8-fbgemm", early="int8-onednn")
+
+
 @dataclass(frozen=True)
 class Measured:
     """`form`: of integer weights here; `times_us`: per matrix, for each of TOKENS, by kernel."""
@@ -37,18 +45,29 @@ class Measured:
     times_us: dict[Kernel, list[float]]
 
 
-def measured(
-    folder: Path, note: Callable[[str], None], take: Callable[[], Measured] | None = None
-) -> Measured:
-    """This machine's times, from `folder` if they were taken before; says so when it takes them,
-    which is done by `take`, by default `measure`."""
+def fastest(
+    folder: Path,
+    note: Callable[[str], None],
+    integers_only: bool = False,
+    take: Callable[[], Measured] | None = None,
+    busy: Callable[[], bool] | None = None,
+) -> KernelPlan:
+    """This machine's plan, from what `folder` remembers, else measured now (by `take`) unless the
+    machine is `busy`."""
     path = folder / "kernels.json"
     known = _read(path)
     if machine() not in known:
+        if (busy or is_busy)():
+            note(f"this machine is busy: taking {DEFAULT} without measuring")
+            return DEFAULT
         note("measuring which kernels are fastest here, once")
         known[machine()] = (take or measure)()
         _write(path, known)
-    return known[machine()]
+    return choose(known[machine()], integers_only)
+
+
+def is_busy() -> bool:
+    return psutil.cpu_percent(interval=0.2) > BUSY_PERCENT
 
 
 def machine() -> str:
@@ -63,11 +82,14 @@ def measure() -> Measured:
     """Time every kernel that works here."""
     form: Form = "int7" if overflows() else "int8"
     weights = [torch.randn(SHAPE) for _ in range(MATRICES)]
-    times: dict[Kernel, list[float]] = {}
-    for kernel in (*INTEGER, *FLOATING):
-        if linears := _make_all(kernel, weights, LEVELS[form]):
-            inputs = [_input(kernel, tokens, SHAPE[1]) for tokens in TOKENS]
-            times[kernel] = [_time_us(linears, x) for x in inputs]
+    made = {kernel: _make_all(kernel, weights, LEVELS[form]) for kernel in (*INTEGER, *FLOATING)}
+    made = {kernel: linears for kernel, linears in made.items() if linears}
+    times: dict[Kernel, list[float]] = {kernel: [] for kernel in made}
+    for tokens in TOKENS:
+        inputs = {kernel: _input(kernel, tokens, SHAPE[1]) for kernel in made}
+        rounds = [{k: _time_us(made[k], inputs[k]) for k in made} for _ in range(ROUNDS)]
+        for kernel in made:
+            times[kernel].append(min(lap[kernel] for lap in rounds))
     return Measured(form, times)
 
 
@@ -89,7 +111,7 @@ def choose(found: Measured, integers_only: bool = False) -> KernelPlan:
         for i, kernel in enumerate(fastest)
     ]
     changes = [i for i in range(len(TOKENS) - 1) if kernels[i] != kernels[i + 1]]
-    buckets = tuple((TOKENS[i], kernels[i]) for i in changes)
+    buckets: tuple[tuple[int, Kernel], ...] = tuple((TOKENS[i], kernels[i]) for i in changes)
     early: Kernel | None = "int8-onednn" if "int8-onednn" in times else None
     return KernelPlan(found.form, kernels[-1], buckets, None if {*kernels} == {early} else early)
 
@@ -119,16 +141,13 @@ def _input(kernel: Kernel, tokens: int, features: int) -> Tensor:
     return x if kernel in INTEGER else x.to(getattr(torch, kernel))
 
 
-def _time_us(linears: Sequence[Linear], x: Tensor, rounds: int = 5) -> float:
-    """Median over `rounds` of the time per matrix, for `x` (tokens, in)."""
+def _time_us(linears: Sequence[Linear], x: Tensor) -> float:
+    """Time per matrix for `x` (tokens, in)."""
     few = linears[: max(1, 4 * len(linears) // max(4, len(x)))]  # many tokens hide the weights
-    laps = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        for linear in few:
-            linear(x)
-        laps.append((time.perf_counter() - start) / len(few) * 1e6)
-    return round(statistics.median(laps), 1)
+    start = time.perf_counter()
+    for linear in few:
+        linear(x)
+    return round((time.perf_counter() - start) / len(few) * 1e6, 1)
 
 
 def _processor() -> str:

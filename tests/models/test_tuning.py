@@ -7,7 +7,7 @@ import torch
 
 from keyturn.models.kernels import Kernel, KernelPlan, make
 from keyturn.models.linear import Int8Weight, LateLinear
-from keyturn.models.tuning import Measured, choose, machine, measure, measured
+from keyturn.models.tuning import DEFAULT, Measured, choose, fastest, machine, measure
 
 FBGEMM, ONEDNN, WEIGHTS = "int8-fbgemm", "int8-onednn", "int8-weight-only"
 
@@ -44,18 +44,26 @@ def test_floats_are_taken_where_they_win_and_never_where_integers_are_asked_for(
 
 
 def test_what_was_measured_is_remembered(tmp_path: Path) -> None:
-    taken, notes = times(int8_fbgemm=[1, 1, 2, 3, 9, 30]), []
+    taken, notes = times(float32=[1, 1, 2, 3, 9, 30]), []
     for _ in range(2):
-        assert measured(tmp_path, notes.append, lambda: taken) == taken
+        plan = fastest(tmp_path, notes.append, take=lambda: taken, busy=lambda: False)
+        assert plan == KernelPlan.floating("float32")
     assert len(notes) == 1
+
+
+def test_a_busy_machine_is_measured_another_time(tmp_path: Path) -> None:
+    taken = times(float32=[1, 1, 2, 3, 9, 30])
+    assert fastest(tmp_path, print, take=lambda: taken, busy=lambda: True) == DEFAULT
+    assert not (tmp_path / "kernels.json").exists()
+    assert fastest(tmp_path, print, take=lambda: taken, busy=lambda: False).rest == "float32"
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"machine": 3}', '{"machine": {"form": 1}}'])
 def test_a_damaged_memory_is_no_memory(tmp_path: Path, content: str) -> None:
     (tmp_path / "kernels.json").write_text(content.replace("machine", machine()))
     taken = times(float32=[1, 1, 1, 1, 1, 1])
-    assert measured(tmp_path, lambda _: None, lambda: taken) == taken
-    assert measured(tmp_path, lambda _: None, measure) == taken
+    plan = fastest(tmp_path, print, take=lambda: taken, busy=lambda: False)
+    assert plan == KernelPlan.floating("float32")
 
 
 @pytest.mark.slow
