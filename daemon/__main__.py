@@ -1,5 +1,6 @@
 """The `keyturn` command: a group whose subcommands are imported only when they are used."""
 
+import os
 from importlib import import_module
 
 import click
@@ -35,6 +36,9 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="keyturn")
 def main() -> None:
     """Code completion on your own machine."""
+    # OpenMP threads that spin at barriers slow a busy machine down many times over, themselves
+    # included; sleeping ones cost a few percent on an idle one. Read when torch is first imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 if __name__ == "__main__":

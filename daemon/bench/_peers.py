@@ -1,0 +1,201 @@
+"""Engines that decode the same tokens with the same weights, so that speeds can be compared."""
+
+import json
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from ...models.loader import Loaded
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """Tokens per second."""
+
+    prefill: float
+    decode: float
+
+
+class Peer(Protocol):
+    name: str
+
+    def measure(self, prompt: list[int], new_tokens: int) -> Speeds:
+        """Encode `prompt` from nothing, then decode `new_tokens` more, greedily."""
+        ...
+
+
+class Keyturn:
+    name = "keyturn"
+
+    def __init__(self, loaded: Loaded):
+        import torch
+
+        from ...cache.sequence import CachedSequence
+        from ...models.decode import PREFILL_TOKENS
+
+        self.torch, self.new_sequence, self.chunk = torch, CachedSequence, PREFILL_TOKENS
+        self.model = loaded.model
+
+    def measure(self, prompt: list[int], new_tokens: int) -> Speeds:
+        sequence = self.new_sequence(self.model.new_arena())
+        start = time.perf_counter()
+        for at in range(0, len(prompt), self.chunk):
+            hidden = self._run(sequence, prompt[at : at + self.chunk])
+        with self.torch.inference_mode():
+            token = int(self.model.logits(hidden[-1:]).argmax())
+        first = time.perf_counter()
+        for _ in range(new_tokens):
+            hidden = self._run(sequence, [token])
+            with self.torch.inference_mode():
+                token = int(self.model.logits(hidden).argmax())
+        last = time.perf_counter()
+        return Speeds(len(prompt) / (first - start), new_tokens / (last - first))
+
+    def _run(self, sequence: Any, tokens: list[int]) -> Any:
+        with self.torch.inference_mode():
+            hidden = self.model.embed(self.torch.tensor(tokens, device=self.model.device))
+            return self.model.run(hidden, sequence.append(tokens), sequence.arena)
+
+
+class Transformers:
+    """`generate` on the float weights that the model file decodes to."""
+
+    def __init__(self, loaded: Loaded, dtype: str):
+        import torch
+        import transformers
+
+        from ...models.checkpoint import open_checkpoint
+
+        self.name = f"transformers {dtype}"
+        self.torch = torch
+        checkpoint = open_checkpoint(loaded.files.path)
+        config = transformers.AutoConfig.for_model(**checkpoint.config)
+        kind = getattr(torch, dtype)
+        with torch.device("meta"):
+            self.model = transformers.AutoModelForCausalLM.from_config(config, dtype=kind)
+        weights = {name: checkpoint.tensors[name].to(kind) for name in checkpoint.tensors}
+        self.model.load_state_dict(weights, assign=True, strict=False)
+        self.model.tie_weights()
+        rotary = type(self.model.model.rotary_emb)
+        self.model.model.rotary_emb = rotary(config)  # its frequencies are not in the file
+        self.model.eval().to(loaded.model.device)
+
+    def measure(self, prompt: list[int], new_tokens: int) -> Speeds:
+        clock = Stopwatch()
+        ids = self.torch.tensor([prompt], device=self.model.device)
+        start = time.perf_counter()
+        self.model.generate(
+            ids,
+            attention_mask=self.torch.ones_like(ids),
+            max_new_tokens=new_tokens + 1,
+            min_new_tokens=new_tokens + 1,
+            do_sample=False,
+            pad_token_id=0,
+            streamer=clock,
+        )
+        first, last = clock.times[1], clock.times[-1]  # times[0] is the prompt's
+        return Speeds(len(prompt) / (first - start), new_tokens / (last - first))
+
+
+class Stopwatch:
+    """A transformers streamer that keeps the time of each token."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def put(self, value: Any) -> None:
+        self.times.append(time.perf_counter())
+
+    def end(self) -> None: ...
+
+
+class LlamaCppPython:
+    name = "llama.cpp (llama-cpp-python)"
+
+    def __init__(self, gguf: Path, threads: int, context_tokens: int):
+        from llama_cpp import Llama  # type: ignore[import-not-found]
+
+        self.llama = Llama(
+            str(gguf),
+            n_ctx=context_tokens,
+            n_batch=512,
+            n_threads=threads,
+            n_threads_batch=threads,
+            verbose=False,
+        )
+
+    def measure(self, prompt: list[int], new_tokens: int) -> Speeds:
+        self.llama.reset()
+        start = time.perf_counter()
+        self.llama.eval(prompt)
+        first = time.perf_counter()
+        for _ in range(new_tokens):
+            self.llama.eval([prompt[0]])
+        last = time.perf_counter()
+        return Speeds(len(prompt) / (first - start), new_tokens / (last - first))
+
+
+class LlamaServer:
+    """llama.cpp's HTTP server, by its own account of its time."""
+
+    name = "llama.cpp (llama-server)"
+
+    def __init__(self, url: str):
+        self.url = url
+
+    def measure(self, prompt: list[int], new_tokens: int) -> Speeds:
+        asked = {
+            "prompt": prompt,
+            "n_predict": new_tokens,
+            "temperature": 0,
+            "ignore_eos": True,
+            "cache_prompt": False,
+        }
+        timings = post_json(f"{self.url}/completion", asked)["timings"]
+        return Speeds(timings["prompt_per_second"], timings["predicted_per_second"])
+
+
+def post_json(url: str, body: dict[str, Any], timeout_s: float = 600) -> dict[str, Any]:
+    request = urllib.request.Request(
+        url, json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=timeout_s) as reply:
+        return json.load(reply)
+
+
+@contextmanager
+def llama_server(
+    binary: Path, gguf: Path, threads: int, context_tokens: int, *more: str
+) -> Iterator[str]:
+    """A `llama-server` on a free port of this machine, ready; gives its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    arguments = [str(binary), "-m", str(gguf), "--host", "127.0.0.1", "--port", str(port)]
+    arguments += ["-t", str(threads), "-c", str(context_tokens), "-np", "1", *more]
+    quiet = subprocess.DEVNULL
+    server = subprocess.Popen(arguments, stdin=quiet, stdout=quiet, stderr=quiet)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _await_health(url, server)
+        yield url
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _await_health(url: str, server: subprocess.Popen[bytes], patience_s: float = 60) -> None:
+    end = time.monotonic() + patience_s
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/health", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise OSError("llama-server did not become ready")
