@@ -1,0 +1,272 @@
+"""What an edit costs: from the changed text to the model's first token, by ways of caching.
+
+A file of so many tokens with the cursor in its middle is edited again and again at one place, as by
+typing, and asked for a completion after each. Everything is timed that lies between: tokenising,
+planning, encoding, and the logits after the prompt. Tokens encoded do not depend on the machine.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ...models.registry import DEFAULT_MODEL
+from ..metrics import percentile
+
+if TYPE_CHECKING:
+    from ...models.loader import Loaded
+    from ..file_session import FileSession
+
+PLACES = ("start", "middle", "cursor", "suffix")
+TYPED = ("value = compute(first, 2)\n", "if value:\n", "    return None\n")  # nothing to heal
+OURS = "keyturn"
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A way of caching. `order`: of the prompt, empty for the model's own."""
+
+    name: str
+    order: str = ""
+    correction: str = "turn_query"
+    carry: bool = True
+    fresh: bool = False
+
+
+ARMS = (
+    Arm("fresh prefill", fresh=True),
+    Arm("prefix cache, PSM", "psm", carry=False),
+    Arm("prefix cache, suffix first", "suffix-first", carry=False),
+    Arm("PIE, keys rewritten, PSM", "psm", "materialise"),
+    Arm("segments, PSM", "psm"),
+    Arm(OURS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One arm, size and place: milliseconds from edit to first token, and tokens encoded."""
+
+    arm: str
+    tokens: int
+    place: str
+    median_ms: float
+    p95_ms: float
+    encoded: float
+
+
+@click.command(name="edit")
+@click.option("--model", default=DEFAULT_MODEL, show_default=True)
+@click.option("--device", default="auto", show_default=True)
+@click.option("--dtype", default="auto", show_default=True)
+@click.option("--threads", type=int, help="CPU threads; torch's own choice otherwise.")
+@click.option("--sizes", default="1024,2048,4096,8192", show_default=True, help="Tokens.")
+@click.option("--places", default=",".join(PLACES), show_default=True)
+@click.option("--arms", help="Only arms whose name contains one of these, comma-separated.")
+@click.option("--edits", default=18, show_default=True, help="Edits to time per row.")
+@click.option("--slow-edits", default=3, show_default=True, help="As many for a fresh prefill.")
+@click.option("--llama-server", type=click.Path(exists=True), help="llama.cpp's server.")
+@click.option("--llama-model", type=click.Path(exists=True), help="A GGUF file for it.")
+@click.option("--plot", type=click.Path(dir_okay=False), help="Draw latency by length there.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    model: str,
+    device: str,
+    dtype: str,
+    threads: int | None,
+    sizes: str,
+    places: str,
+    arms: str | None,
+    edits: int,
+    slow_edits: int,
+    llama_server: str | None,
+    llama_model: str | None,
+    plot: str | None,
+    as_json: bool,
+) -> None:
+    """Measure from an edit to the first token, for several ways of caching."""
+    import torch
+
+    from ...models.loader import load
+
+    if (llama_server is None) != (llama_model is None):
+        raise click.UsageError("--llama-server and --llama-model go together")
+    if threads:
+        torch.set_num_threads(threads)
+    loaded = load(model, device, dtype)
+    counts = [int(size) for size in sizes.split(",")]
+    wanted = [a for a in ARMS if arms is None or any(part in a.name for part in arms.split(","))]
+    rows: list[Row] = []
+    for size in counts:
+        text = source_text(loaded, size)
+        for place in places.split(","):
+            for arm in wanted:
+                some = slow_edits if arm.fresh or not arm.carry else edits
+                rows.append(_measured(loaded, arm, text, size, place, some))
+                _show(rows[-1], as_json)
+    if llama_server and llama_model:
+        from ._llama_cpp import LlamaServer
+
+        for reuse in (0, 64):
+            name = "llama.cpp" + (", --cache-reuse 64" if reuse else "")
+            with LlamaServer(llama_server, llama_model, max(counts), threads, reuse) as server:
+                for size in counts:
+                    for place in places.split(","):
+                        steps = Typing(source_text(loaded, size), place)
+                        timed = [server.first_token(p, s) for p, s in steps.take(slow_edits)]
+                        rows.append(_row(name, size, place, timed))
+                        _show(rows[-1], as_json)
+    if plot:
+        draw(rows, Path(plot))
+    if as_json:
+        report = {
+            "bench": "edit",
+            "model": loaded.name,
+            "device": str(loaded.model.device),
+            "kernels": str(loaded.plan),
+            "threads": torch.get_num_threads(),
+            "rows": [asdict(row) for row in rows],
+            "ratios": ratios(rows),
+        }
+        click.echo(json.dumps(report))
+        return
+    for name, value in ratios(rows).items():
+        click.echo(f"{name:<24} {value:8.1f}")
+
+
+class Typing:
+    """A text that is edited at one place, with the cursor in its middle."""
+
+    def __init__(self, text: str, place: str):
+        self.text = text
+        middle = text.index("\n", len(text) // 2) + 1
+        self.cursor = middle
+        fractions = {"start": 0.01, "middle": 0.25, "cursor": 0.5, "suffix": 0.75}
+        if place not in fractions:
+            raise click.UsageError(f"no place {place!r}: use {', '.join(PLACES)}")
+        self.at = middle
+        if place != "cursor":
+            self.at = text.index("\n", int(fractions[place] * len(text))) + 1
+        self._typed = cycle(TYPED)
+
+    def take(self, count: int) -> Iterator[tuple[str, str]]:
+        """The texts before and after the cursor: first unedited, then after each edit."""
+        yield self.text[: self.cursor], self.text[self.cursor :]
+        for _ in range(count):
+            new = next(self._typed)
+            self.text = self.text[: self.at] + new + self.text[self.at :]
+            if self.at <= self.cursor:
+                self.cursor += len(new)
+            self.at += len(new)
+            yield self.text[: self.cursor], self.text[self.cursor :]
+
+
+def source_text(loaded: "Loaded", tokens: int) -> str:
+    """Python's own `argparse`, as often as needed, cut to about so many tokens at a line."""
+    page = Path(argparse.__file__).read_text(encoding="utf-8")
+    text, per_token = page, len(page) / len(loaded.tokenizer.encode(page))
+    while len(text) < 1.2 * tokens * per_token:
+        text += page
+    text = loaded.tokenizer.decode(
+        loaded.tokenizer.encode(text[: int(tokens * per_token * 1.5)])[:tokens]
+    )
+    return text[: text.rindex("\n") + 1]
+
+
+def _session(loaded: "Loaded", arm: Arm) -> "FileSession":
+    from ...cache import correction
+    from ...cache.plan import Repair
+    from ...cache.sequence import CachedSequence
+    from ...models.fim import PromptBuilder
+    from ..file_session import FileSession
+
+    sequence = CachedSequence(loaded.model.new_arena(0), getattr(correction, arm.correction))
+    builder = PromptBuilder(loaded.tokenizer)
+    repair = Repair(carry=arm.carry)
+    return FileSession(loaded.model, loaded.tokenizer, builder, sequence, repair)
+
+
+def _measured(loaded: "Loaded", arm: Arm, text: str, size: int, place: str, edits: int) -> Row:
+    from ...models.fim import Order, PromptOptions
+
+    order = Order(arm.order) if arm.order else None
+    options = PromptOptions(budget_tokens=size + 512, order=order)
+    session = _session(loaded, arm)
+    timed: list[tuple[float, int]] = []
+    for prefix, suffix in Typing(text, place).take(edits):
+        if arm.fresh:
+            session.sequence.truncate(0)
+        started = time.perf_counter()
+        session.show(prefix + suffix)
+        planned = session.plan(len(prefix), options)
+        session.fill(planned).argmax().item()
+        timed.append(((time.perf_counter() - started) * 1e3, planned.plan.encoded))
+    return _row(arm.name, size, place, timed)
+
+
+def _row(arm: str, size: int, place: str, timed: list[tuple[float, int]]) -> Row:
+    """The first of `timed` is the file's being opened, which is not an edit."""
+    took_ms = [took for took, _ in timed[1:]]
+    encoded = statistics.median(count for _, count in timed[1:])
+    median, late = round(statistics.median(took_ms), 2), round(percentile(took_ms, 95) or 0.0, 2)
+    return Row(arm, size, place, median, late, encoded)
+
+
+def ratios(rows: list[Row]) -> dict[str, float]:
+    """How many times faster ours is with the edit at the cursor, and how it grows with length."""
+    ours = {row.tokens: row.median_ms for row in rows if (row.arm, row.place) == (OURS, "cursor")}
+    found: dict[str, float] = {}
+    names = {
+        "prefix_cache": "prefix cache, PSM",
+        "fresh_prefill": "fresh prefill",
+        "rewritten_keys": "PIE, keys rewritten, PSM",
+        "llama_cpp": "llama.cpp",
+    }
+    for name, arm in names.items():
+        for row in rows:
+            if (row.arm, row.place) == (arm, "cursor") and row.tokens in ours:
+                key = f"{name}_{row.tokens // 1024}k"
+                found[key] = round(row.median_ms / ours[row.tokens], 2)
+    if 1024 in ours and 8192 in ours:
+        found["growth_1k_to_8k"] = round(ours[8192] / ours[1024], 2)
+    return found
+
+
+def draw(rows: list[Row], path: Path) -> None:
+    """Latency against file length with the edit at the cursor, one line per arm."""
+    import matplotlib  # pyright: ignore[reportMissingImports]
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot  # pyright: ignore[reportMissingImports]
+
+    figure, axes = pyplot.subplots(figsize=(8, 5))
+    for arm in dict.fromkeys(row.arm for row in rows):
+        points = sorted(
+            (r.tokens, r.median_ms) for r in rows if (r.arm, r.place) == (arm, "cursor")
+        )
+        if points:
+            wide = 2.5 if arm == OURS else 1.2
+            axes.plot(*zip(*points, strict=True), marker="o", linewidth=wide, label=arm)
+    axes.set(xscale="log", yscale="log", xlabel="file length (tokens)")
+    axes.set_ylabel("edit at the cursor → first token (ms)")
+    sizes = sorted({row.tokens for row in rows})
+    axes.set_xticks(sizes, [f"{size // 1024}k" if size >= 1024 else str(size) for size in sizes])
+    axes.minorticks_off()
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path)
+    pyplot.close(figure)
+
+
+def _show(row: Row, as_json: bool) -> None:
+    line = f"{row.tokens:>6} {row.place:<8}{row.arm:<28}{row.median_ms:>10.1f} ms "
+    line += f"{row.p95_ms:>10.1f} ms p95 {row.encoded:>7.0f} tokens"
+    click.echo(line, err=as_json)
