@@ -37,6 +37,11 @@ class Answer:
     model: str
     device: str
 
+    @property
+    def text(self) -> str:
+        """The best candidate's, or nothing."""
+        return self.completion.text
+
     def as_json(self) -> dict[str, Any]:
         """What `--json` and `--ndjson` print."""
         done = self.completion

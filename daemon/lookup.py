@@ -41,7 +41,7 @@ class LookupEngine:
         if not text:
             return []
         took_ms = (time.monotonic() - started) * 1e3
-        meta = CompletionMeta(NAME, "lines", 0, 0, took_ms, took_ms)
+        meta = CompletionMeta(NAME, stop="lines", total_ms=took_ms)
         return [Completion(text, request.offset, request.offset, meta)]
 
     def refresh(self, file: File, interrupted: Callable[[], bool]) -> None:

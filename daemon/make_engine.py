@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 IDLE_WORK = ("off", "gentle", "full")
 HOST_SHARE = 4  # of the device's budget, for what gave way on it
+HEADLESS_SCHEME = "keyturn-headless:"  # and the name given with the text, as it was given
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ def budget(choice: ModelChoice, loaded: "Loaded") -> "Budget":
 
 
 def path_of(uri: str) -> str:
-    """The path of a `file:` URI, the URI itself of any other; only its name is used."""
+    """The path of a `file:` URI, the name given to a headless text, the URI itself of others."""
+    if uri.startswith(HEADLESS_SCHEME):
+        return uri.removeprefix(HEADLESS_SCHEME)
     parts = urlsplit(uri)
     return unquote(parts.path) if parts.scheme == "file" else uri

@@ -35,9 +35,11 @@ class Metrics:
         """What the engine said about the time it took."""
         for completion in completions:
             self.shown_characters += len(completion.text)
-            self._note("first_token", completion.meta.first_token_ms)
-            self._note("engine", completion.meta.total_ms)
-            return
+            meta = completion.meta
+            self._note("first_token", meta.tokenise_ms + meta.prefill_ms)
+            self._note("decode", meta.decode_ms)
+            self._note("engine", meta.total_ms)
+            return  # the rest of a list tell the same
 
     def feedback(self, feedback: Feedback) -> None:
         self.outcomes[feedback.outcome.value] += 1

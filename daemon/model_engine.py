@@ -7,6 +7,7 @@ from typing import Any
 from ..cache.budget import Budget
 from ..lsp.backend import Completion, CompletionMeta, CompletionRequest
 from ..models.loader import Loaded
+from ..models.sampler import Sampling
 from ..models.stops import Extent
 from .completion import Completion as Found
 from .completion import Request
@@ -44,26 +45,28 @@ class ModelEngine:
         cancelled: Callable[[], bool],
     ) -> list[Completion]:
         started = time.monotonic()
+        offset, wanted = request.offset, request.options
         found = self._engine.complete(
             Request(
-                prefix=file.text[: request.offset],
-                suffix=file.text[request.offset :],
+                prefix=file.text[:offset],
+                suffix=file.text[offset:],
                 path=self._path_of(request.uri),
-                max_tokens=request.options.max_tokens,
-                extent=Extent.AUTO if request.options.multiline else Extent.LINE,
-                candidates=request.options.candidates,
+                max_tokens=wanted.max_tokens,
+                extent=Extent(wanted.extent.value),
+                sampling=Sampling(wanted.temperature, wanted.top_p, wanted.min_p, wanted.seed),
+                candidates=wanted.candidates,
                 deadline=deadline,
             ),
             cancelled,
             session=self._session(file.key),
         )
         meta = self._meta(found, (time.monotonic() - started) * 1e3)
-        return [
-            Completion(candidate.text, request.offset, request.offset, meta)
-            for candidate in found.candidates
-        ]
+        texts = [candidate.text for candidate in found.candidates] or [""]
+        return [Completion(text, offset, offset, meta) for text in texts]
 
     def refresh(self, file: File, interrupted: Callable[[], bool]) -> None:
+        if not self._loaded.model.settle(interrupted):
+            return
         session = self._sessions.get(file.key)
         if session is not None:
             self._refresher.run(session, interrupted)
@@ -104,9 +107,13 @@ class ModelEngine:
     def _meta(self, found: Found, total_ms: float) -> CompletionMeta:
         return CompletionMeta(
             model=self.name,
+            device=str(self._loaded.model.device),
             stop=str(found.finish),
             prompt_tokens=found.prompt_tokens,
             reused_tokens=found.reused_tokens,
-            first_token_ms=found.timings.tokenise + found.timings.prefill,
+            generated_tokens=found.generated_tokens,
+            tokenise_ms=found.timings.tokenise,
+            prefill_ms=found.timings.prefill,
+            decode_ms=found.timings.decode,
             total_ms=total_ms,
         )

@@ -25,6 +25,15 @@ class Trigger(StrEnum):
     PREFETCH = "prefetch"  # nobody has asked yet: the place after a suggestion just accepted
 
 
+class Extent(StrEnum):
+    """How far a suggestion may go."""
+
+    AUTO = "auto"  # a block where one begins, else a line
+    LINE = "line"
+    BLOCK = "block"
+    ALL = "all"  # until the model ends it or the token limit does
+
+
 @dataclass(frozen=True, slots=True)
 class TextEdit:
     """Replace `[start, end)` by `text`."""
@@ -49,12 +58,16 @@ class OpenDocument:
 
 @dataclass(frozen=True, slots=True)
 class CompletionOptions:
-    """How much to suggest, and by when."""
+    """How much to suggest, by when, and how to choose among what the model finds likely."""
 
-    multiline: bool = True
+    extent: Extent = Extent.AUTO
     max_tokens: int = 96
     candidates: int = 1
     deadline_ms: int = 3_000
+    temperature: float = 0.0  # greedy
+    top_p: float = 1.0
+    min_p: float = 0.0
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +86,23 @@ class CompletionMeta:
     """How a completion came to be."""
 
     model: str = ""
+    device: str = ""
     stop: str = ""  # why it ended: eos, lines, tokens, deadline, …
     prompt_tokens: int = 0
     reused_tokens: int = 0  # of the prompt, taken from the cache as they were
-    first_token_ms: float = 0.0
+    generated_tokens: int = 0  # for all candidates
+    tokenise_ms: float = 0.0
+    prefill_ms: float = 0.0
+    decode_ms: float = 0.0
     total_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """Replace `[start, end)` of the document by `text`; `start == end` is a plain insertion."""
+    """Replace `[start, end)` of the document by `text`; `start == end` is a plain insertion.
+
+    Without text it is only the account of a search that found nothing.
+    """
 
     text: str
     start: int

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any, Literal, get_args
 from urllib.parse import unquote, urlsplit
 
-from .backend import CompletionOptions
+from .backend import CompletionOptions, Extent
 
 Multiline = Literal["auto", "always", "never"]
 
@@ -44,9 +44,13 @@ class Options:
         path = PurePosixPath(unquote(urlsplit(uri).path))
         return not any(_matches(path, glob) for glob in self.disabled_globs)
 
-    def completion(self, multiline: bool, invoked: bool) -> CompletionOptions:
+    def completion(self, block: bool, invoked: bool) -> CompletionOptions:
+        """What to ask for at a place where a block may be suggested, or only a line."""
+        extent = Extent.LINE
+        if block:
+            extent = Extent.BLOCK if self.multiline == "always" else Extent.AUTO
         return CompletionOptions(
-            multiline=multiline,
+            extent=extent,
             max_tokens=self.max_tokens,
             candidates=self.candidates if invoked else 1,
             deadline_ms=self.deadline_ms,

@@ -8,7 +8,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
 from typing import Any, BinaryIO
 
 import click
@@ -18,7 +20,9 @@ from ...models.registry import DEFAULT_MODEL
 from ..asking import EXTENTS, LineError, Question, Wishes, parse, parse_object, place_of
 from ..exits import NOTHING, exit_code, one_line_errors
 from ..headless import Choice, Headless
+from ..paths import daemon_paths
 from ..position import InputError, cut, decode_text
+from ..remote import RemoteHeadless
 from ..replay import Replay
 from ..time_limit import TimeUp, time_limit
 
@@ -49,6 +53,7 @@ DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Give up after this long.")
 @click.option("--stream", is_flag=True, help="Print each line as soon as it is certain.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--no-daemon", is_flag=True, help="Load the model here even if a daemon has it.")
 @click.option("--ndjson", is_flag=True, help="Answer one JSON request a line until input ends.")
 def command(**options: Any) -> None:
     """Complete the code at a position of a file read from standard input.
@@ -91,13 +96,14 @@ def _one(options: dict[str, Any], source: BinaryIO, output: BinaryIO) -> int:
         raise InputError("--stream and --json do not go together")
     question = _question(options, source)
     write = _writer(output)
-    with time_limit(question.wishes.timeout, started):
-        answer = _headless(options).answer(question, write if options["stream"] else None, started)
+    stream = write if options["stream"] else None
+    with _answers(options) as answers, time_limit(question.wishes.timeout, started):
+        answer = answers.answer(question, stream, started)
     if options["as_json"]:
         write(_dumped(answer.as_json()) + "\n")
     elif not options["stream"]:
-        write(answer.completion.text)
-    return 0 if answer.completion.text else NOTHING
+        write(answer.text)
+    return 0 if answer.text else NOTHING
 
 
 def _question(options: dict[str, Any], source: BinaryIO) -> Question:
@@ -115,15 +121,18 @@ def _many(options: dict[str, Any], source: BinaryIO, output: BinaryIO) -> int:
     for name in ("line", "column", "offset", "cursor_marker", "stream", "as_json"):
         if options[name] is not None and options[name] is not False:
             raise InputError(f"--ndjson takes no {_flag(name)}: every line says its own")
-    defaults, headless, write = _wishes(options), _headless(options), _writer(output)
-    replay = Replay(headless, defaults)
-    for line in source:
-        if line.strip():
-            write(_dumped(_reply(line, defaults, headless, replay)) + "\n")
+    defaults, write = _wishes(options), _writer(output)
+    replay = Replay(Headless(_choice(options), sys.stderr), defaults)
+    with _answers(options) as answers:
+        for line in source:
+            if line.strip():
+                write(_dumped(_reply(line, defaults, answers, replay)) + "\n")
     return 0
 
 
-def _reply(line: bytes, defaults: Wishes, headless: Headless, replay: Replay) -> dict[str, Any]:
+def _reply(
+    line: bytes, defaults: Wishes, answers: Headless | RemoteHeadless, replay: Replay
+) -> dict[str, Any]:
     """An answer, or what is wrong with the line; a model that is unavailable ends everything."""
     identity, started = None, time.monotonic()
     try:
@@ -133,7 +142,7 @@ def _reply(line: bytes, defaults: Wishes, headless: Headless, replay: Replay) ->
             return {"id": identity, **replay.reply(given, started)}
         identity, question = parse(line, defaults)
         with time_limit(question.wishes.timeout, started):
-            answer = headless.answer(question, started=started)
+            answer = answers.answer(question, started=started)
     except (InputError, CacheError, TimeUp) as error:
         if isinstance(error, LineError):
             identity = error.identity
@@ -141,9 +150,22 @@ def _reply(line: bytes, defaults: Wishes, headless: Headless, replay: Replay) ->
     return {"id": identity, **answer.as_json()}
 
 
-def _headless(options: dict[str, Any]) -> Headless:
+def _choice(options: dict[str, Any]) -> Choice:
     names = ("model", "device", "dtype", "context_tokens", "order")
-    return Headless(Choice(**{name: options[name] for name in names}), sys.stderr)
+    return Choice(**{name: options[name] for name in names})
+
+
+@contextmanager
+def _answers(options: dict[str, Any]) -> Iterator[Headless | RemoteHeadless]:
+    """The daemon that runs, if it would answer as we would; else this process."""
+    choice = _choice(options)
+    if not options["no_daemon"]:
+        remote = RemoteHeadless.find(daemon_paths(), version("keyturn"), choice)
+        if remote is not None:
+            with remote:
+                yield remote
+            return
+    yield Headless(choice, sys.stderr)
 
 
 def _wishes(options: dict[str, Any]) -> Wishes:
