@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,9 +44,8 @@ class DaemonPaths:
 def daemon_paths(environment: dict[str, str] | None = None) -> DaemonPaths:
     """The paths for this user; `KEYTURN_RUNTIME_DIR` and `KEYTURN_STATE_DIR` take precedence."""
     environment = dict(os.environ) if environment is None else environment
-    runtime = Path(
-        environment.get("KEYTURN_RUNTIME_DIR") or platformdirs.user_runtime_path("keyturn")
-    )
+    chosen = environment.get("KEYTURN_RUNTIME_DIR")
+    runtime = Path(chosen) if chosen else _runtime(environment)
     state = Path(environment.get("KEYTURN_STATE_DIR") or platformdirs.user_state_path("keyturn"))
     return DaemonPaths(_short_enough(runtime), state / "daemon.log")
 
@@ -61,6 +61,14 @@ def make_private(directory: Path) -> None:
         raise UnsafeDirectory(f"{directory} belongs to someone else; remove it")
     if stat.S_IMODE(found.st_mode) & 0o077:
         directory.chmod(0o700)
+
+
+def _runtime(environment: dict[str, str]) -> Path:
+    """The session's own folder where the system has one; elsewhere one of ours in the folder for
+    temporary files, whose sticky bit keeps others from renaming it."""
+    if environment.get("XDG_RUNTIME_DIR") or sys.platform == "darwin":
+        return platformdirs.user_runtime_path("keyturn")
+    return Path(tempfile.gettempdir()) / f"keyturn-{os.getuid()}"
 
 
 def _short_enough(runtime: Path) -> Path:
