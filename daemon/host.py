@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import filelock
@@ -17,26 +18,34 @@ from .paths import DaemonPaths, make_private
 from .server import DaemonServer
 from .startup import LOST_THE_RACE
 
+logger = logging.getLogger(__name__)
+
 LOG_BYTES = 1_000_000
 LOGS_KEPT = 3
 
 
-def host(paths: DaemonPaths, version: str, make_engine: MakeEngine, config: Config) -> int:
-    """Run the daemon in this process; the exit code. Another one's lock is `LOST_THE_RACE`."""
+def host(
+    paths: DaemonPaths, version: str, make_engine: MakeEngine, reread: Callable[[], Config]
+) -> int:
+    """Run the daemon in this process; the exit code. Another one's lock is `LOST_THE_RACE`.
+
+    `reread` gives the configuration as it is on disk now.
+    """
     make_private(paths.runtime)
     lock = filelock.FileLock(paths.lock, thread_local=False)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
         return LOST_THE_RACE
+    config = reread()
     _log_to(paths.log, config.daemon.log_level)
     for problem in config.problems:
-        logging.getLogger(__name__).warning("%s", problem)
+        logger.warning("%s", problem)
     server = DaemonServer(
         paths, version, make_engine, config.daemon.idle_limits(), config.model.cycle
     )
     try:
-        asyncio.run(_serve(server))
+        asyncio.run(_serve(server, reread))
     finally:
         lock.release()
     return 0
@@ -52,7 +61,7 @@ def detach() -> None:
         os.dup2(null, standard)
 
 
-async def _serve(server: DaemonServer) -> None:
+async def _serve(server: DaemonServer, reread: Callable[[], Config]) -> None:
     loop = asyncio.get_running_loop()
 
     def stop(name: str) -> Callable[[], None]:
@@ -60,7 +69,17 @@ async def _serve(server: DaemonServer) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop(number.name))
-    await server.run()
+    extras: list[asyncio.Task[AsyncExitStack]] = []
+    await server.run(lambda: extras.append(loop.create_task(_extras(server, reread))))
+    for task in extras:
+        await (await task).aclose()
+
+
+async def _extras(server: DaemonServer, reread: Callable[[], Config]) -> AsyncExitStack:
+    """What the first client need not wait for, its imports included."""
+    from .extras import start_extras
+
+    return await start_extras(server, reread)
 
 
 def _log_to(path: Path, level: str) -> None:

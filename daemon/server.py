@@ -179,21 +179,27 @@ class DaemonServer:
         if file is None:
             self._loop.call_later(INSPECT_SECONDS, settle, {})
 
-    def _status(self, engine: dict[str, Any]) -> dict[str, Any]:
-        process = psutil.Process()
+    def counts(self) -> dict[str, Any]:
+        """What Prometheus is told."""
         return {
+            **self.metrics.summary(),
+            "clients": len(self._connections),
+            "rss_bytes": psutil.Process().memory_info().rss,
+        }
+
+    def _status(self, engine: dict[str, Any]) -> dict[str, Any]:
+        return {
+            **self.counts(),
             "version": self.version,
             "pid": self.pid,
             "phase": self.state.phase.value,
             "message": self.state.message,
             "model": self.state.model,
-            "rss_bytes": process.memory_info().rss,
             "clients": [
                 {"client": each.hello.client, "pid": each.hello.pid}
                 for each in self._connections.values()
                 if each.hello is not None
             ],
-            **self.metrics.summary(),
             "engine": engine,
         }
 

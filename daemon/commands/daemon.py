@@ -25,7 +25,7 @@ def command() -> None:
 @click.option("--model", "model", default=None, help="Load this model instead of the configured.")
 def run(detach: bool, model: str | None) -> None:
     """Be the daemon. Exits with 75 if another one is running."""
-    from ..config import load_config
+    from ..config import Config, load_config
     from ..host import detach as leave
     from ..host import host
     from ..make_engine import ModelChoice, engine_maker
@@ -34,12 +34,14 @@ def run(detach: bool, model: str | None) -> None:
     if detach:
         leave()
     flags = {"model.name": model} if model else {}
-    config = load_config(flags)
+
+    def reread() -> Config:
+        return load_config(flags)
 
     def choice() -> ModelChoice:
-        return load_config(flags).model
+        return reread().model
 
-    sys.exit(host(daemon_paths(), version("keyturn"), engine_maker(choice), config))
+    sys.exit(host(daemon_paths(), version("keyturn"), engine_maker(choice), reread))
 
 
 @command.command()

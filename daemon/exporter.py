@@ -1,0 +1,84 @@
+"""The daemon's counts in Prometheus' text format, on a port of this machine only.
+
+Needs `prometheus-client` (the `metrics` extra) and a port in the configuration. Served by the
+event loop itself, which owns the counts.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+HOST = "127.0.0.1"
+READ_SECONDS = 5.0
+MAX_REQUEST_BYTES = 8_192
+
+
+class SummaryCollector(Collector):
+    """Metrics from `Metrics.summary()` and the state."""
+
+    def __init__(self, summary: Callable[[], Mapping[str, Any]]) -> None:
+        self._summary = summary
+
+    def collect(self) -> Iterator[Metric]:
+        found = self._summary()
+        yield _by(found["requests"], "keyturn_requests", "Completions asked for.", "ended")
+        yield _by(found["outcomes"], "keyturn_outcomes", "What became of suggestions.", "outcome")
+        characters = CounterMetricFamily("keyturn_accepted_characters", "Characters accepted.")
+        characters.add_metric([], found["accepted_characters"])
+        yield characters
+        errors = CounterMetricFamily("keyturn_protocol_errors", "Malformed messages.")
+        errors.add_metric([], found["protocol_errors"])
+        yield errors
+        latencies = GaugeMetricFamily(
+            "keyturn_latency_milliseconds",
+            "Of the newest completions.",
+            labels=["phase", "percentile"],
+        )
+        for phase, values in found["latency_ms"].items():
+            for name in ("p50", "p95"):
+                latencies.add_metric([phase, name], values[name])
+        yield latencies
+        for name, help_text in (("clients", "Connected."), ("rss_bytes", "Resident memory.")):
+            gauge = GaugeMetricFamily(f"keyturn_{name}", help_text)
+            gauge.add_metric([], found[name])
+            yield gauge
+
+
+async def serve_metrics(port: int, summary: Callable[[], Mapping[str, Any]]) -> asyncio.Server:
+    """Answer `GET /metrics` at `port`. Raises `OSError` if the port is taken."""
+    registry = CollectorRegistry()
+    registry.register(SummaryCollector(summary))
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(TimeoutError, ConnectionError, asyncio.IncompleteReadError):
+            async with asyncio.timeout(READ_SECONDS):
+                request = await reader.readuntil(b"\r\n\r\n")
+            writer.write(_response(request, registry))
+            await writer.drain()
+        writer.close()
+
+    return await asyncio.start_server(answer, HOST, port, limit=MAX_REQUEST_BYTES)
+
+
+def _response(request: bytes, registry: CollectorRegistry) -> bytes:
+    if request.startswith((b"GET /metrics ", b"GET / ")):
+        status, body = "200 OK", generate_latest(registry)
+    else:
+        status, body = "404 Not Found", b"metrics are at /metrics\n"
+    head = (
+        f"HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def _by(counts: Mapping[str, int], name: str, help_text: str, label: str) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, help_text, labels=[label])
+    for key, count in counts.items():
+        family.add_metric([key], count)
+    return family

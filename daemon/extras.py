@@ -1,0 +1,66 @@
+"""What a daemon starts once it listens: the watch on its configuration and model, the metrics."""
+
+import logging
+import os
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from . import jobs
+from .config import USER_FILE, Config, user_folder_of
+from .server import DaemonServer
+from .watch import Watcher
+
+logger = logging.getLogger(__name__)
+
+
+async def start_extras(server: DaemonServer, reread: Callable[[], Config]) -> AsyncExitStack:
+    """All that the configuration asks for; close the stack to stop it."""
+    extras = AsyncExitStack()
+    config = reread()
+    watcher = _watcher(server, config, reread)
+    watcher.start()
+    extras.callback(watcher.stop)
+    port = config.daemon.metrics_port
+    if port:
+        try:
+            from .exporter import serve_metrics
+
+            metrics = await serve_metrics(port, server.counts)
+            extras.callback(metrics.close)
+        except ImportError:
+            logger.error("no metrics at port %d: install keyturn[metrics]", port)
+        except OSError as error:
+            logger.error("no metrics at port %d: %s", port, error)
+    return extras
+
+
+def _watcher(server: DaemonServer, config: Config, reread: Callable[[], Config]) -> Watcher:
+    """Loads the model again when its files, or the settings for it, have changed."""
+    own = Path(config.model.name).expanduser()
+    model_files = [own] if own.exists() else []
+    present = config.model, _stamps(model_files)
+
+    def changed() -> None:
+        nonlocal present
+        config = reread()
+        found = config.model, _stamps(model_files)
+        if found == present:
+            return
+        present = found
+        for problem in config.problems:
+            logger.warning("%s", problem)
+        logger.info("the model or its settings have changed; loading it again")
+        server.engine.put(jobs.Load(""))
+
+    return Watcher([user_folder_of(os.environ) / USER_FILE, *model_files], changed)
+
+
+def _stamps(paths: list[Path]) -> list[tuple[str, int, int]]:
+    """Different whenever one of the files, or one in the folders, is."""
+    files = [each for path in paths for each in (path.iterdir() if path.is_dir() else [path])]
+    return [
+        (str(each), each.stat().st_mtime_ns, each.stat().st_size)
+        for each in sorted(files)
+        if each.is_file()
+    ]
