@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -87,6 +88,17 @@ def joined(segments: list[Segment]) -> list[Segment]:
     for segment in segments:
         if result and segment.follows(result[-1]):
             result[-1] = replace(result[-1], length=result[-1].length + segment.length)
+        else:
+            result.append(segment)
+    return result
+
+
+def cut_at(segments: Sequence[Segment], index: int) -> list[Segment]:
+    """The same tokens with a boundary before token `index`."""
+    result: list[Segment] = []
+    for segment in segments:
+        if segment.position < index < segment.end_position:
+            result += segment.split(index - segment.position)
         else:
             result.append(segment)
     return result

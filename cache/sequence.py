@@ -2,28 +2,18 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import pairwise
 
 from .correction import Correction, materialise, turn_query
+from .draft import Draft
 from .errors import ContextOverflow, OverBudget
 from .plan import EditPlan, Insert, Target, batches
 from .pool import Arena
 from .rows import place
-from .segment import Part, Segment, Step, joined
+from .segment import Part, Segment, Step, cut_at, joined
+from .shared import Shared
 
 NO_LABEL = 0
-
-
-@dataclass(slots=True)
-class Draft:
-    """Tokens appended on trial; all but the first `kept` of the sequence go when it ends."""
-
-    kept: int
-
-    def keep(self, length: int) -> None:
-        """Let the sequence be `length` tokens long afterwards."""
-        self.kept = length
 
 
 class CachedSequence:
@@ -49,6 +39,7 @@ class CachedSequence:
         self.tokens: list[int] = []
         self.labels: list[int] = []
         self.segments: list[Segment] = []
+        self._attached: list[Shared] = []
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -68,6 +59,20 @@ class CachedSequence:
         for insert in inserts:
             self._insert(insert)
         return self._step([range(i.index, i.index + len(i.tokens)) for i in inserts])
+
+    def attach(self, index: int, shared: Shared) -> None:
+        """Show shared tokens at `index`, which costs no row. Neither they nor what stands behind
+        them has seen the other."""
+        self.require(len(self) + len(shared.tokens), others=len(shared.tokens))
+        count = len(shared.tokens)
+        before, after = self._cut(index)
+        new = Segment(0, count, 0, offset=index, edits=1, exact=False, shared=shared.arena)
+        self.segments = joined([*before, new, *(s.shifted(count).unseeing() for s in after)])
+        self.tokens[index:index] = shared.tokens
+        self.labels[index:index] = [NO_LABEL] * count
+        if shared not in self._attached:
+            shared.acquire()
+            self._attached.append(shared)
 
     def _insert(self, insert: Insert, row: int | None = None) -> None:
         count = len(insert.tokens)
@@ -126,6 +131,7 @@ class CachedSequence:
         self.segments = joined([*before, *(s.shifted(start - stop) for s in after)])
         del self.tokens[start:stop]
         del self.labels[start:stop]
+        self._let_go()
 
     def truncate(self, length: int) -> None:
         """Drop every token from index `length` on."""
@@ -139,6 +145,13 @@ class CachedSequence:
             yield draft
         finally:
             self.truncate(min(draft.kept, len(self)))
+
+    def _let_go(self) -> None:
+        """Release what no segment shows any more."""
+        for shared in list(self._attached):
+            if not any(segment.shared is shared.arena for segment in self.segments):
+                self._attached.remove(shared)
+                shared.release()
 
     # endregion
     # region Edits
@@ -186,14 +199,15 @@ class CachedSequence:
         for part in reversed(step.parts):
             self.drop(part.positions.start, part.positions.stop)
 
-    def require(self, count: int) -> None:
-        """Raises `ContextOverflow` or `OverBudget` if `count` tokens can never be held."""
+    def require(self, count: int, others: int = 0) -> None:
+        """Raises `ContextOverflow` or `OverBudget` if `count` tokens can never be held, of which
+        `others`, beside those attached already, take no row."""
         if self.most_tokens is not None and count > self.most_tokens:
             raise ContextOverflow(
                 f"{count} tokens do not fit the model's context of {self.most_tokens}"
             )
-        shared = sum(s.length for s in self.segments if s.shared is not None)
-        if self.most_rows is not None and count - shared > self.most_rows:
+        rows = count - others - sum(s.length for s in self.segments if s.shared is not None)
+        if self.most_rows is not None and rows > self.most_rows:
             raise OverBudget(
                 f"{count} tokens do not fit the cache's budget of {self.most_rows}: raise it"
             )
@@ -225,7 +239,7 @@ class CachedSequence:
         """
         segments = [materialise(self.arena, self.correction(self.arena, s)) for s in self.segments]
         if room_at is not None:
-            segments = _cut(segments, room_at)
+            segments = cut_at(segments, room_at)
         moves, placed, row = [], [], 0
         for segment in segments:
             if segment.position == room_at:
@@ -239,6 +253,16 @@ class CachedSequence:
         if moves:
             self.arena.permute(moves)
         self.segments = joined(placed)
+
+    def share(self) -> Shared:
+        """A read-only copy of everything here, for other sequences to attach."""
+        self.compact()
+        rows = len(self)
+        assert self.own_rows() == rows, "what is shared already is not shared again"
+        arena = self.arena.empty_like(rows)
+        arena.keys[:] = self.arena.keys[:, :, :rows]
+        arena.values[:] = self.arena.values[:, :, :rows]
+        return Shared(self.tokens, arena)
 
     def shrink(self, tokens: int = 0) -> None:
         """Give rows back that neither what is cached nor `tokens` tokens need."""
@@ -256,7 +280,7 @@ class CachedSequence:
 
     def _cut(self, index: int) -> tuple[list[Segment], list[Segment]]:
         """The segments before token `index` and those from it on."""
-        segments = _cut(self.segments, index)
+        segments = cut_at(self.segments, index)
         count = sum(s.position < index for s in segments)
         return segments[:count], segments[count:]
 
@@ -275,14 +299,3 @@ class CachedSequence:
         assert all(a[1] <= b[0] for a, b in pairwise(rows)), rows
         inexact = [not s.exact for s in self.segments]
         assert inexact == sorted(inexact), "an exact token after one that is not"
-
-
-def _cut(segments: Sequence[Segment], index: int) -> list[Segment]:
-    """The same tokens with a boundary before token `index`."""
-    result: list[Segment] = []
-    for segment in segments:
-        if segment.position < index < segment.end_position:
-            result += segment.split(index - segment.position)
-        else:
-            result.append(segment)
-    return result

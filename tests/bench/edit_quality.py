@@ -13,7 +13,7 @@ import random
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import SequenceMatcher
 from importlib.util import find_spec
 from pathlib import Path
@@ -62,10 +62,11 @@ class Arm:
     ignore: bool = False  # answer from the file as it was
 
 
+NOTHING = Repair(exact=0, tail=0, head=0, related=0)
+
+
 def arm(name: str, correction: Correction = turn_query, **repair: int) -> Arm:
-    return Arm(
-        name, Repair(**{"exact": 0, "tail": 0, "head": 0, "related": 0, **repair}), correction
-    )
+    return Arm(name, replace(NOTHING, **repair), correction)
 
 
 RECOMPUTE = Arm("recompute", Repair(carry=False))
