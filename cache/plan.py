@@ -48,6 +48,8 @@ class Repair:
     tokens up to the cursor; one that is further away is carried over.
     `tail`: the end of the prompt, right before the completion. `head`: the beginning of the suffix.
     `related`: lines (not tokens) of the suffix that share a name with the edit.
+    `deviating`: so many carried tokens, those that the first layers say have changed most.
+    `most_edits`, `most_seconds`: staler than that, everything that is stale is encoded again.
     `carry` off is plain prefix caching: everything behind the first change is encoded.
     """
 
@@ -55,6 +57,9 @@ class Repair:
     tail: int = 16
     head: int = 0
     related: int = 0
+    deviating: int = 0
+    most_edits: int = 256
+    most_seconds: float = 600.0
     carry: bool = True
 
 

@@ -4,6 +4,9 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 
+import torch
+from torch import Tensor
+
 from .correction import Correction, materialise, turn_query
 from .draft import Draft
 from .errors import ContextOverflow, OverBudget
@@ -185,14 +188,23 @@ class CachedSequence:
                 if not ran:
                     self.forget(step)
 
-    def reencode(self, span: range) -> Step:
+    def reencode(self, *spans: range) -> Step:
         """Encode tokens again where they are, over what stands before them now."""
-        tokens, labels = self.tokens[span.start : span.stop], self.labels[span.start : span.stop]
-        inside = self._cut(span.start)[1][0]
-        in_place = inside.end_position >= span.stop and inside.shared is None
-        self.drop(span.start, span.stop)
-        self._insert(Insert(span.start, tokens, labels), inside.start if in_place else None)
-        return self._step([span])
+        for span in spans:
+            tokens = self.tokens[span.start : span.stop]
+            labels = self.labels[span.start : span.stop]
+            inside = self._cut(span.start)[1][0]
+            in_place = inside.end_position >= span.stop and inside.shared is None
+            self.drop(span.start, span.stop)
+            self._insert(Insert(span.start, tokens, labels), inside.start if in_place else None)
+        return self._step(spans)
+
+    def probe(self, span: range) -> Step:
+        """A step that encodes tokens again into free rows, and leaves the sequence as it is."""
+        row = self._rows_for(span.start, len(span))
+        before = self._step([span]).visible
+        again = Segment(row, len(span), first=span.start)
+        return Step((Part(span, row),), (*(s for s in before if s.position < span.start), again))
 
     def forget(self, step: Step) -> None:
         """Drop the tokens of a step that was not run."""
@@ -227,6 +239,14 @@ class CachedSequence:
 
     # endregion
     # region Rows
+
+    def values(self, span: range, layer: int) -> Tensor:
+        """What one layer has cached of some tokens: (kv_heads, tokens, head_dim)."""
+        inside = [
+            s for s in cut_at(cut_at(self.segments, span.start), span.stop) if s.position in span
+        ]
+        parts = [(s.shared or self.arena).read(layer, s.start, s.stop)[1] for s in inside]
+        return torch.cat(parts, dim=1)
 
     def own_rows(self) -> int:
         """Rows of this sequence's arena that hold a token."""

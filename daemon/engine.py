@@ -138,7 +138,7 @@ class Engine:
         def use() -> CacheUse:
             share = session.staleness().share
             spans = tuple((span.start, span.stop) for span in plan.encode)
-            return CacheUse(plan.encoded, plan.carried, plan.repaired, share, spans)
+            return CacheUse(session.encoded_tokens, plan.carried, plan.repaired, share, spans)
 
         reused = len(planned.prompt.tokens) - plan.encoded
         return Ready(planned.prompt, session.sequence, reused, fill, use)

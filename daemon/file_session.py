@@ -5,9 +5,10 @@ for: then the prompt that is wanted is compared with the one that is cached, and
 is encoded. In idle time `refresh` makes the cache what a fresh prefill of that prompt would give.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from ..cache.plan import EditPlan, Repair, Target, plan_edit
 from ..cache.sequence import CachedSequence
 from ..cache.staleness import Staleness, next_span, staleness
 from ..cache.tokens import TokenisedText
+from ..models.deviation import most_deviating
 from ..models.encode import encode
 from ..models.fim import Prompt, PromptBuilder, PromptOptions
 from ..models.tokenizer import Tokenizer
@@ -47,9 +49,12 @@ class FileSession:
     sequence: CachedSequence
     repair: Repair = field(default_factory=Repair)
     path: str = ""
+    clock: Callable[[], float] = time.monotonic  # seconds
     text: TokenisedText = field(init=False)
+    encoded_tokens: int = field(init=False, default=0)  # by the last `fill`
     related: Related = field(init=False, default_factory=Related)
     _shows: tuple[int, int] | None = field(init=False, default=None)  # characters, if not all
+    _stale_since: float | None = field(init=False, default=None)
     _cursor: int = field(init=False, default=0)  # index in the cached prompt, for the refresh
 
     def __post_init__(self) -> None:
@@ -79,8 +84,10 @@ class FileSession:
         cache. Raises `EditOutOfRange`."""
         prompt, target, related = self._target(cursor, options)
         sequence = self.sequence
-        unseeing = [span for span, edits in sequence.inexact() if edits]
-        plan = plan_edit(sequence.tokens, sequence.labels, target, self.repair, unseeing, related)
+        overdue = self._overdue()
+        stale = [span for span, edits in sequence.inexact() if edits or overdue]
+        repair = replace(self.repair, tail=len(target.tokens)) if overdue else self.repair
+        plan = plan_edit(sequence.tokens, sequence.labels, target, repair, stale, related)
         return Planned(prompt, target, plan)
 
     @torch.inference_mode()
@@ -90,17 +97,55 @@ class FileSession:
         `look_up` is called between steps and may raise, which leaves a consistent part behind.
         Raises `ContextOverflow` or `OverBudget`, with nothing changed.
         """
-        hidden = None
+        hidden, self.encoded_tokens = None, 0
         with closing(self.sequence.apply(planned.plan, planned.target, PREFILL_TOKENS)) as steps:
             for step in steps:
                 look_up()
                 hidden = encode(self.model, self.sequence, step)
+                self.encoded_tokens += len(step)
+        if spans := self._deviating():
+            look_up()
+            hidden = self._again(spans)
         if len(self.sequence.segments) > MANY_SEGMENTS:
             self.sequence.compact()
         self.related.clear()
+        self._note_staleness()
         self._cursor = planned.prompt.prefix.stop
         assert hidden is not None, "the last token is always encoded"
         return self.model.logits(hidden[-1:])[0]
+
+    def _overdue(self) -> bool:
+        """Whether idle time has not come for so long that what is stale must not wait for it."""
+        if self._stale_since is None:
+            return False
+        late = self.clock() - self._stale_since > self.repair.most_seconds
+        return late or self.staleness().edits >= self.repair.most_edits
+
+    def _note_staleness(self) -> None:
+        if not self.sequence.inexact():
+            self._stale_since = None
+        elif self._stale_since is None:
+            self._stale_since = self.clock()
+
+    def _deviating(self) -> list[range]:
+        """Carried tokens to encode again by what the first layers say, and the prompt's last."""
+        missing = [span for span, edits in self.sequence.inexact() if edits]
+        if not self.repair.deviating or not missing:
+            return []
+        span = range(missing[0].start, missing[-1].stop)
+        found = most_deviating(self.model, self.sequence, span, self.repair.deviating)
+        last = len(self.sequence) - 1
+        return [*(s for s in found if s.start < last), range(last, last + 1)]
+
+    def _again(self, spans: Sequence[range]) -> Tensor:
+        step = self.sequence.reencode(*spans)
+        try:
+            hidden = encode(self.model, self.sequence, step)
+        except BaseException:
+            self.sequence.forget(step)
+            raise
+        self.encoded_tokens += len(step)
+        return hidden
 
     def _target(self, cursor: int, options: PromptOptions) -> tuple[Prompt, Target, list[range]]:
         room = self.builder.room_tokens(options, self.path)
@@ -154,12 +199,8 @@ class FileSession:
         span = next_span(self.sequence.inexact(), self._cursor, most_tokens)
         if span is None:
             return 0
-        step = self.sequence.reencode(span)
-        try:
-            encode(self.model, self.sequence, step)
-        except BaseException:
-            self.sequence.forget(step)
-            raise
+        self._again([span])
+        self._note_staleness()
         return len(span)
 
     # endregion

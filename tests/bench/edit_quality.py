@@ -86,6 +86,8 @@ ARMS = (
     arm("exact prefix, related lines", exact=256, related=8),
     arm("exact prefix, last 32, related lines", exact=256, tail=32, related=8),
     arm("exact prefix, last 32, first 32, related lines", exact=256, tail=32, head=32, related=8),
+    arm("exact prefix, 32 most deviating", exact=256, deviating=32),
+    arm("exact prefix, last 32, 32 most deviating", exact=256, tail=32, deviating=32),
     Arm("default", Repair()),
     Arm("default, after refresh", Repair(), refresh=True),
 )
@@ -184,7 +186,7 @@ class Judge:
                 session.show(case.after)
             cursor = case.old_cursor if each.ignore else case.cursor
             planned = session.plan(cursor, self._options)
-            logits, encoded = session.fill(planned), planned.plan.encoded
+            logits, encoded = session.fill(planned), session.encoded_tokens
             if each.refresh:
                 while session.refresh(64):
                     pass

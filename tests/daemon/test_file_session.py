@@ -129,6 +129,39 @@ def test_lines_that_use_a_name_of_the_edit_are_encoded_again() -> None:
     assert planned.plan.repaired > 10
 
 
+@pytest.mark.parametrize("limit", [{"most_edits": 3}, {"most_seconds": 30.0}])
+def test_staleness_that_idle_time_never_ends_is_ended_at_a_completion(limit) -> None:
+    file = session(Repair(exact=0, tail=0, **limit))
+    now = 0.0
+    file.clock = lambda: now
+    file.show(TEXT)
+    cursor = TEXT.index("class Stack", 900)
+    shares = []
+    for _ in range(5):
+        prepare(file, cursor, options(Order.PSM, heal=False))
+        shares.append(file.staleness().share)
+        file.edit(8, 8, "z\n")
+        cursor, now = cursor + 2, now + 12
+    assert shares[0] == 0
+    assert min(shares[1:4]) > 0.9
+    assert shares[4] == 0
+
+
+def test_tokens_that_an_edit_changed_most_are_encoded_again() -> None:
+    files = [session(Repair(tail=0, deviating=count)) for count in (0, 12)]
+    for file in files:
+        file.show(TEXT)
+        cursor = TEXT.index("class Stack")
+        prepare(file, cursor, options(Order.PSM, heal=False))
+        file.edit(cursor, cursor, "value = 2\n")
+        planned, _ = prepare(file, cursor + 10, options(Order.PSM, heal=False))
+        file.sequence.check_integrity()
+        assert tuple(file.sequence.tokens) == planned.prompt.tokens
+    without, with_them = (file.staleness().unseeing for file in files)
+    assert without - with_them == 12
+    assert files[1].encoded_tokens == files[0].encoded_tokens + 13  # and the last one again
+
+
 @pytest.mark.parametrize("order", [Order.PSM, Order.SUFFIX_FIRST])
 def test_a_long_file_is_shown_through_a_window_that_typing_does_not_move(order: Order) -> None:
     file = session()
