@@ -1,5 +1,6 @@
 """Kernels are chosen by what was measured, remembered, and measured again when that is lost."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,12 @@ from keyturn.models.kernels import Kernel, KernelPlan, make
 from keyturn.models.linear import Int8Weight, LateLinear
 from keyturn.models.tuning import DEFAULT, Measured, choose, fastest, machine, measure
 
-FBGEMM, ONEDNN, WEIGHTS = "int8-fbgemm", "int8-onednn", "int8-weight-only"
+FBGEMM: Kernel = "int8-fbgemm"
+ONEDNN: Kernel = "int8-onednn"
+WEIGHTS: Kernel = "int8-weight-only"
 
 
-def times(**by_kernel: list[float]) -> Measured:
+def times(**by_kernel: Sequence[float]) -> Measured:
     return Measured("int8", {k.replace("_", "-"): v for k, v in by_kernel.items()})  # type: ignore
 
 
