@@ -21,17 +21,26 @@ from ..metrics import percentile
 
 URI = "file:///bench.py"
 TEXT = "value = compute(first, second)\n" * 40 + "value"
+HERE = {
+    "textDocument": {"uri": URI},
+    "position": {"line": TEXT.count("\n"), "character": len("value")},
+    "context": {"triggerKind": 1},  # invoked: past the front's own cache
+}
+DECODING_SECONDS = 0.03  # long enough to have begun, too short for candidates to be done
 KEYTURN = (sys.executable, "-m", "keyturn.daemon")
 
 
 @click.command(name="lsp")
 @click.option("--requests", default=2_000, show_default=True, help="Round trips to measure.")
 @click.option("--starts", default=5, show_default=True, help="How often to start each process.")
+@click.option("--model", default="", help="Also measure cancelling, with this model decoding.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(requests: int, starts: int, as_json: bool) -> None:
+def command(requests: int, starts: int, model: str, as_json: bool) -> None:
     """Measure the round trip without the engine, and how fast the processes are there."""
     with tempfile.TemporaryDirectory(prefix="keyturn-") as folder:
-        figures = _measure(Path(folder), requests, starts)
+        figures = _measure(_environment(Path(folder) / "lookup", "lookup"), requests, starts)
+        if model:
+            figures |= _cancelling(_environment(Path(folder) / "model", model))
     if as_json:
         click.echo(json.dumps({"bench": "lsp", "requests": requests, "figures": figures}))
         return
@@ -39,14 +48,34 @@ def command(requests: int, starts: int, as_json: bool) -> None:
         click.echo(f"{name:<22} {value:8.2f}")
 
 
-def _measure(folder: Path, requests: int, starts: int) -> dict[str, float | None]:
-    environment = {
+def _environment(folder: Path, model: str) -> dict[str, str]:
+    """A daemon's own world: its socket, its log, no configuration."""
+    return {
         **os.environ,
         "KEYTURN_RUNTIME_DIR": str(folder / "run"),
         "KEYTURN_STATE_DIR": str(folder / "state"),
         "KEYTURN_CONFIG_DIR": str(folder / "config"),
-        "KEYTURN_MODEL_NAME": "lookup",
+        "KEYTURN_MODEL_NAME": model,
     }
+
+
+def _cancelling(environment: dict[str, str], times: int = 50) -> dict[str, float | None]:
+    """How long a request that is being decoded takes to be answered once a newer one is there."""
+    subprocess.run([*KEYTURN, "daemon", "start"], env=environment, check=True, capture_output=True)
+    try:
+        with Front(environment) as front:
+            front.open()
+            front.wait_until_ready()
+            took_ms = [front.superseded_ms() for _ in range(times)]
+    finally:
+        subprocess.run([*KEYTURN, "daemon", "stop"], env=environment, capture_output=True)
+    return {
+        "superseded_p50_ms": percentile(took_ms, 50),
+        "superseded_p99_ms": percentile(took_ms, 99),
+    }
+
+
+def _measure(environment: dict[str, str], requests: int, starts: int) -> dict[str, float | None]:
     accepting_ms = [_accepting_ms(environment) for _ in range(starts)]
     subprocess.run([*KEYTURN, "daemon", "start"], env=environment, check=True, capture_output=True)
     try:
@@ -118,23 +147,43 @@ class Front:
         took_ms = []
         for _ in range(count):
             started = time.perf_counter()
-            answer = self._call(
-                "textDocument/inlineCompletion",
-                {
-                    "textDocument": {"uri": URI},
-                    "position": {"line": TEXT.count("\n"), "character": len("value")},
-                    "context": {"triggerKind": 1},  # invoked: past the front's own cache
-                },
-            )
+            answer = self._call("textDocument/inlineCompletion", HERE)
             took_ms.append((time.perf_counter() - started) * 1e3)
             assert answer["result"]["items"], "the lookup engine always finds this"
         engine_ms = self._engine_ms()
         return [each - engine_ms for each in took_ms]
 
-    def _engine_ms(self) -> float:
+    def wait_until_ready(self) -> None:
+        """Until the model is loaded."""
+        while self._status()["phase"] != "ready":
+            time.sleep(0.1)
+
+    def superseded_ms(self) -> float:
+        """Ask, let decoding begin, ask again: from then to the answer to the first."""
+        self._number += 1
+        first = self._number
+        request = {"method": "textDocument/inlineCompletion", "params": HERE}
+        self._send({"id": first, **request})
+        time.sleep(DECODING_SECONDS)
+        self._number += 1
+        started = time.perf_counter()
+        self._send({"id": self._number, **request})
+        while (message := self._receive()).get("id") != first:
+            pass
+        took_ms = (time.perf_counter() - started) * 1e3
+        if "error" not in message:
+            raise click.ClickException("the model is too fast to be interrupted")
+        self._send({"method": "$/cancelRequest", "params": {"id": self._number}})
+        while self._receive().get("id") != self._number:
+            pass
+        return took_ms
+
+    def _status(self) -> dict[str, Any]:
         params = {"command": "keyturn.showStatus", "arguments": []}
-        status = self._call("workspace/executeCommand", params)["result"]
-        return status["latency_ms"]["engine"]["p50"]
+        return self._call("workspace/executeCommand", params)["result"]
+
+    def _engine_ms(self) -> float:
+        return self._status()["latency_ms"]["engine"]["p50"]
 
     def _call(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         self._number += 1
