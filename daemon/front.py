@@ -4,9 +4,11 @@ import asyncio
 import gc
 from contextlib import suppress
 from importlib.metadata import version
+from pathlib import Path
 
 from ..lsp.backend import Backend
 from ..lsp.documents import Documents
+from ..lsp.options import Options
 from .client import DaemonClient
 from .config import load_config
 from .paths import daemon_paths
@@ -30,10 +32,12 @@ async def _serve(backend: Backend, run: object) -> int:
 
     gc.freeze()
     gc.enable()
-    config = load_config()
-    server = KeyturnServer(
-        version("keyturn"), backend, Documents(), config.completion, config.problems
-    )
+
+    def configured(workspace: str | None) -> tuple[Options, tuple[str, ...]]:
+        config = load_config(workspace=Path(workspace) if workspace else None)
+        return config.completion, config.problems
+
+    server = KeyturnServer(version("keyturn"), backend, Documents(), configured)
     running = asyncio.create_task(run(server.session.shared, server.state_changed))  # type: ignore[operator]
     try:
         return await serve(server)

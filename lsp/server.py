@@ -8,6 +8,7 @@ from typing import Any
 from lsprotocol import types
 from pygls.capabilities import ServerCapabilitiesBuilder
 from pygls.lsp.server import LanguageServer
+from pygls.uris import to_fs_path
 
 from . import stdio
 from .backend import (
@@ -40,6 +41,10 @@ from .translate import (
 logger = logging.getLogger(__name__)
 
 
+# The options in a workspace (None: wherever the process is), and what is wrong with its settings.
+Configured = Callable[[str | None], tuple[Options, Iterable[str]]]
+
+
 class KeyturnServer(LanguageServer):
     """pygls' server with our protocol and our session."""
 
@@ -50,13 +55,13 @@ class KeyturnServer(LanguageServer):
         version: str,
         backend: Backend,
         documents: Documents,
-        options: Options,
-        problems: Iterable[str] = (),
+        configured: Configured,
     ) -> None:
         super().__init__("keyturn", version, protocol_cls=Protocol)
-        self.session = Session(backend, documents, options, self.problem)
+        self._configured = configured
+        self._base_options, problems = configured(None)  # those of files, under the editor's
+        self.session = Session(backend, documents, self._base_options, self.problem)
         self.state = BackendState(Phase.STARTING)
-        self._base_options = options  # what the configuration files say, under the editor's
         self._progress = LoadProgress(self)
         self._troubled = False  # the status bar shows a problem
         self._ready = False  # the client has said `initialized` and takes notifications
@@ -88,6 +93,14 @@ class KeyturnServer(LanguageServer):
             self.protocol.notify("keyturn/status", status_of(state, self.session.options.enabled))
 
     # ------------------------------------------------------------------ settings
+
+    def enter(self, workspace_uri: str | None) -> None:
+        """Use the settings that hold in this workspace."""
+        path = workspace_uri and to_fs_path(workspace_uri)
+        if path:
+            self._base_options, problems = self._configured(path)
+            self._problems = list(problems)
+            self.session.set_options(self._base_options)
 
     def configure(self, settings: Any) -> None:
         """Put the editor's settings over those of the configuration files."""
@@ -152,6 +165,8 @@ def _register(server: KeyturnServer) -> None:
         capabilities = params.capabilities
         chosen = ServerCapabilitiesBuilder.choose_position_encoding(capabilities)
         session.documents.encoding = choose([getattr(chosen, "value", chosen)])
+        folders = params.workspace_folders
+        server.enter(folders[0].uri if folders else params.root_uri)
         server.configure(params.initialization_options)
         text_document = capabilities.text_document
         if text_document is None or text_document.inline_completion is None:

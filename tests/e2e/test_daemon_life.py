@@ -183,3 +183,16 @@ def test_the_daemon_listens_before_it_loads_torch(environ: dict[str, str]):
         [keyturn()[0], "-c", code], env=environ, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_settings_of_the_workspace_that_the_editor_names_are_used(
+    environ: dict[str, str], tmp_path: Path
+):
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "keyturn.toml").write_text("[completion]\nenabled = false\ncolour = 1\n")
+    with Editor(environ, workspace=project) as editor:
+        editor.open(TEXT)
+        assert editor.ask(len(TEXT)) == []
+        shown = [note["params"] for note in editor.notes if "showMessage" in note["method"]]
+        assert ["colour" in message["message"] for message in shown] == [True]

@@ -31,7 +31,7 @@ class Recorder:
 
 
 async def test_a_problem_is_shown_until_a_request_succeeds():
-    server = KeyturnServer("0", TinyBackend(), Documents(), Options())
+    server = KeyturnServer("0", TinyBackend(), Documents(), lambda workspace: (Options(), ()))
     recorder = Recorder()
     server.protocol.set_writer(recorder)
     server.protocol.client_capabilities = types.ClientCapabilities()
@@ -48,7 +48,7 @@ async def test_a_problem_is_shown_until_a_request_succeeds():
 
 async def test_another_model_makes_the_old_suggestions_go():
     backend = TinyBackend()
-    server = KeyturnServer("0", backend, Documents(), Options())
+    server = KeyturnServer("0", backend, Documents(), lambda workspace: (Options(), ()))
     server.state_changed(BackendState(Phase.READY, "", "one"))
     server.session.open(URI, "python", 1, "a")
     where = types.Position(0, 1)

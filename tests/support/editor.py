@@ -30,7 +30,10 @@ def keyturn(*arguments: str) -> list[str]:
 class Editor:
     """One front process with one document open."""
 
-    def __init__(self, environ: dict[str, str], *arguments: str) -> None:
+    def __init__(
+        self, environ: dict[str, str], *arguments: str, workspace: Path | None = None
+    ) -> None:
+        self._root = None if workspace is None else workspace.as_uri()
         self.process = subprocess.Popen(
             keyturn("lsp", *arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ
         )
@@ -47,7 +50,8 @@ class Editor:
             "general": {"positionEncodings": ["utf-32"]},
             "textDocument": {"inlineCompletion": {}},
         }
-        self.call("initialize", {"processId": None, "capabilities": capabilities})
+        params = {"processId": None, "rootUri": self._root, "capabilities": capabilities}
+        self.call("initialize", params)
         self.notify("initialized", {})
         return self
 

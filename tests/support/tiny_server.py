@@ -12,7 +12,7 @@ from keyturn.lsp.server import KeyturnServer, serve
 
 
 async def main() -> int:
-    server = KeyturnServer("0", TinyBackend(), Documents(), Options())
+    server = KeyturnServer("0", TinyBackend(), Documents(), lambda workspace: (Options(), ()))
     return await serve(server)
 
 
