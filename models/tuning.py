@@ -25,6 +25,7 @@ from .linear import Int8Weight, Linear
 TOKENS = (1, 4, 8, 16, 64, 256)
 INTEGER: tuple[Kernel, ...] = ("int8-fbgemm", "int8-onednn", "int8-weight-only")
 FLOATING: tuple[Kernel, ...] = ("bfloat16", "float32")
+KERNELS_TO_TRY: tuple[Kernel, ...] = (*INTEGER, *FLOATING)
 WORTHWHILE = 0.9  # a second kernel costs memory: it must take less than this share of the time
 SHAPE = (4864, 896)  # the largest matrix of the default model's layers
 MATRICES = 12  # 50 MB as int8, past most caches' reach
@@ -82,8 +83,10 @@ def measure() -> Measured:
     """Time every kernel that works here."""
     form: Form = "int7" if overflows() else "int8"
     weights = [torch.randn(SHAPE) for _ in range(MATRICES)]
-    made = {kernel: _make_all(kernel, weights, LEVELS[form]) for kernel in (*INTEGER, *FLOATING)}
-    made = {kernel: linears for kernel, linears in made.items() if linears}
+    made: dict[Kernel, list[Linear]] = {}
+    for kernel in KERNELS_TO_TRY:
+        if linears := _make_all(kernel, weights, LEVELS[form]):
+            made[kernel] = linears
     times: dict[Kernel, list[float]] = {kernel: [] for kernel in made}
     for tokens in TOKENS:
         inputs = {kernel: _input(kernel, tokens, SHAPE[1]) for kernel in made}
@@ -96,16 +99,16 @@ def measure() -> Measured:
 def choose(found: Measured, integers_only: bool = False) -> KernelPlan:
     """The fastest plan: integers, unless a float kernel wins over all sizes together."""
     times = found.times_us
-    integers = [k for k in INTEGER if k in times]
+    integers: list[Kernel] = [k for k in INTEGER if k in times]
 
     def per_token(kernel: Kernel) -> float:
         return sum(t / tokens for t, tokens in zip(times[kernel], TOKENS, strict=True))
 
-    candidates = integers if integers_only and integers else list(times)
+    candidates: list[Kernel] = integers if integers_only and integers else list(times)
     best = min(candidates, key=per_token)
     if best not in integers:
         return KernelPlan(form_of(best), best)
-    fastest = [min(integers, key=lambda k: times[k][i]) for i in range(len(TOKENS))]
+    fastest: list[Kernel] = [min(integers, key=lambda k: times[k][i]) for i in range(len(TOKENS))]
     kernels: list[Kernel] = [
         kernel if times[kernel][i] < WORTHWHILE * times[best][i] else best
         for i, kernel in enumerate(fastest)

@@ -45,8 +45,10 @@ class Keyturn:
     def measure(self, prompt: list[int], new_tokens: int) -> Speeds:
         sequence = self.new_sequence(self.model.new_arena())
         start = time.perf_counter()
+        hidden = None
         for at in range(0, len(prompt), self.chunk):
             hidden = self._run(sequence, prompt[at : at + self.chunk])
+        assert hidden is not None, "nothing to encode"
         with self.torch.inference_mode():
             token = int(self.model.logits(hidden[-1:]).argmax())
         first = time.perf_counter()
