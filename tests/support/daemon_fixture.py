@@ -60,7 +60,8 @@ class Daemon:
 
 
 def request(version: int = 1, offset: int = 0, uri: str = URI, **options: Any) -> CompletionRequest:
-    return CompletionRequest(uri, version, offset, options=CompletionOptions(**options))
+    patient = {"deadline_ms": 60_000, **options}
+    return CompletionRequest(uri, version, offset, options=CompletionOptions(**patient))
 
 
 async def ready(client: DaemonClient, text: str = "text", uri: str = URI) -> None:
