@@ -11,6 +11,7 @@ from typing import Any
 from .position import Around, ByteOffset, InputError, LineColumn, Marker, Place, checked, cut
 
 EXTENTS = ("auto", "line", "block", "all")
+GRAMMAR_MODES = ("exact", "asap", "approximate", "gcd", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Wishes:
     min_p: float = 0.0
     seed: int = 0
     timeout: float | None = None
+    grammar: str = "exact"
 
     def __post_init__(self) -> None:
         _require("max_tokens", self.max_tokens, 1, math.inf)
@@ -39,6 +41,8 @@ class Wishes:
                 raise InputError(f"{name} must be a whole number")
         if self.extent not in EXTENTS:
             raise InputError(f"extent must be one of {', '.join(EXTENTS)}")
+        if self.grammar not in GRAMMAR_MODES:
+            raise InputError(f"grammar must be one of {', '.join(GRAMMAR_MODES)}")
 
 
 @dataclass(frozen=True, slots=True)

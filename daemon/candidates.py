@@ -11,8 +11,10 @@ from itertools import islice
 from torch import Tensor
 
 from ..cache.sequence import CachedSequence
-from ..models.decode import Decoder, Finish, Interrupted, Stops
+from ..models.decode import Decoder, Finish, Interrupted, Stops, Token
 from ..models.fim import Prompt
+from ..models.guide import Guide
+from ..models.guided import GuidedDecoder
 from ..models.sampler import Sampler
 from ..models.stops import stop_rule
 from ..models.trim import certain, trim
@@ -47,8 +49,11 @@ class Job:
 class Candidates:
     """Generates the candidates of one job in a sequence that holds exactly its prompt."""
 
-    def __init__(self, decoder: Decoder, sequence: CachedSequence, job: Job) -> None:
+    def __init__(
+        self, decoder: Decoder, sequence: CachedSequence, job: Job, guide: Guide
+    ) -> None:
         self._decoder = decoder
+        self._guide = guide
         self._sequence = sequence
         self._job = job
 
@@ -81,9 +86,7 @@ class Candidates:
         job, near = self._job, self._job.near
         text, sent, tokens, finish = "", "", 0, None
         try:
-            for token in self._decoder.generate(
-                self._sequence, job.prompt, logits, sampler, job.stops(), job.cancelled, first
-            ):
+            for token in self._tokens(logits, sampler, first):
                 text, tokens, finish = text + token.text, tokens + 1, token.finish
                 known = certain(text, near.prefix, near.suffix) if is_first else ""
                 if len(known) > len(sent):
@@ -93,6 +96,16 @@ class Candidates:
             finish = interrupted.finish
         assert finish is not None, "decoding ends with a reason"
         text = trim(text, near.prefix, near.suffix, finish in CUT_SHORT)
+        if finish in CUT_SHORT and self._guide.constrains:
+            whole = self._guide.longest(text)
+            text = whole if whole.startswith(sent) else text
         if is_first:
             job.stream(near.restored(text[len(sent) :]))
         return Candidate(near.restored(text), tokens, finish)
+
+    def _tokens(self, logits: Tensor, sampler: Sampler, first: int | None) -> Iterator[Token]:
+        job, decoder = self._job, self._decoder
+        where = (self._sequence, job.prompt, logits, sampler, job.stops(), job.cancelled)
+        if not self._guide.constrains:
+            return decoder.generate(*where, first)
+        return GuidedDecoder(decoder).generate(*where, self._guide, first)

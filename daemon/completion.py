@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..models.align import Mode
 from ..models.decode import Finish
+from ..models.guide import GrammarUse
 from ..models.sampler import Sampling
 from ..models.stops import Extent
 
@@ -20,6 +22,7 @@ class Request:
     sampling: Sampling = field(default_factory=Sampling)
     candidates: int = 1
     deadline: float | None = None  # by time.monotonic(), seconds
+    grammar: Mode = Mode.EXACT
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Completion:
     generated_tokens: int  # for all candidates, also for those not worth showing
     timings: Timings
     cache: CacheUse | None = None  # None without a session
+    grammar: GrammarUse = field(default_factory=lambda: GrammarUse(Mode.OFF))
 
     @property
     def text(self) -> str:

@@ -14,14 +14,17 @@ from torch import Tensor
 
 from ..cache.plan import Repair
 from ..cache.sequence import CachedSequence
+from ..models.align import Mode
 from ..models.context import CHARACTERS_PER_TOKEN
 from ..models.decode import Decoder, Finish, Interrupted, shared
 from ..models.families import Order
 from ..models.fim import Prompt, PromptBuilder, PromptOptions
+from ..models.guide import GrammarUse
 from ..models.loader import Loaded
 from .candidates import INTERRUPTED, Candidates, Job
 from .completion import CacheUse, Candidate, Completion, Request, Timings, distinct
 from .file_session import FileSession
+from .grammars import Grammars
 from .surroundings import Surroundings
 
 MOST_CHARACTERS = 1_000_000  # of a file with a session, which tokenises all of it
@@ -55,6 +58,7 @@ class Engine:
         self._builder = PromptBuilder(loaded.tokenizer)
         self._decoder = Decoder(loaded.model, loaded.tokenizer)
         self._sequence = CachedSequence(loaded.model.new_arena())  # of what has no session
+        self._grammars = Grammars()
         self.context_tokens = min(options.context_tokens, loaded.config.context_tokens)
 
     def complete(
@@ -82,12 +86,16 @@ class Engine:
         else:
             ready = self._by_difference(request, limit, session)
         job = Job(request, near, ready.prompt, self._builder.stops, limit, cancelled, stream)
+        guided = self._grammars.begin(request, near)  # reads the file while the model does
+        grammar = GrammarUse(Mode.OFF)
         timings = Timings(tokenise=clock.lap_ms())
         tried: list[Candidate] = []
         try:
             logits = ready.fill(job)
             timings = replace(timings, prefill=clock.lap_ms())
-            tried = Candidates(self._decoder, ready.sequence, job).generate(logits)
+            guide = guided()
+            tried = Candidates(self._decoder, ready.sequence, job, guide).generate(logits)
+            grammar = guide.use
             timings = replace(timings, decode=clock.lap_ms())
             finish = next((t.finish for t in tried if t.finish in INTERRUPTED), tried[0].finish)
         except Interrupted as interrupted:
@@ -101,6 +109,7 @@ class Engine:
             generated_tokens=sum(candidate.tokens for candidate in tried),
             timings=timings,
             cache=ready.use(),
+            grammar=grammar,
         )
 
     def forget(self) -> None:

@@ -66,6 +66,7 @@ class Answer:
                 "prefill": round(done.timings.prefill, 1),
                 "decode": round(done.timings.decode, 1),
             },
+            "grammar": {**asdict(done.grammar), "bound": round(done.grammar.bound, 4)},
             **cache,
             "model": self.model,
             "device": self.device,
@@ -110,6 +111,7 @@ class Headless:
         load_ms = 0.0 if self._engine else (time.perf_counter() - before) * 1000
         self._engine = engine
 
+        from ..models.align import Mode
         from ..models.decode import Finish
         from ..models.sampler import Sampling
         from ..models.stops import Extent
@@ -125,6 +127,7 @@ class Headless:
             sampling=Sampling(wishes.temperature, wishes.top_p, wishes.min_p, wishes.seed),
             candidates=wishes.n,
             deadline=deadline,
+            grammar=Mode(wishes.grammar),
         )
         try:
             completion = engine.complete(request, stream=stream or ignore, session=session)

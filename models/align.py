@@ -34,7 +34,7 @@ Distribution = Callable[[Tensor], Tensor]  # logits -> probabilities, as the sam
 Uniform = Callable[[int, int], float]  # (tokens after the prompt, attempt) -> [0, 1)
 
 GREEDY_TOKENS = 256  # alternatives kept at a place when only the best ones are wanted
-EAGER_TOKENS = 512  # `asap` checks a place's every token, as published, up to this many
+EAGER_TOKENS = 512  # as published, `asap` checks all of a place's tokens
 
 
 class Mode(StrEnum):
@@ -72,7 +72,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
-    """One completion. `tokens` leaves out the stop token."""
+    """One completion. `tokens` leaves out the token that ended it."""
 
     tokens: tuple[int, ...]
     node: Node  # where it ended
@@ -87,10 +87,19 @@ class Aligned:
 class Aligner:
     """Draws from one trie. The trie carries what is learnt from one sample to the next."""
 
-    def __init__(self, trie: Trie, logits: Logits, distribution: Distribution):
+    def __init__(
+        self,
+        trie: Trie,
+        logits: Logits,
+        distribution: Distribution,
+        eager_tokens: int = EAGER_TOKENS,
+    ):
+        """`asap` checks every token of a place with at most `eager_tokens`, as published; at
+        other places only what is drawn, which converges more slowly to the same."""
         self._trie = trie
         self._logits = logits
         self._distribution = distribution
+        self._eager_tokens = eager_tokens
         self._calls = 0
 
     def sample(self, mode: Mode, uniform: Uniform, budget: Budget) -> Aligned:
@@ -233,9 +242,9 @@ class Aligner:
             if best is not None and len(p) > best:
                 p = np.where(p >= np.partition(p, -best)[-best], p, 0.0)
             node.support = Support.of(p)
-            if eager and len(node.support.tokens) <= EAGER_TOKENS:
-                for token in node.support.tokens.tolist():
-                    self._trie.back_up(self._trie.child(node, token))
+            if eager and len(node.support.tokens) <= self._eager_tokens:
+                children = [self._trie.child(node, t) for t in node.support.tokens.tolist()]
+                self._trie.back_up(children[0])  # which counts its siblings too
         return node.support
 
     def _result(self, run: "_Run", calls: int) -> Aligned:

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 EPSILON = 1e-9  # less of a node than this is left: rounding, not a chance
 
+PRECISE_TOKENS = 4_096  # more than that are kept in half the memory
+
 
 class Guard(Protocol):
     """The grammar as the trie needs it: over tokens, with opaque immutable states."""
@@ -27,11 +29,15 @@ class Guard(Protocol):
         """The state at the cursor."""
         ...
 
-    def take(self, state: Any, token: int) -> Any | None:
+    def take(self, state: Any, token: int, /) -> Any | None:
         """The state after `token`, or None to refuse it."""
         ...
 
-    def may_stop(self, state: Any) -> bool:
+    def over(self, state: Any, /) -> bool:
+        """Whether the completion ends in `state` by itself, as at the end of its line."""
+        ...
+
+    def may_stop(self, state: Any, /) -> bool:
         """Whether the completion may end in `state`."""
         ...
 
@@ -40,15 +46,16 @@ class Guard(Protocol):
 class Support:
     """The tokens that may follow a prefix and their probabilities, which sum to one."""
 
-    tokens: NDArray[np.int64]  # (kept,), ascending
-    probabilities: NDArray[np.float64]  # (kept,)
+    tokens: NDArray[np.int32]  # (kept,), ascending
+    probabilities: NDArray[np.floating]  # (kept,), single precision if there are very many
 
     @classmethod
     def of(cls, probabilities: NDArray[np.floating]) -> "Support":
         """From a distribution over the whole vocabulary, most of it zero or not."""
-        tokens = np.flatnonzero(probabilities)
+        tokens = np.flatnonzero(probabilities).astype(np.int32)
         kept = probabilities[tokens].astype(np.float64)
-        return cls(tokens, kept / kept.sum())
+        kept /= kept.sum()
+        return cls(tokens, kept if len(kept) <= PRECISE_TOKENS else kept.astype(np.float32))
 
     def of_token(self, token: int) -> float:
         """The probability of one token."""
@@ -68,6 +75,10 @@ class Anything:
     def take(self, state: Any, token: int) -> Any | None:
         """Every token is fine."""
         return state
+
+    def over(self, state: Any) -> bool:
+        """Nothing ends but by a stop token."""
+        return False
 
     def may_stop(self, state: Any) -> bool:
         """So is every end."""
@@ -134,7 +145,9 @@ class Trie:
                 child.removed = 0.0 if child.ended else 1.0
             else:
                 child = Node(self._guard.take(node.state, token), node, token)
-                child.removed = 1.0 if child.state is None else 0.0
+                child.ended = child.state is not None and self._guard.over(child.state)
+                refused = child.ended and not self._guard.may_stop(child.state)
+                child.removed = 1.0 if child.state is None or refused else 0.0
             node.children[token] = child
         return child
 
@@ -155,7 +168,7 @@ class Trie:
         Not `aligned`, only what is refused counts: the local mask of constrained decoding.
         """
         assert node.support is not None
-        weights = node.support.probabilities.copy()
+        weights = node.support.probabilities.astype(np.float64)
         for token, child in node.children.items():
             if child.removed and (aligned or child.refused):
                 at = np.searchsorted(node.support.tokens, token)

@@ -108,7 +108,7 @@ class Decoder:
         sequence.truncate(min(shared(sequence.tokens, tokens), len(tokens) - 1))
         hidden = None
         while len(sequence) < len(tokens):
-            _look_up(stops, cancelled)
+            look_up(stops, cancelled)
             chunk = tokens[len(sequence) : len(sequence) + PREFILL_TOKENS]
             hidden = self._advance(sequence, chunk)
         assert hidden is not None
@@ -131,7 +131,7 @@ class Decoder:
         pending, accepted = prompt.pending, 0
         characters = codecs.getincrementaldecoder("utf-8")("replace")
         while True:
-            _look_up(stops, cancelled)
+            look_up(stops, cancelled)
             token = first
             if token is None:
                 token = self._draw(sampler, logits, pending, len(sequence))
@@ -169,7 +169,15 @@ class Decoder:
         tokens = torch.tensor(self._index.agreeing(pending), device=logits.device)
         return torch.full_like(logits, -torch.inf).index_copy(0, tokens, logits[tokens])
 
+    def token_bytes(self, token: int) -> bytes:
+        """A token's bytes; none for a special token."""
+        return self._tokenizer.token_bytes(token)
+
     # region One forward pass
+    def step(self, sequence: CachedSequence, tokens: Sequence[int]) -> Tensor:
+        """Append `tokens` to `sequence`; the logits (vocabulary,) after the last one."""
+        return self._logits(self._advance(sequence, tokens))
+
     @torch.inference_mode()
     def _advance(self, sequence: CachedSequence, tokens: Sequence[int]) -> Tensor:
         """Append `tokens`; the last one's hidden state (1, hidden). All or nothing."""
@@ -197,7 +205,7 @@ def shared(one: Sequence[int], other: Sequence[int]) -> int:
     return min(len(one), len(other))
 
 
-def _look_up(stops: Stops, cancelled: Callable[[], bool]) -> None:
+def look_up(stops: Stops, cancelled: Callable[[], bool]) -> None:
     """Between steps: see whether anybody still wants the result."""
     if cancelled():
         raise Interrupted(Finish.CANCELLED)

@@ -10,7 +10,9 @@ import select
 import subprocess
 import sys
 import time
+import weakref
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +36,7 @@ class GrammarProcess:
         self._lefts: OrderedDict[str, str] = OrderedDict()  # what the worker was last sent
         self._released: list[int] = []
         self._strikes: Counter[str] = Counter()
+        self._sent = self._received = 0  # requests and replies of this process
         self.generation = 0  # of the process: states of an older one are gone
 
     def oracle(self, file: str, language: str) -> "IsolatedOracle":
@@ -47,6 +50,7 @@ class GrammarProcess:
         self.generation += 1
         self._lefts.clear()
         self._released.clear()
+        self._sent = self._received = 0
         try:
             self._process = subprocess.Popen(
                 self._command,
@@ -57,6 +61,7 @@ class GrammarProcess:
             )
         except OSError as error:
             raise GrammarWorkerError(f"the grammar worker does not start: {error}") from error
+        self._reaper = weakref.finalize(self, _reap, self._process)
 
     def close(self) -> None:
         """End the worker."""
@@ -65,24 +70,40 @@ class GrammarProcess:
 
     def open(self, file: str, language: str, left: str) -> Opening:
         """Open `left`, of which only what changed since the last time is sent."""
+        return self.begin(file, language, left)()
+
+    def begin(self, file: str, language: str, left: str) -> Callable[[], Opening]:
+        """Send `left` to be opened while the caller does something else; call what is returned
+        to wait for it, before anything else is asked."""
         if self._strikes[language] >= STRIKES:
-            return _unconstrained(f"the grammar of {language} failed {STRIKES} times: left alone")
+            reason = f"the grammar of {language} failed {STRIKES} times: left alone"
+            return lambda: _unconstrained(reason)
         try:
             self.start()
             kept = common_prefix(self._lefts.get(file, ""), left)
-            state, constrained, reason, skipped = self._ask(
-                OPEN_SECONDS, "open", file, language, kept, left[kept:]
-            )
+            ticket = self._send("open", file, language, kept, left[kept:])
         except GrammarWorkerError as error:
             self._strikes[language] += 1
-            return _unconstrained(str(error))
+            reason = str(error)
+            return lambda: _unconstrained(reason)
         self._lefts[file] = left
         self._lefts.move_to_end(file)
         if len(self._lefts) > DOCUMENTS:
             self._lefts.popitem(last=False)
+        generation = self.generation
+        return lambda: self._opened(language, generation, ticket)
+
+    def _opened(self, language: str, generation: int, ticket: int) -> Opening:
+        if generation != self.generation:
+            return _unconstrained("the grammar worker was restarted")
+        try:
+            state, constrained, reason, skipped = self._receive(ticket, OPEN_SECONDS)
+        except GrammarWorkerError as error:
+            self._strikes[language] += 1
+            return _unconstrained(str(error))
         if isinstance(state, str):
             return Opening(Unconstrained(state), False, reason or state, skipped)
-        isolated = IsolatedState(self, language, self.generation, state)
+        isolated = IsolatedState(self, language, generation, state)
         return Opening(isolated, constrained, reason, skipped)
 
     def step(self, state: "IsolatedState", name: str, *arguments: Any) -> Any:
@@ -90,7 +111,7 @@ class GrammarProcess:
         if state.generation != self.generation:
             raise GrammarWorkerError("the grammar worker was restarted")
         try:
-            return self._ask(STEP_SECONDS, name, state.number, *arguments)
+            return self._receive(self._send(name, state.number, *arguments), STEP_SECONDS)
         except GrammarWorkerError:
             self._strikes[state.language] += 1
             raise
@@ -102,37 +123,50 @@ class GrammarProcess:
 
     # region frames
 
-    def _ask(self, seconds: float, name: str, *arguments: Any) -> Any:
+    def _send(self, name: str, *arguments: Any) -> int:
+        """Write a request; its number, by which to receive the reply."""
         process = self._process
-        if process is None or process.stdin is None or process.stdout is None:
+        if process is None or process.stdin is None:
             raise GrammarWorkerError("the grammar worker is not running")
         released, self._released = self._released, []
         request = pack([name, released, *arguments])
-        deadline = time.monotonic() + seconds
         try:
-            _write(process.stdin.fileno(), request, deadline)
-            length = read_length(_read(process.stdout.fileno(), HEAD_BYTES, deadline))
-            reply = _read(process.stdout.fileno(), length, deadline)
+            _write(process.stdin.fileno(), request, time.monotonic() + OPEN_SECONDS)
+        except (OSError, TimeoutError) as error:
+            raise self._failed(error, OPEN_SECONDS) from error
+        self._sent += 1
+        return self._sent
+
+    def _receive(self, ticket: int, seconds: float) -> Any:
+        """The reply to a request; those of earlier ones that nobody fetched are dropped."""
+        process, deadline, reply = self._process, time.monotonic() + seconds, None
+        if process is None or process.stdout is None or self._received >= ticket:
+            raise GrammarWorkerError("the grammar's answer was not fetched in time")
+        try:
+            while self._received < ticket:
+                if reply is not None and isinstance(reply[0], int):
+                    self._released.append(reply[0])  # an opening that was given up
+                head = _read(process.stdout.fileno(), HEAD_BYTES, deadline)
+                reply = unpack(_read(process.stdout.fileno(), read_length(head), deadline))
+                self._received += 1
         except (OSError, EOFError, TimeoutError) as error:
-            late = isinstance(error, TimeoutError)
-            status = self._end()
-            what = f"took more than {seconds:g} s" if late else f"died with status {status}"
-            raise GrammarWorkerError(f"the grammar worker {what} and was restarted") from error
-        return unpack(reply)
+            raise self._failed(error, seconds) from error
+        return reply
+
+    def _failed(self, error: Exception, seconds: float) -> GrammarWorkerError:
+        """End the worker; what to say about it."""
+        status = self._end()
+        late = isinstance(error, TimeoutError)
+        what = f"took more than {seconds:g} s" if late else f"died with status {status}"
+        return GrammarWorkerError(f"the grammar worker {what} and was restarted")
 
     def _end(self) -> int:
         """Kill the worker; its exit status before that, if it had died by itself."""
         process, self._process = self._process, None
         self.generation += 1
         assert process is not None
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                stream.close()
-        try:
-            return process.wait(timeout=0.2)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            return process.wait()
+        self._reaper.detach()
+        return _reap(process)
 
     # endregion
 
@@ -148,6 +182,10 @@ class IsolatedOracle:
     def open(self, left: str) -> Opening:
         """See `oracle.Oracle`."""
         return self.process.open(self.file, self.language, left)
+
+    def begin(self, left: str) -> Callable[[], Opening]:
+        """Open while the caller does something else: see `GrammarProcess.begin`."""
+        return self.process.begin(self.file, self.language, left)
 
 
 class IsolatedState:
@@ -191,6 +229,18 @@ class IsolatedState:
             return self.process.step(self, "reach", pieces, finish)
         except GrammarWorkerError:
             return len(pieces) + finish
+
+
+def _reap(process: "subprocess.Popen[bytes]") -> int:
+    """End a process that ends with its input, or is made to; its exit status."""
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            stream.close()
+    try:
+        return process.wait(timeout=0.2)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
 
 
 def _unconstrained(reason: str) -> Opening:

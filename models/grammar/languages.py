@@ -9,7 +9,6 @@ import importlib
 import importlib.util
 import re
 from dataclasses import dataclass
-from pathlib import PurePath
 
 from .automaton import Automaton
 from .document import Document
@@ -54,26 +53,15 @@ GRAMMARS = {
     "sql": Grammar("tree_sitter_sql"),
 }
 
-SUFFIXES = {
-    ".py": "python", ".pyi": "python",
-    ".js": "javascript", ".mjs": "javascript", ".cjs": "javascript", ".jsx": "javascriptreact",
-    ".ts": "typescript", ".mts": "typescript", ".cts": "typescript", ".tsx": "typescriptreact",
-    ".go": "go", ".rs": "rust", ".java": "java",
-    ".c": "c",  # not .h: it may as well be C++ or Objective-C
-    ".cc": "cpp", ".cpp": "cpp", ".cxx": "cpp", ".hpp": "cpp", ".hh": "cpp", ".hxx": "cpp",
-    ".cs": "csharp", ".rb": "ruby", ".php": "php",
-    ".sh": "shellscript", ".bash": "shellscript",
-    ".json": "json", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml",
-    ".html": "html", ".htm": "html", ".css": "css",
-    ".kt": "kotlin", ".kts": "kotlin", ".lua": "lua", ".sql": "sql",
-}  # fmt: skip
-
 SYNONYMS = {"bash": "shellscript", "sh": "shellscript", "c++": "cpp", "c#": "csharp"}
 
 
-def language_of(path: str) -> str | None:
-    """The language id of a file by its name, or None if the name does not tell."""
-    return SUFFIXES.get(PurePath(path).suffix.lower())
+def has_grammar(language: str) -> bool:
+    """Whether a grammar for the language id is installed."""
+    try:
+        return importlib.util.find_spec(_grammar(language).module) is not None
+    except GrammarError:
+        return False
 
 
 def load_automaton(language: str) -> Automaton:

@@ -12,7 +12,7 @@ from .oracle import State
 
 LINE = re.compile(r"[^\n]*\n|[^\n]+")
 LINES = 40
-PATIENCE = 3  # ends refused at one place before the suffix is blamed
+PATIENCE = 8  # ends refused at one place before the suffix is blamed
 
 
 class RightContext:

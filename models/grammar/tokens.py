@@ -47,6 +47,10 @@ class Constraint:
             self._known.popitem(last=False)
         return after
 
+    def over(self, state: State) -> bool:
+        """Only a stop token ends a completion here."""
+        return False
+
     def may_stop(self, state: State) -> bool:
         """Whether the completion may end here."""
         if self.right is None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from keyturn.cache.plan import Repair
 from keyturn.daemon.completion import Completion, Request
 from keyturn.daemon.engine import Engine
+from keyturn.models.align import Mode
 from keyturn.models.decode import Finish
 from keyturn.models.sampler import Sampling
 from keyturn.models.stops import Extent
@@ -27,6 +28,7 @@ def engine() -> Engine:
 
 def ask(engine: Engine, prefix: str, suffix: str = "", **more) -> Completion:
     defaults = {"max_tokens": 12, "extent": Extent.ALL, "sampling": SAMPLED, "path": "a.py"}
+    defaults["grammar"] = Mode.OFF  # a random model has nothing to say that Python would take
     return engine.complete(Request(prefix, suffix, **{**defaults, **more}))
 
 

@@ -127,9 +127,9 @@ def test_checkhealth_and_the_help_file(tmp_path: Path, environ: dict[str, str]):
 @pytest.mark.slow
 @pytest.mark.usefixtures("real_model")
 def test_the_real_model_completes_in_neovim_by_word_line_and_all(tmp_path: Path):
-    environ = environment(tmp_path, "qwen2.5-coder-0.5b")
+    environ = environment(tmp_path, "qwen2.5-coder-0.5b", KEYTURN_COMPLETION_DEADLINE_MS="60000")
     text = 'import os\n\n\ndef size_of(path: str) -> int:\n    """Bytes of a file."""\n'
-    setup = "require('keyturn').setup({ cmd = CMD, settings = {} })"
+    setup = "require('keyturn').setup({ cmd = CMD, settings = { deadlineMs = 60000 } })"
     with start(tmp_path, environ, text, setup) as nvim:
         nvim.press("Go")  # indented like the line above
         nvim.type("return os.path.gets")

@@ -276,6 +276,9 @@ def test_an_empty_language_ends_the_sample_with_nothing():
         def take(self, state: Any, token: int) -> Any | None:
             return None
 
+        def over(self, state: Any) -> bool:
+            return False
+
         def may_stop(self, state: Any) -> bool:
             return False
 

@@ -60,8 +60,7 @@ class Daemon:
 
 
 def request(version: int = 1, offset: int = 0, uri: str = URI, **options: Any) -> CompletionRequest:
-    patient = {"deadline_ms": 60_000, **options}
-    return CompletionRequest(uri, version, offset, options=CompletionOptions(**patient))
+    return CompletionRequest(uri, version, offset, options=CompletionOptions(**options))
 
 
 async def ready(client: DaemonClient, text: str = "text", uri: str = URI) -> None:

@@ -18,7 +18,6 @@ def environment(folder: Path, model: str = "lookup", **more: str) -> dict[str, s
         "KEYTURN_STATE_DIR": str(folder / "state"),
         "KEYTURN_CONFIG_DIR": str(folder / "config"),
         "KEYTURN_MODEL_NAME": model,
-        "KEYTURN_COMPLETION_DEADLINE_MS": "60000",
         "OMP_NUM_THREADS": "1",
         **more,
     }

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import tree_sitter
 
-from keyturn.models.grammar.languages import GRAMMARS, language_of
+from keyturn.daemon.language import language_of
+from keyturn.models.grammar.languages import GRAMMARS
 
 DATA = Path(__file__).parents[2] / "data"
 SAMPLES = sorted((DATA / "grammar").glob("*.*"))
@@ -24,7 +25,7 @@ def read(path: Path) -> str:
 
 def sample(language: str) -> str:
     """The sample file of a language."""
-    return next(read(path) for path in SAMPLES if language_of(path.name) == language)
+    return next(read(path) for path in SAMPLES if language_of(path.name).id == language)
 
 
 def library_files(count: int, seed: int) -> list[Path]:

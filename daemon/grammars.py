@@ -1,0 +1,47 @@
+"""The grammars of one engine: a worker process for all of them, and a guide for each request."""
+
+from collections.abc import Callable
+from functools import partial
+
+from ..models.align import Mode
+from ..models.decode import Finish
+from ..models.grammar.isolate import GrammarProcess
+from ..models.grammar.languages import has_grammar
+from ..models.grammar.oracle import Opening, Unavailable
+from ..models.guide import Guide
+from ..models.trim import trim
+from .candidates import CUT_SHORT
+from .completion import Request
+from .language import language_of
+from .surroundings import Surroundings
+
+
+class Grammars:
+    """Owns the worker, which starts with the first file that has a grammar. One thread's."""
+
+    def __init__(self) -> None:
+        self._process = GrammarProcess()
+
+    def begin(self, request: Request, near: Surroundings) -> Callable[[], Guide]:
+        """Start reading the request's left side; call what is returned for its guide, once the
+        prompt is in the cache. A guide without a grammar lets everything pass and says why."""
+
+        def finished(text: str, finish: Finish) -> str:
+            return trim(text, near.prefix, near.suffix, finish in CUT_SHORT)
+
+        longer = max(len(request.prefix), len(request.suffix))
+        whole = Surroundings.of(request.prefix, request.suffix, longer)
+        opened = self._open(request, whole.prefix)
+        return lambda: Guide(opened(), whole.suffix, request.grammar, finished)
+
+    def _open(self, request: Request, left: str) -> Callable[[], Opening]:
+        language = language_of(request.path).id
+        if request.grammar is Mode.OFF:
+            return partial(Unavailable("switched off").open, left)
+        if not has_grammar(language):
+            return partial(Unavailable(f"no grammar for {language}").open, left)
+        return self._process.oracle(request.path, language).begin(left)
+
+    def close(self) -> None:
+        """End the worker."""
+        self._process.close()

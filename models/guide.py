@@ -1,0 +1,149 @@
+"""What guides a completion: the grammar between both sides of the cursor, the trie's guard.
+
+A completion is judged as the user will see it: trimmed, between what is left and right of the
+cursor. Where the grammar cannot help it is left out and says why.
+"""
+
+import codecs
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from .align import Mode
+from .aligned_trie import Trie
+from .decode import Finish
+from .fim import Prompt
+from .grammar.oracle import Opening, State, Unconstrained
+from .grammar.right import LINES, RightContext
+from .healing import agrees, consume
+from .stops import StopRule
+
+BROKEN_SUFFIX = "what is right of the cursor parses only in part"
+
+
+@dataclass(frozen=True, slots=True)
+class GrammarUse:
+    """What the grammar did for a completion."""
+
+    mode: Mode  # the least faithful one used; off if nothing was constrained
+    reason: str = ""  # why it is off, or what was left out
+    skipped_lines: int = 0  # left of the cursor, unreadable
+    refused: int = 0  # tokens and ends
+    restarts: int = 0
+    model_calls: int = 0  # forward passes for one token each
+    bound: float = 1.0  # at most this share of the model's completions is grammatical
+
+
+class Guide:
+    """The grammar of one request, for all its candidates. Keeps count of what it did."""
+
+    def __init__(
+        self,
+        opening: Opening,
+        suffix: str,
+        mode: Mode,
+        finished: Callable[[str, Finish], str],
+    ):
+        """`finished` makes a completion's text what the user will see."""
+        self.start = opening.state
+        self.mode = mode
+        self._opening = opening
+        self._finished = finished
+        self._block = RightContext(suffix, LINES)
+        self._line = RightContext(suffix, lines=0)
+        self.trie: Trie | None = None  # of what is sampled, shared by all candidates
+        self.use = GrammarUse(
+            mode if opening.constrained else Mode.OFF, opening.reason, opening.skipped_lines
+        )
+
+    @property
+    def constrains(self) -> bool:
+        """Whether there is anything to be guided by."""
+        return not isinstance(self.start, Unconstrained)
+
+    def may_end(self, text: str, finish: Finish) -> bool:
+        """Whether a completion of `text` may end so: nothing, or what fits on both sides."""
+        text = self._finished(text, finish)
+        if not text:
+            return True
+        state = self.start.feed(text.encode("utf-8", "replace"))
+        if state is None:
+            return False
+        one_line = finish is Finish.LINES and "\n" not in text
+        right = self._line if one_line else self._block
+        fits = right.fits(state)
+        if right.relaxed and not self.use.reason:
+            self.use = replace(self.use, reason=BROKEN_SUFFIX)
+        return fits
+
+    def longest(self, text: str) -> str:
+        """The most whole lines of a `text` cut short that fit; all of it if none do."""
+        end = len(text)
+        while end > 0:
+            state = self.start.feed(text[:end].encode("utf-8", "replace"))
+            if state is not None and self._block.fits(state):
+                return text[:end]
+            end = text.rfind("\n", 0, end)
+        return text
+
+    def count(self, **more: int) -> None:
+        """Add to what `use` counts."""
+        added = {name: getattr(self.use, name) + number for name, number in more.items()}
+        self.use = replace(self.use, **added)
+
+    def give_up(self, reason: str) -> None:
+        """Constrain nothing from here on."""
+        self.start = Unconstrained(reason)
+        self.use = replace(self.use, mode=Mode.OFF, reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """After some tokens of a completion."""
+
+    state: State
+    rule: StopRule  # never fed again: copied first
+    pending: bytes  # of the prompt, still to be repeated
+    partial: bytes  # the start of a character
+    text: str = ""  # kept so far
+    piece: str = ""  # what the last token added to it
+    over: bool = False  # the stop rule ends the completion
+
+
+class Places:
+    """`aligned_trie.Guard` over the places of one candidate."""
+
+    def __init__(
+        self, guide: Guide, prompt: Prompt, rule: StopRule, token_bytes: Callable[[int], bytes]
+    ):
+        self._guide = guide
+        self._first = Place(guide.start, rule, prompt.pending, b"")
+        self._token_bytes = token_bytes
+
+    def start(self) -> Place:
+        """Before the first token."""
+        return self._first
+
+    def take(self, place: Place, token: int) -> Place | None:
+        """The place after `token`; None where the grammar or the prompt's end refuses it."""
+        data = self._token_bytes(token)
+        if not data or (place.pending and not agrees(data, place.pending)):
+            return None
+        pending, data = consume(place.pending, data)
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        decoder.setstate((place.partial, 0))
+        text = decoder.decode(data)
+        rule = copy.copy(place.rule)
+        piece, over = rule.feed(text)
+        state = place.state if over or not data else place.state.feed(data)
+        if state is None:
+            return None
+        return Place(state, rule, pending, decoder.getstate()[0], place.text + piece, piece, over)
+
+    def over(self, place: Place) -> bool:
+        """Whether the stop rule ends the completion here."""
+        return place.over
+
+    def may_stop(self, place: Place) -> bool:
+        """Whether the completion may end here, by the stop rule or by the model's choice."""
+        return self._guide.may_end(place.text, Finish.LINES if place.over else Finish.EOS)

@@ -1,0 +1,187 @@
+"""Decoding under a grammar, on a tiny random model that knows nothing of any grammar."""
+
+import json
+import time
+
+import pytest
+import torch
+
+from keyturn.cache.sequence import CachedSequence
+from keyturn.models.align import Mode
+from keyturn.models.decode import Decoder, Finish, Interrupted, Stops
+from keyturn.models.fim import Prompt, PromptBuilder, PromptOptions
+from keyturn.models.grammar.languages import open_oracle
+from keyturn.models.grammar.oracle import Opening, Unconstrained
+from keyturn.models.grammar.right import PATIENCE
+from keyturn.models.guide import BROKEN_SUFFIX, Guide
+from keyturn.models.guided import DISAGREE, GuidedDecoder
+from keyturn.models.sampler import Sampler, Sampling
+from keyturn.models.stops import Anything, SingleLine, StopRule
+
+from .tiny import oracle, ours
+from .tiny_tokenizer import tiny_tokenizer
+
+TOKENIZER = tiny_tokenizer()
+MODEL = ours(oracle("qwen2", vocab_size=TOKENIZER.vocabulary, max_position_embeddings=2048))
+BUILDER = PromptBuilder(TOKENIZER)
+
+
+class Leaning(Decoder):
+    """The random model with a liking for digits, commas and brackets."""
+
+    LIKED = torch.tensor(
+        [bool(data) and set(data) <= set(b"0123456789, []{}") for data in map(
+            TOKENIZER.token_bytes, range(TOKENIZER.vocabulary))]
+    )  # fmt: skip
+
+    def _logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        return super()._logits(hidden) + 4.0 * self.LIKED
+
+
+DECODER = Leaning(MODEL, TOKENIZER)
+LEFT, RIGHT = '{"a": [1, ', ' 2], "b": {}}\n'
+
+
+def as_it_is(text: str, finish: Finish) -> str:
+    return text
+
+
+def guide(mode: Mode = Mode.EXACT, left: str = LEFT, right: str = RIGHT) -> Guide:
+    return Guide(open_oracle("json").open(left), right, mode, as_it_is)
+
+
+def generate(
+    guide: Guide,
+    sampler: Sampler,
+    prompt: Prompt | None = None,
+    limit: int = 12,
+    rule: StopRule | None = None,
+    deadline: float | None = None,
+):
+    prompt = prompt or BUILDER.build(LEFT, RIGHT, PromptOptions(heal=False))
+    sequence = CachedSequence(MODEL.new_arena())
+    stops = Stops(BUILDER.stops, limit, rule or Anything(), deadline)
+    logits = DECODER.prefill(sequence, prompt.tokens, stops, lambda: False)
+    guided = GuidedDecoder(DECODER)
+    tokens = list(guided.generate(sequence, prompt, logits, sampler, stops, lambda: False, guide))
+    return tokens, sequence, prompt
+
+
+def samplers() -> list[Sampler]:
+    warm = Sampling(temperature=1.0, top_p=0.9, seed=3)
+    return [Sampler(Sampling()), *(Sampler(warm, stream) for stream in range(4))]
+
+
+@pytest.mark.parametrize("sampler", samplers(), ids=["greedy", *"abcd"])
+def test_where_nothing_is_refused_the_tokens_are_those_of_plain_decoding(sampler: Sampler):
+    free = Guide(Opening(Unconstrained("a test"), False), "", Mode.EXACT, as_it_is)
+    tokens, sequence, prompt = generate(free, sampler)
+    stops = Stops(BUILDER.stops, 12)
+    plain = list(DECODER.decode(sequence, prompt, sampler, stops, lambda: False))
+    assert [(t.id, t.text, t.finish) for t in tokens] == [(t.id, t.text, t.finish) for t in plain]
+
+
+@pytest.mark.parametrize("mode", [Mode.EXACT, Mode.ASAP, Mode.APPROXIMATE, Mode.GCD])
+def test_a_model_without_sense_still_writes_what_the_grammar_allows(mode: Mode):
+    refused = kept = 0
+    for right in (RIGHT, "]}\n"):
+        for sampler in samplers():
+            used = guide(mode, right=right)
+            tokens, _, _ = generate(used, sampler)
+            text = "".join(token.text for token in tokens)
+            refused += used.use.refused
+            if used.use.reason == DISAGREE:
+                continue
+            kept += bool(text)
+            state = open_oracle("json").open(LEFT).state.feed(text.encode())
+            assert state is not None, text
+            if tokens[-1].finish is Finish.EOS and text and used.use.reason != BROKEN_SUFFIX:
+                json.loads(LEFT + text + right)
+    assert refused > 0
+    assert kept > 0
+
+
+def test_the_metadata_says_what_was_done():
+    used = guide(Mode.EXACT)
+    generate(used, Sampler(Sampling(temperature=1.0, seed=1)))
+    assert used.use.refused > 0
+    assert used.use.restarts > 0
+    assert used.use.mode in (Mode.EXACT, Mode.APPROXIMATE, Mode.GCD, Mode.OFF)
+    broken = guide(left='{"a": ]')
+    assert not broken.constrains
+    assert broken.use.mode is Mode.OFF
+    assert broken.use.reason == "the line at the cursor does not parse as it stands"
+
+
+def test_a_line_may_end_only_where_the_rest_of_it_fits():
+    judge = guide(right=" 2],\n]]]]\n")
+    assert judge.may_end("7,", Finish.LINES)
+    assert not judge.may_end("7", Finish.LINES)
+    assert not judge.may_end("7,", Finish.EOS)  # the model's own end answers for all lines
+    assert judge.may_end("", Finish.EOS)  # nothing is always possible
+    assert judge.use.reason == ""
+    assert any(judge.may_end("7,", Finish.EOS) for _ in range(PATIENCE))
+    assert judge.use.reason == BROKEN_SUFFIX
+
+
+def test_a_text_cut_short_ends_with_its_longest_fitting_line():
+    judge = guide(left="[", right="]\n")
+    assert judge.longest("1,\n2\n,3,") == "1,\n2"
+    assert judge.longest("1,") == "1,"  # nothing fits: all of it
+
+
+def test_tokens_held_back_for_healing_are_repeated_under_the_grammar():
+    left = '{"a": tru'
+    prompt = BUILDER.build(left, "}", PromptOptions(heal=True))
+    assert prompt.pending
+    for sampler in samplers():
+        used = guide(left=left, right="}")
+        tokens, _, _ = generate(used, sampler, prompt)
+        if used.use.reason == DISAGREE:
+            continue
+        text = "".join(token.text for token in tokens)
+        assert open_oracle("json").open(left).state.feed(text.encode()) is not None, text
+
+
+def test_a_stop_rule_is_the_candidates_own():
+    rule = SingleLine("", "")
+    tokens, _, _ = generate(guide(), Sampler(Sampling()), rule=rule)
+    assert "\n" not in "".join(token.text for token in tokens)
+    assert rule.feed("x") == ("x", False)  # it was copied, not used up
+
+
+def test_the_deadline_and_a_cancel_are_seen_between_steps():
+    with pytest.raises(Interrupted):
+        generate(guide(), Sampler(Sampling()), deadline=time.monotonic() - 1)
+    prompt = BUILDER.build(LEFT, RIGHT, PromptOptions(heal=False))
+    sequence = CachedSequence(MODEL.new_arena())
+    stops = Stops(BUILDER.stops, 12)
+    logits = DECODER.prefill(sequence, prompt.tokens, stops, lambda: False)
+    with pytest.raises(Interrupted):
+        list(GuidedDecoder(DECODER).generate(
+            sequence, prompt, logits, samplers()[1], stops, lambda: True, guide()
+        ))  # fmt: skip
+
+
+def test_logits_after_a_restart_are_those_of_a_fresh_prefill():
+    seen: list[tuple[tuple[int, ...], torch.Tensor]] = []
+
+    class Watching(Leaning):
+        def step(self, sequence, tokens):
+            logits = super().step(sequence, tokens)
+            seen.append((tuple(sequence.tokens), logits))
+            return logits
+
+    prompt = BUILDER.build(LEFT, RIGHT, PromptOptions(heal=False))
+    sequence = CachedSequence(MODEL.new_arena())
+    stops = Stops(BUILDER.stops, 10)
+    watching = Watching(MODEL, TOKENIZER)
+    logits = watching.prefill(sequence, prompt.tokens, stops, lambda: False)
+    sampler = Sampler(Sampling(temperature=1.0, seed=9))
+    list(GuidedDecoder(watching).generate(
+        sequence, prompt, logits, sampler, stops, lambda: False, guide()
+    ))  # fmt: skip
+    assert len(seen) >= 5
+    for tokens, got in seen:
+        fresh = DECODER.prefill(CachedSequence(MODEL.new_arena()), tokens, stops, lambda: False)
+        torch.testing.assert_close(got, fresh, atol=1e-4, rtol=1e-4)
