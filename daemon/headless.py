@@ -76,9 +76,11 @@ class Answer:
 class Headless:
     """Owns the engine of one process."""
 
-    def __init__(self, choice: Choice, progress: TextIO | None) -> None:
-        """`progress` is where a download shows how far it is."""
+    def __init__(self, choice: Choice, progress: TextIO | None, many: bool = False) -> None:
+        """`progress` is where a download shows how far it is. `many`: it is worth a second or two
+        to have the model answer faster, which for one question it is not."""
         self._choice = choice
+        self._many = many
         self._progress = progress
         self._engine: Engine | None = None
         self._sessions: dict[str, FileSession] = {}
@@ -148,5 +150,8 @@ class Headless:
         choice = self._choice
         order = None if choice.order is None else Order(choice.order)
         options = EngineOptions(context_tokens=choice.context_tokens, order=order)
-        loaded = load(choice.model, choice.device, choice.dtype, progress=Progress(self._progress))
+        progress = Progress(self._progress)
+        loaded = load(
+            choice.model, choice.device, choice.dtype, progress=progress, settle=self._many
+        )
         return Engine(loaded, options)

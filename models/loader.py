@@ -45,23 +45,35 @@ def load(
     plan: KernelPlan | None = None,
     cache: Path | None = None,
     progress: Progress | None = None,
+    settle: bool = False,
 ) -> Loaded:
     """Load a model by name, repository or path, fetching and converting it the first time.
 
     `dtype`: auto, float32, bfloat16, float16 or int8; `plan` overrides it with exact kernels.
-    `cache` defaults to `cache_folder()`; `progress` to silence. Raises `ModelError`.
+    `cache` defaults to `cache_folder()`; `progress` to silence. `settle`: pack the
+    fastest kernels now, which takes seconds, rather than when `Transformer.settle` is called.
+    Raises `ModelError`.
     """
     cache = cache or cache_folder()
     progress = progress or Progress(None)
     chosen = pick_device(device)
     plan = plan or pick_plan(chosen, dtype, cache, progress)
     files = obtain(find(name), cache, progress)
+    loaded = _load_planned(files, plan, chosen, cache, progress)
+    if settle:
+        loaded.model.settle()
+    return loaded
+
+
+def _load_planned(
+    files: ModelFiles, plan: KernelPlan, device: torch.device, cache: Path, progress: Progress
+) -> Loaded:
     if plan.form == "float32" or (files.path.is_dir() and plan.form not in LEVELS):
-        return _load_source(files, plan, chosen)
+        return _load_source(files, plan, device)
     entry = converted(files, plan.form, Store(cache), progress)
     config = ModelConfig.from_hf(entry.info.config)
-    tensors = entry.tensors(str(chosen))
-    return _assemble(files, config, tensors, entry.vocabulary(), plan, chosen)
+    tensors = entry.tensors(str(device))
+    return _assemble(files, config, tensors, entry.vocabulary(), plan, device)
 
 
 def converted(files: ModelFiles, form: Form, store: Store, progress: Progress) -> Entry:

@@ -71,8 +71,7 @@ def measure(
 
     if threads:
         torch.set_num_threads(threads)
-    loaded = load(model, dtype=dtype)
-    loaded.model.settle()
+    loaded = load(model, dtype=dtype, settle=True)
     with ExitStack() as stack:
         peers: list[Peer] = [Keyturn(loaded)]
         if transformers_dtype != "none":

@@ -100,7 +100,7 @@ def command(
         raise click.UsageError("--llama-server and --llama-model go together")
     if threads:
         torch.set_num_threads(threads)
-    loaded = load(model, device, dtype)
+    loaded = load(model, device, dtype, settle=True)
     counts = [int(size) for size in sizes.split(",")]
     wanted = [a for a in ARMS if arms is None or any(part in a.name for part in arms.split(","))]
     rows: list[Row] = []

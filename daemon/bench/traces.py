@@ -82,7 +82,7 @@ def command(
 
     if threads:
         torch.set_num_threads(threads)
-    loaded = load(model, device, dtype)
+    loaded = load(model, device, dtype, settle=True)
     figures: dict[str, dict[str, float | None]] = {}
     for path in traces:
         trace = read_trace(path)

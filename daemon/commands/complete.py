@@ -133,7 +133,7 @@ def _many(options: dict[str, Any], source: BinaryIO, output: BinaryIO) -> int:
         if options[name] is not None and options[name] is not False:
             raise InputError(f"--ndjson takes no {_flag(name)}: every line says its own")
     defaults, write = _wishes(options), _writer(output)
-    replay = Replay(Headless(_choice(options), sys.stderr), defaults)
+    replay = Replay(Headless(_choice(options), sys.stderr, many=True), defaults)
     with _answers(options) as answers:
         for line in source:
             if line.strip():
@@ -176,7 +176,7 @@ def _answers(options: dict[str, Any]) -> Iterator[Headless | RemoteHeadless]:
             with remote:
                 yield remote
             return
-    yield Headless(choice, sys.stderr)
+    yield Headless(choice, sys.stderr, many=options["ndjson"])
 
 
 def _wishes(options: dict[str, Any]) -> Wishes:

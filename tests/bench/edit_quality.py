@@ -309,7 +309,7 @@ def main(
     """Compare ways of handling edits by the first line that a model writes after them."""
     if threads:
         torch.set_num_threads(threads)
-    loaded = load(model, device, dtype)
+    loaded = load(model, device, dtype, settle=True)
     roots = [Path(p) for name in packages for p in find_spec(name).submodule_search_locations]  # type: ignore[union-attr]
     for order in orders or ("psm", "suffix-first"):
         judge, source, results = Judge(loaded, Order(order)), cases(roots, seed, lines), []

@@ -112,8 +112,7 @@ def main(
     from keyturn.models.loader import load
     from keyturn.models.stops import Extent
 
-    loaded = load(model, dtype=dtype)
-    loaded.model.settle()
+    loaded = load(model, dtype=dtype, settle=True)
     engines = {order: Engine(loaded, EngineOptions(order=Order(order))) for order in orders}
     extent = Extent.LINE if dataset == "single-line" else Extent.BLOCK
     done = {(r.task, r.order) for r in finished(results)}
