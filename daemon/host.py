@@ -38,6 +38,7 @@ def host(
     except filelock.Timeout:
         return LOST_THE_RACE
     config = reread()
+    os.umask(0o077)  # whatever this process writes is for its user only
     _log_to(paths.log, config.daemon.log_level)
     for problem in config.problems:
         logger.warning("%s", problem)
@@ -90,7 +91,6 @@ def _log_to(path: Path, level: str) -> None:
         handler = logging.handlers.RotatingFileHandler(
             path, maxBytes=LOG_BYTES, backupCount=LOGS_KEPT, encoding="utf-8"
         )
-        path.chmod(0o600)
     except OSError:
         handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
