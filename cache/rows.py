@@ -7,6 +7,8 @@ place as long as the rows after it are free.
 
 from collections.abc import Sequence
 
+from .segment import Segment, cut_at
+
 SLACK_ROWS = 64
 
 
@@ -32,13 +34,35 @@ def place(
         return after
     inner = [gap for gap in gaps if gap[1] <= start and _width(gap) >= count + SLACK_ROWS]
     if inner:
-        return max(inner, key=_width)[0] + (SLACK_ROWS if max(inner, key=_width)[0] else 0)
+        widest = max(inner, key=_width)[0]
+        return widest + (SLACK_ROWS if widest else 0)
     slack = SLACK_ROWS if start else 0
     for padding in (slack, 0):
         if start + padding + count <= limit:
             return start + padding
     tight = [gap for gap in gaps if _width(gap) >= count]
     return tight[0][0] if tight else None
+
+
+def in_order(
+    segments: Sequence[Segment], room_at: int | None = None, room: int = 0
+) -> tuple[list[Segment], list[tuple[int, int, int]], int]:
+    """The same tokens with their rows in order of position from row 0 on, `room` free ones before
+    token `room_at`: the segments, the moves (from, to, length), and the rows that takes."""
+    if room_at is not None:
+        segments = cut_at(segments, room_at)
+    placed: list[Segment] = []
+    moves: list[tuple[int, int, int]] = []
+    row = 0
+    for segment in segments:
+        if segment.position == room_at:
+            row += room
+        if segment.shared is None:
+            moves.append((segment.start, row, segment.length))
+            segment = segment.at_row(row)
+            row += segment.length
+        placed.append(segment)
+    return placed, moves, row
 
 
 def _width(gap: tuple[int, int]) -> int:

@@ -104,6 +104,25 @@ def cut_at(segments: Sequence[Segment], index: int) -> list[Segment]:
     return result
 
 
+def check_tiling(segments: list[Segment], tokens: int, rows: int) -> None:
+    """Our own bugs only: positions without a gap, no row twice, nothing exact behind what is not.
+
+    `rows`: of the arena that the segments that are not shared lie in.
+    """
+    position = 0
+    for segment in segments:
+        assert segment.length > 0, segment
+        assert segment.position == position, (segment, position)
+        assert segment.stop <= (rows if segment.shared is None else segment.shared.rows), segment
+        position = segment.end_position
+    assert position == tokens, (position, tokens)
+    assert segments == joined(segments), segments
+    used = sorted((s.start, s.stop) for s in segments if s.shared is None)
+    assert all(a[1] <= b[0] for a, b in pairwise(used)), used
+    inexact = [not s.exact for s in segments]
+    assert inexact == sorted(inexact), "an exact token after one that is not"
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """Consecutive tokens of a step: true `positions`, and rows from `row` on."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -12,8 +11,8 @@ from .draft import Draft
 from .errors import ContextOverflow, OverBudget
 from .plan import EditPlan, Insert, Target, batches
 from .pool import Arena
-from .rows import place
-from .segment import Part, Segment, Step, cut_at, joined
+from .rows import in_order, place
+from .segment import Part, Segment, Step, check_tiling, cut_at, joined
 from .shared import Shared
 
 NO_LABEL = 0
@@ -258,18 +257,8 @@ class CachedSequence:
         Leaves `room` free rows before the token `room_at`, where typing goes on.
         """
         segments = [materialise(self.arena, self.correction(self.arena, s)) for s in self.segments]
-        if room_at is not None:
-            segments = cut_at(segments, room_at)
-        moves, placed, row = [], [], 0
-        for segment in segments:
-            if segment.position == room_at:
-                row += room
-            if segment.shared is None:
-                moves.append((segment.start, row, segment.length))
-                segment = segment.at_row(row)
-                row += segment.length
-            placed.append(segment)
-        self.arena.reserve(row)
+        placed, moves, rows = in_order(segments, room_at, room)
+        self.arena.reserve(rows)
         if moves:
             self.arena.permute(moves)
         self.segments = joined(placed)
@@ -306,16 +295,5 @@ class CachedSequence:
 
     def check_integrity(self) -> None:
         """Our own bugs only: segments tile the positions, rows do not overlap."""
-        position = 0
-        for segment in self.segments:
-            assert segment.length > 0, segment
-            assert segment.position == position, (segment, position)
-            arena = segment.shared or self.arena
-            assert segment.stop <= arena.rows, (segment, arena.rows)
-            position = segment.end_position
-        assert position == len(self.tokens) == len(self.labels), (position, len(self.tokens))
-        assert self.segments == joined(self.segments), self.segments
-        rows = sorted((s.start, s.stop) for s in self.segments if s.shared is None)
-        assert all(a[1] <= b[0] for a, b in pairwise(rows)), rows
-        inexact = [not s.exact for s in self.segments]
-        assert inexact == sorted(inexact), "an exact token after one that is not"
+        assert len(self.tokens) == len(self.labels), (len(self.tokens), len(self.labels))
+        check_tiling(self.segments, len(self.tokens), self.arena.rows)

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 import torch
+from torch.testing import assert_close
 
 from keyturn.cache.sequence import CachedSequence
 from keyturn.cache.tokens import TokenisedText
@@ -24,7 +25,8 @@ ROOT = Path(__file__).parents[2] / "daemon"
 
 @pytest.fixture(scope="module")
 def loaded() -> Loaded:
-    return load(DEFAULT_MODEL, "cpu")
+    """In float32: with int8 activations, cutting a prefill differently moves logits by more."""
+    return load(DEFAULT_MODEL, "cpu", "float32")
 
 
 @pytest.mark.parametrize("order", [Order.PSM, Order.SUFFIX_FIRST])
@@ -32,7 +34,7 @@ def test_a_refreshed_cache_predicts_what_a_fresh_prefill_predicts(
     loaded: Loaded, order: Order
 ) -> None:
     options = PromptOptions(budget_tokens=2048, order=order, heal=False)
-    for case in islice(cases([ROOT], seed=4, most_lines=80), 3):
+    for case in islice(cases([ROOT], seed=4, most_lines=40), 2):
         sequence = CachedSequence(loaded.model.new_arena(0))
         file = FileSession(
             loaded.model, loaded.tokenizer, PromptBuilder(loaded.tokenizer), sequence
@@ -50,9 +52,7 @@ def test_a_refreshed_cache_predicts_what_a_fresh_prefill_predicts(
         with torch.inference_mode():
             hidden = encode(loaded.model, fresh, fresh.append(planned.prompt.tokens))
             theirs = loaded.model.logits(hidden[-1:])[0]
-        # int8 activations make steps of what is rounding elsewhere
-        assert torch.cosine_similarity(ours, theirs, dim=0) > 0.999
-        assert ours.argmax() in theirs.topk(2).indices
+        assert_close(ours, theirs, atol=1e-2, rtol=1e-2)
 
 
 def test_the_real_tokenizer_agrees_with_itself_over_random_edits(loaded: Loaded) -> None:
