@@ -103,7 +103,11 @@ class CachedSequence:
         raise AssertionError("a compacted arena has its free rows in one run")
 
     def _step(self, spans: Sequence[range]) -> Step:
-        stop = spans[-1].stop
+        visible = self._visible(spans[-1].stop)
+        return Step(tuple(Part(span, self._row(span)) for span in spans), visible)
+
+    def _visible(self, stop: int) -> tuple[Segment, ...]:
+        """What a step that ends before `stop` sees, its keys corrected where that is done early."""
         if any(s.offset for s in self.segments):
             self.segments = joined(
                 [
@@ -111,8 +115,7 @@ class CachedSequence:
                     for s in self.segments
                 ]
             )
-        visible = tuple(s for s in self.segments if s.position < stop)
-        return Step(tuple(Part(span, self._row(span)) for span in spans), visible)
+        return tuple(s for s in self.segments if s.position < stop)
 
     def _row(self, span: range) -> int:
         for segment in self.segments:
@@ -201,9 +204,8 @@ class CachedSequence:
     def probe(self, span: range) -> Step:
         """A step that encodes tokens again into free rows, and leaves the sequence as it is."""
         row = self._rows_for(span.start, len(span))
-        before = self._step([span]).visible
         again = Segment(row, len(span), first=span.start)
-        return Step((Part(span, row),), (*(s for s in before if s.position < span.start), again))
+        return Step((Part(span, row),), (*self._visible(span.start), again))
 
     def forget(self, step: Step) -> None:
         """Drop the tokens of a step that was not run."""

@@ -49,9 +49,7 @@ class Job:
 class Candidates:
     """Generates the candidates of one job in a sequence that holds exactly its prompt."""
 
-    def __init__(
-        self, decoder: Decoder, sequence: CachedSequence, job: Job, guide: Guide
-    ) -> None:
+    def __init__(self, decoder: Decoder, sequence: CachedSequence, job: Job, guide: Guide) -> None:
         self._decoder = decoder
         self._guide = guide
         self._sequence = sequence
