@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from ..cache.budget import Budget
-from ..lsp.backend import Completion, CompletionMeta, CompletionRequest
+from ..lsp.backend import Completion, CompletionMeta, CompletionRequest, GrammarMeta
+from ..models.align import Mode
 from ..models.loader import Loaded
 from ..models.sampler import Sampling
 from ..models.stops import Extent
@@ -56,6 +58,7 @@ class ModelEngine:
                 sampling=Sampling(wanted.temperature, wanted.top_p, wanted.min_p, wanted.seed),
                 candidates=wanted.candidates,
                 deadline=deadline,
+                grammar=Mode(wanted.grammar.value),
             ),
             cancelled,
             session=self._session(file.key),
@@ -116,4 +119,7 @@ class ModelEngine:
             prefill_ms=found.timings.prefill,
             decode_ms=found.timings.decode,
             total_ms=total_ms,
+            grammar=GrammarMeta(
+                **{**asdict(found.grammar), "mode": str(found.grammar.mode)}
+            ),
         )

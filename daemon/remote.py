@@ -8,7 +8,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..cache.errors import KeyturnError
@@ -18,6 +18,7 @@ from ..lsp.backend import (
     CompletionOptions,
     CompletionRequest,
     Extent,
+    GrammarMode,
     OpenDocument,
     Phase,
     Trigger,
@@ -64,6 +65,7 @@ class RemoteAnswer:
                 "prefill": round(meta.prefill_ms, 1),
                 "decode": round(meta.decode_ms, 1),
             },
+            "grammar": {**asdict(meta.grammar), "bound": round(meta.grammar.bound, 4)},
             "model": meta.model,
             "device": meta.device,
         }
@@ -167,6 +169,7 @@ def _request(
         float(wishes.top_p),
         float(wishes.min_p),
         wishes.seed,
+        GrammarMode(wishes.grammar),
     )
     offset = len(question.around.prefix)
     return CompletionRequest(uri, version, offset, Trigger.INVOKED, options)

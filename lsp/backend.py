@@ -56,6 +56,16 @@ class OpenDocument:
     text: str
 
 
+class GrammarMode(StrEnum):
+    """What to do where the grammar refuses what the model would write."""
+
+    EXACT = "exact"
+    ASAP = "asap"
+    APPROXIMATE = "approximate"
+    GCD = "gcd"
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True)
 class CompletionOptions:
     """How much to suggest, by when, and how to choose among what the model finds likely."""
@@ -68,6 +78,7 @@ class CompletionOptions:
     top_p: float = 1.0
     min_p: float = 0.0
     seed: int = 0
+    grammar: GrammarMode = GrammarMode.EXACT
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,19 @@ class CompletionRequest:
     offset: int
     trigger: Trigger = Trigger.TYPING
     options: CompletionOptions = field(default_factory=CompletionOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class GrammarMeta:
+    """What the grammar did for a completion."""
+
+    mode: str = "off"  # the least faithful one used
+    reason: str = ""  # why it was off, or what was left out
+    skipped_lines: int = 0  # left of the cursor, unreadable
+    refused: int = 0  # tokens and ends
+    restarts: int = 0
+    model_calls: int = 0
+    bound: float = 1.0  # at most this share of the model's completions is grammatical
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +119,7 @@ class CompletionMeta:
     prefill_ms: float = 0.0
     decode_ms: float = 0.0
     total_ms: float = 0.0
+    grammar: GrammarMeta = field(default_factory=GrammarMeta)
 
 
 @dataclass(frozen=True, slots=True)
