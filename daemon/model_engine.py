@@ -119,7 +119,5 @@ class ModelEngine:
             prefill_ms=found.timings.prefill,
             decode_ms=found.timings.decode,
             total_ms=total_ms,
-            grammar=GrammarMeta(
-                **{**asdict(found.grammar), "mode": str(found.grammar.mode)}
-            ),
+            grammar=GrammarMeta(**{**asdict(found.grammar), "mode": str(found.grammar.mode)}),
         )
