@@ -100,13 +100,20 @@ def report(rows: list[Result]) -> str:
 @click.option("--dataset", type=click.Choice(list(FILES)), default="single-line")
 @click.option("--model", default="qwen2.5-coder-0.5b")
 @click.option("--dtype", default="auto")
+@click.option("--grammar", default="off", help="As of `keyturn complete`.")
 @click.option("--every", default=1, help="Take every N-th problem only.")
 @click.option("--results", type=click.Path(path_type=Path), required=True)
 def main(
-    orders: tuple[str, ...], dataset: str, model: str, dtype: str, every: int, results: Path
+    orders: tuple[str, ...],
+    dataset: str,
+    model: str,
+    dtype: str,
+    grammar: str,
+    every: int,
+    results: Path,
 ) -> None:
     """Measure pass@1 for each prompt order and print one row per order."""
-    from keyturn.daemon.completion import Request
+    from keyturn.daemon.completion import Mode, Request
     from keyturn.daemon.engine import Engine, EngineOptions
     from keyturn.models.fim import Order
     from keyturn.models.loader import load
@@ -120,7 +127,14 @@ def main(
         for problem in tqdm(list(problems(dataset))[::every]):
             for order in (o for o in orders if (problem["task_id"], o) not in done):
                 answer = engines[order].complete(
-                    Request(problem["prompt"], problem["suffix"], "solution.py", 96, extent)
+                    Request(
+                        problem["prompt"],
+                        problem["suffix"],
+                        "solution.py",
+                        96,
+                        extent,
+                        grammar=Mode(grammar),
+                    )
                 )
                 result = Result(
                     task=problem["task_id"],
