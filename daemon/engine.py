@@ -16,11 +16,12 @@ from ..cache.plan import Repair
 from ..cache.sequence import CachedSequence
 from ..models.align import Mode
 from ..models.context import CHARACTERS_PER_TOKEN
-from ..models.decode import Decoder, Finish, Interrupted, shared
+from ..models.decode import Decoder, Finish, Interrupted
 from ..models.families import Order
 from ..models.fim import Prompt, PromptBuilder, PromptOptions
 from ..models.guide import GrammarUse
 from ..models.loader import Loaded
+from ..models.round import shared
 from .candidates import INTERRUPTED, Candidates, Job
 from .completion import CacheUse, Candidate, Completion, Request, Timings, distinct
 from .file_session import FileSession

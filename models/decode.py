@@ -1,25 +1,30 @@
 """The decoding loop: bring the prompt into the sequence, then one token after another.
 
-A token's randomness depends on its position alone (sampler.py) and the sequence can be truncated,
-so whatever guesses tokens ahead can be put between drawing and accepting, and be taken back.
+The loop draws every token itself, with randomness that depends on its position alone (sampler.py).
+Whether the logits to draw from come one at a time or several at once is the verifier's affair.
 """
 
 import codecs
+import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from ..cache.sequence import CachedSequence
+from .draft import Draft
 from .fim import Prompt
 from .healing import ByteIndex, agrees, consume
+from .round import shared
 from .sampler import Sampler
 from .stops import Anything, StopRule
 from .transformer import Transformer
+from .verify import Guesser, NoGuess, Verifier
 
 LIKELY_TOKENS = 64
 PREFILL_TOKENS = 128  # per step, so that a cancel is seen within one of them
@@ -123,33 +128,71 @@ class Decoder:
         stops: Stops,
         cancelled: Callable[[], bool],
         first: int | None = None,
+        guesser: Guesser | None = None,
     ) -> Iterator[Token]:
-        """Continue from the `logits` (vocabulary,) after the last token of `sequence`.
+        """Continue from the `logits` (vocabulary,) after the prompt, all that `sequence` holds.
 
-        `first` takes the place of the first draw, to fork a completion.
+        `first` takes the place of the first draw, to fork a completion. `guesser` makes it faster
+        and changes no token. Raises `Interrupted`.
         """
+        with self.verifier(sequence, logits, stops, cancelled, guesser) as verifier:
+            yield from self.follow(verifier, prompt, sampler, stops, cancelled, first)
+
+    def follow(
+        self,
+        verifier: Verifier,
+        prompt: Prompt,
+        sampler: Sampler,
+        stops: Stops,
+        cancelled: Callable[[], bool],
+        first: int | None = None,
+    ) -> Iterator[Token]:
+        """`generate` with a verifier of one's own."""
         pending, accepted = prompt.pending, 0
-        characters = codecs.getincrementaldecoder("utf-8")("replace")
+        path: list[int] = []
+        text = _Text(stops)
+        prune = partial(text.prune, self._tokenizer.token_bytes)
         while True:
             look_up(stops, cancelled)
             token = first
             if token is None:
-                token = self._draw(sampler, logits, pending, len(sequence))
+                logits = verifier.logits(path, prune)
+                token = self._draw(sampler, logits, pending, len(prompt.tokens) + len(path))
             first = None
+            path.append(token)
+            verifier.drew(path)
             data = self._tokenizer.token_bytes(token)
             if token in stops.tokens or not data:
                 yield Token(token, "", Finish.EOS)
                 return
             pending, data = consume(pending, data)
             accepted += not pending
-            text, over = stops.rule.feed(characters.decode(data))
+            piece, over = text.feed(data)
             finish = Finish.LINES if over else None
             if not over and accepted >= stops.limit_tokens:
                 finish = Finish.TOKENS
-            yield Token(token, text, finish)
+            yield Token(token, piece, finish)
             if finish:
                 return
-            logits = self._logits(self._advance(sequence, [token]))
+
+    def verifier(
+        self,
+        sequence: CachedSequence,
+        logits: Tensor,
+        stops: Stops,
+        cancelled: Callable[[], bool],
+        guesser: Guesser | None = None,
+    ) -> Verifier:
+        """For one completion of the prompt that `sequence` holds, after which come the `logits`
+        (vocabulary,)."""
+        return Verifier(
+            self._model,
+            sequence,
+            logits,
+            guesser or NoGuess(),
+            stops.limit_tokens,
+            partial(look_up, stops, cancelled),
+        )
 
     def _draw(self, sampler: Sampler, logits: Tensor, pending: bytes, position: int) -> int:
         if not pending:
@@ -174,10 +217,6 @@ class Decoder:
         return self._tokenizer.token_bytes(token)
 
     # region One forward pass
-    def step(self, sequence: CachedSequence, tokens: Sequence[int]) -> Tensor:
-        """Append `tokens` to `sequence`; the logits (vocabulary,) after the last one."""
-        return self._logits(self._advance(sequence, tokens))
-
     @torch.inference_mode()
     def _advance(self, sequence: CachedSequence, tokens: Sequence[int]) -> Tensor:
         """Append `tokens`; the last one's hidden state (1, hidden). All or nothing."""
@@ -197,12 +236,27 @@ class Decoder:
     # endregion
 
 
-def shared(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many tokens two sequences have in common at their start."""
-    for at, (a, b) in enumerate(zip(one, other, strict=False)):
-        if a != b:
-            return at
-    return min(len(one), len(other))
+class _Text:
+    """A completion's text as it grows, for its stop rule."""
+
+    def __init__(self, stops: Stops) -> None:
+        self._stops = stops
+        self._characters = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def feed(self, data: bytes) -> tuple[str, bool]:
+        """What may be kept of the text now, and whether the completion ends."""
+        return self._stops.rule.feed(self._characters.decode(data))
+
+    def prune(self, token_bytes: Callable[[int], bytes], draft: Draft) -> Draft:
+        """The draft up to a token that would end the completion."""
+        characters = codecs.getincrementaldecoder("utf-8")("replace")
+        characters.setstate(self._characters.getstate())
+        rule = copy.copy(self._stops.rule)
+        for index, token in enumerate(draft.tokens):
+            data = token_bytes(token)
+            if token in self._stops.tokens or not data or rule.feed(characters.decode(data))[1]:
+                return draft.first(index)
+        return draft
 
 
 def look_up(stops: Stops, cancelled: Callable[[], bool]) -> None:

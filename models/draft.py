@@ -67,7 +67,7 @@ class Started:
     in the rows. Places not covered are run through those layers by the verifier.
     """
 
-    layers: int
+    layers: int  # at least 1, fewer than the model has
     hidden: Tensor
 
 
@@ -91,7 +91,9 @@ class Draft:
         assert len(self.tokens) == len(self.confidences), self
         assert not self.parents or len(self.parents) == len(self.tokens), self
         assert all(parent < at for at, parent in enumerate(self.parents)), self
-        assert self.started is None or not self.parents, "started drafts are chains"
+        if self.started is not None:
+            assert self.started.layers > 0, self
+            assert not self.parents, "a draft that was started is a chain"
 
     def first(self, count: int) -> "Draft":
         """Its first `count` tokens."""
@@ -110,11 +112,11 @@ class Draft:
 class Verified:
     """One round, when it is known what came of it. Also told of rounds without a draft.
 
-    The `n` rows are the unseen tokens (`unseen` of them) and then the draft's. `logits` and
-    `hidden` are the model's own for each row, whether its token was taken or not: what follows a
-    rejected token is true of it as well. `taken` are the tokens that the loop drew after the
-    unseen ones: first those that the draft had right, then the one that it had not, unless the
-    completion ended before.
+    Its `n` tokens are the unseen ones (`unseen` of them) and then the draft's. `hidden` and
+    `logits` are the model's own, whether a token was taken or not: what follows a rejected token
+    is true of it as well. `taken` are the tokens that the loop drew after the unseen ones: first
+    those that the draft had right, then the one that it had not, unless the completion ended
+    before.
     """
 
     tokens: Sequence[int]  # n
@@ -123,7 +125,7 @@ class Verified:
     drafter: str  # whose it was; empty without a draft
     accepted: int  # of the draft
     taken: Sequence[int]
-    logits: Tensor  # (n, vocabulary) float32
+    logits: Tensor  # (1 + draft, vocabulary) float32: from the last unseen token on
     hidden: Tensor  # (n, hidden) of the last layer
     tapped: Mapping[int, Tensor] = field(default_factory=dict)  # layers run -> (n, hidden)
 

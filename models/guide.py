@@ -30,7 +30,7 @@ class GrammarUse:
     skipped_lines: int = 0  # left of the cursor, unreadable
     refused: int = 0  # tokens and ends
     restarts: int = 0
-    model_calls: int = 0  # forward passes for one token each
+    model_calls: int = 0  # forward passes
     bound: float = 1.0  # at most this share of the model's completions is grammatical
 
 

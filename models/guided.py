@@ -7,6 +7,7 @@ conditioned on the grammar (`align`).
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -14,11 +15,13 @@ from torch import Tensor
 from ..cache.sequence import CachedSequence
 from .align import Aligner, Budget, Mode
 from .aligned_trie import Trie
-from .decode import LIKELY_TOKENS, Decoder, Finish, Stops, Token, look_up, shared
+from .decode import LIKELY_TOKENS, Decoder, Finish, Stops, Token
+from .draft import Draft
 from .fim import Prompt
 from .guide import Guide, Place, Places
 from .healing import agrees, consume
 from .sampler import Sampler
+from .verify import Guesser, Prune, keep_all
 
 ALTERNATIVES = 64  # tried at one place before model and grammar are said to disagree
 DISAGREE = "the model and the grammar disagree here"
@@ -41,22 +44,26 @@ class GuidedDecoder:
         cancelled: Callable[[], bool],
         guide: Guide,
         first: int | None = None,
+        guesser: Guesser | None = None,
     ) -> Iterator[Token]:
         """Continue from the `logits` (vocabulary,) after the prompt, all that `sequence` holds.
 
-        `first` is tried before all else at the first place. Raises `Interrupted`.
+        `first` is tried before all else at the first place. `guesser` makes it faster and changes
+        no token. Raises `Interrupted`.
         """
-        run = _Run(self._decoder, sequence, prompt, logits, stops, cancelled, guide)
         places = Places(guide, prompt, stops.rule, self._token_bytes)
-        if sampler.greedy:
-            yield from self._greedy(run, places, first)
-        else:
-            yield from self._sampled(run, places, sampler)
+        run = _Run(self._decoder, sequence, prompt, logits, stops, cancelled, guide, guesser)
+        with run.verifier:
+            if sampler.greedy:
+                yield from self._greedy(run, places, first)
+            else:
+                yield from self._sampled(run, places, sampler)
 
     def _greedy(self, run: "_Run", places: Places, first: int | None) -> Iterator[Token]:
         place, path = places.start(), []
         while True:
-            logits = run.agreeing(run.raw(path), place.pending)
+            prune = partial(_allowed, places, place, run.stops)
+            logits = run.agreeing(run.raw(path, prune), place.pending)
             token, following = self._best(run, places, place, logits, first)
             first = None
             if following is None:
@@ -64,6 +71,7 @@ class GuidedDecoder:
                 return
             place = following
             path.append(token)
+            run.verifier.drew(path)
             finish = Finish.LINES if place.over else None
             if not place.over and len(path) >= run.stops.limit_tokens:
                 finish = Finish.TOKENS
@@ -94,8 +102,15 @@ class GuidedDecoder:
 
     def _sampled(self, run: "_Run", places: Places, sampler: Sampler) -> Iterator[Token]:
         guide = run.guide
-        guide.trie = guide.trie or Trie(places, run.stops.tokens)
-        aligner = Aligner(guide.trie, run.logits, sampler.probabilities, eager_tokens=0)
+        trie = guide.trie = guide.trie or Trie(places, run.stops.tokens)
+
+        def logits(path: Sequence[int]) -> Tensor:
+            node = trie.root
+            for token in path:
+                node = node.children[token]
+            return run.logits(path, partial(_allowed, places, node.state, run.stops))
+
+        aligner = Aligner(trie, logits, sampler.probabilities, eager_tokens=0)
         budget = Budget(run.stops.limit_tokens, time_used=run.time_used)
         base = len(run.prompt.tokens)
         sample = aligner.sample(
@@ -129,21 +144,20 @@ class _Run:
         stops: Stops,
         cancelled: Callable[[], bool],
         guide: Guide,
+        guesser: Guesser | None,
     ):
         self.prompt = prompt
         self.stops = stops
         self.guide = guide
+        self.verifier = decoder.verifier(sequence, logits, stops, cancelled, guesser)
         self._decoder = decoder
-        self._sequence = sequence
-        self._first = logits
         self._cancelled = cancelled
         self._began = time.monotonic()
 
     def plain(self, sampler: Sampler) -> Iterator[Token]:
         """The candidate without a grammar."""
-        self._sequence.truncate(len(self.prompt.tokens))
-        return self._decoder.generate(
-            self._sequence, self.prompt, self._first, sampler, self.stops, self._cancelled
+        return self._decoder.follow(
+            self.verifier, self.prompt, sampler, self.stops, self._cancelled
         )
 
     def agreeing(self, logits: Tensor, pending: bytes) -> Tensor:
@@ -158,7 +172,7 @@ class _Run:
         index = torch.tensor(kept, device=logits.device)
         return torch.full_like(logits, -torch.inf).index_copy(0, index, logits[index])
 
-    def logits(self, path: Sequence[int]) -> Tensor:
+    def logits(self, path: Sequence[int], prune: Prune) -> Tensor:
         """(vocabulary,) after the prompt and `path`, without the tokens that disagree with what
         the prompt has pending there."""
         pending = self.prompt.pending
@@ -166,18 +180,13 @@ class _Run:
             if not pending:
                 break
             pending, _ = consume(pending, self._decoder.token_bytes(token))
-        return self._decoder.permitted(self.raw(path), pending)
+        return self._decoder.permitted(self.raw(path, prune), pending)
 
-    def raw(self, path: Sequence[int]) -> Tensor:
-        """(vocabulary,) after the prompt and `path`, to where the sequence is cut back."""
-        look_up(self.stops, self._cancelled)
-        base, logits = len(self.prompt.tokens), self._first
-        if path:
-            known = shared(self._sequence.tokens[base:], path)
-            known = min(known, len(path) - 1)
-            self._sequence.truncate(base + known)
-            logits = self._decoder.step(self._sequence, path[known:])
-            self.guide.count(model_calls=1)
+    def raw(self, path: Sequence[int], prune: Prune = keep_all) -> Tensor:
+        """(vocabulary,) after the prompt and `path`."""
+        before = self.verifier.passes
+        logits = self.verifier.logits(path, prune)
+        self.guide.count(model_calls=self.verifier.passes - before)
         return logits
 
     def time_used(self) -> float:
@@ -186,6 +195,16 @@ class _Run:
         if deadline is None:
             return 0.0
         return (time.monotonic() - self._began) / max(1e-6, deadline - self._began)
+
+
+def _allowed(places: Places, place: Place, stops: Stops, draft: Draft) -> Draft:
+    """The draft up to what the grammar refuses after `place`, or what ends the completion."""
+    for index, token in enumerate(draft.tokens):
+        following = None if token in stops.tokens else places.take(place, token)
+        if following is None or following.over:
+            return draft.first(index)
+        place = following
+    return draft
 
 
 def _descending(logits: Tensor, first: int | None) -> Iterator[int]:

@@ -17,6 +17,8 @@ from keyturn.models.guide import BROKEN_SUFFIX, Guide
 from keyturn.models.guided import DISAGREE, GuidedDecoder
 from keyturn.models.sampler import Sampler, Sampling
 from keyturn.models.stops import Anything, SingleLine, StopRule
+from keyturn.models.transformer import Transformer
+from keyturn.models.verify import NoGuess
 
 from .tiny import oracle, ours
 from .tiny_tokenizer import tiny_tokenizer
@@ -26,7 +28,7 @@ MODEL = ours(oracle("qwen2", vocab_size=TOKENIZER.vocabulary, max_position_embed
 BUILDER = PromptBuilder(TOKENIZER)
 
 
-class Leaning(Decoder):
+class Leaning(Transformer):
     """The random model with a liking for digits, commas and brackets."""
 
     LIKED = torch.tensor(
@@ -34,11 +36,14 @@ class Leaning(Decoder):
             TOKENIZER.token_bytes, range(TOKENIZER.vocabulary))]
     )  # fmt: skip
 
-    def _logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        return super()._logits(hidden) + 4.0 * self.LIKED
+    def __init__(self) -> None:
+        self.__dict__ = MODEL.__dict__
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        return super().logits(hidden) + 4.0 * self.LIKED
 
 
-DECODER = Leaning(MODEL, TOKENIZER)
+DECODER = Decoder(Leaning(), TOKENIZER)
 LEFT, RIGHT = '{"a": [1, ', ' 2], "b": {}}\n'
 
 
@@ -166,20 +171,25 @@ def test_the_deadline_and_a_cancel_are_seen_between_steps():
 def test_logits_after_a_restart_are_those_of_a_fresh_prefill():
     seen: list[tuple[tuple[int, ...], torch.Tensor]] = []
 
-    class Watching(Leaning):
-        def step(self, sequence, tokens):
-            logits = super().step(sequence, tokens)
-            seen.append((tuple(sequence.tokens), logits))
-            return logits
+    class Watching(NoGuess):
+        at: tuple[int, ...] = ()
+
+        def draft(self, context, budget):
+            self.at = (*context.prompt, *context.path)
+            return super().draft(context, budget)
+
+        def verified(self, verified, forward_ms):
+            if self.at:
+                seen.append((self.at, verified.logits[0]))
+            self.at = ()
 
     prompt = BUILDER.build(LEFT, RIGHT, PromptOptions(heal=False))
     sequence = CachedSequence(MODEL.new_arena())
     stops = Stops(BUILDER.stops, 10)
-    watching = Watching(MODEL, TOKENIZER)
-    logits = watching.prefill(sequence, prompt.tokens, stops, lambda: False)
+    logits = DECODER.prefill(sequence, prompt.tokens, stops, lambda: False)
     sampler = Sampler(Sampling(temperature=1.0, seed=9))
-    list(GuidedDecoder(watching).generate(
-        sequence, prompt, logits, sampler, stops, lambda: False, guide()
+    list(GuidedDecoder(DECODER).generate(
+        sequence, prompt, logits, sampler, stops, lambda: False, guide(), guesser=Watching()
     ))  # fmt: skip
     assert len(seen) >= 5
     for tokens, got in seen:

@@ -1,0 +1,88 @@
+"""One round of speculation: what a forward pass over a draft said, and how far it was followed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from ..cache.sequence import CachedSequence
+from .draft import Draft, Verified
+
+
+@dataclass
+class Round:
+    """Row 0 of `logits` follows `path`; row `i + 1` follows the draft's token `i`."""
+
+    path: list[int]  # the completion when it began; its last `unseen` tokens were run here
+    unseen: tuple[int, ...]
+    drafter: str
+    draft: Draft
+    logits: Tensor  # (1 + draft, vocabulary)
+    hidden: Tensor  # (unseen + draft, hidden)
+    tapped: Mapping[int, Tensor]
+    forward_ms: float
+    _after: dict[tuple[int, int], int] = field(init=False)  # (draft index, token) -> draft index
+
+    def __post_init__(self) -> None:
+        parents = self.draft.parents or range(-1, len(self.draft.tokens) - 1)
+        pairs = zip(parents, self.draft.tokens, strict=True)
+        self._after = {}
+        for index, pair in enumerate(pairs):
+            self._after.setdefault(pair, index)
+
+    def row(self, path: Sequence[int]) -> int | None:
+        """The row of the logits after `path`; None if they are not here."""
+        followed = self.followed(path)
+        if followed is None or len(followed) < len(path) - len(self.path):
+            return None
+        return followed[-1] + 1 if followed else 0
+
+    def followed(self, path: Sequence[int]) -> list[int] | None:
+        """The draft's tokens that `path` goes along, by index; None if it is elsewhere."""
+        start = len(self.path)
+        if len(path) < start or list(path[:start]) != self.path:
+            return None
+        found: list[int] = []
+        for token in path[start:]:
+            index = self._after.get((found[-1] if found else -1, token))
+            if index is None:
+                break
+            found.append(index)
+        return found
+
+    def outcome(self, drawn: Sequence[int]) -> Verified:
+        """What the drafters are told, when the completion has come to `drawn`."""
+        followed = self.followed(drawn)
+        return Verified(
+            tokens=(*self.unseen, *self.draft.tokens),
+            unseen=len(self.unseen),
+            draft=self.draft,
+            drafter=self.drafter,
+            accepted=len(followed or ()),
+            taken=() if followed is None else tuple(drawn[len(self.path) :]),
+            logits=self.logits,
+            hidden=self.hidden,
+            tapped=self.tapped,
+        )
+
+    def commit(
+        self, sequence: CachedSequence, start: int, path: Sequence[int]
+    ) -> tuple[int, Tensor | None]:
+        """Leave in `sequence`, from `start` on, only what lies on `path`: how many tokens that is,
+        and the hidden state (hidden,) of the last one if it is known."""
+        followed = self.followed(path)
+        if followed is None:
+            known = shared(self.path, path)
+            sequence.truncate(start + known)
+            return known, None
+        known = len(self.path) + len(followed)
+        sequence.truncate(start + known)
+        return known, self.hidden[len(self.unseen) - 1 + (followed[-1] + 1 if followed else 0)]
+
+
+def shared(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens two sequences have in common at their start."""
+    for at, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a != b:
+            return at
+    return min(len(one), len(other))
