@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from difflib import SequenceMatcher
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -61,6 +62,9 @@ class Arm:
     refresh: bool = False
     ignore: bool = False  # answer from the file as it was
 
+
+Answer = tuple[str, int]  # the first line written, and the tokens encoded for it
+Result = tuple[Case, dict[str, Answer]]  # by the arm's name
 
 NOTHING = Repair(exact=0, tail=0, head=0, related=0)
 
@@ -172,13 +176,13 @@ class Judge:
         self._builder = PromptBuilder(loaded.tokenizer)
         self._options = PromptOptions(budget_tokens=8192, order=order, heal=False)
 
-    def answers(self, case: Case, arms: Sequence[Arm]) -> dict[str, tuple[str, int]]:
-        """By the arm's name: the first line written, and the tokens encoded for it."""
+    def answers(self, case: Case, arms: Sequence[Arm]) -> dict[str, Answer]:
         first = self._session(Repair(), turn_query, case.before)
         first.fill(first.plan(case.old_cursor, self._options))
         snapshot = Snapshot.of(first.sequence, "cpu")
         assert snapshot is not None
-        found = {}
+        found: dict[str, Answer] = {}
+        same: dict[object, Answer] = {}  # arms that do the same here need be run once only
         for each in arms:
             session = self._session(each.repair, each.correction, case.before)
             snapshot.put_into(session.sequence)
@@ -186,12 +190,15 @@ class Judge:
                 session.show(case.after)
             cursor = case.old_cursor if each.ignore else case.cursor
             planned = session.plan(cursor, self._options)
-            logits, encoded = session.fill(planned), session.encoded_tokens
-            if each.refresh:
-                while session.refresh(64):
-                    pass
-                logits = session.fill(session.plan(cursor, self._options))
-            found[each.name] = self._line(session, logits), encoded
+            done = (planned.plan, cursor, each.correction, each.repair.deviating, each.refresh)
+            if done not in same:
+                logits, encoded = session.fill(planned), session.encoded_tokens
+                if each.refresh:
+                    while session.refresh(64):
+                        pass
+                    logits = session.fill(session.plan(cursor, self._options))
+                same[done] = self._line(session, logits), encoded
+            found[each.name] = same[done]
         return found
 
     def _session(self, repair: Repair, correction: Correction, text: str) -> FileSession:
@@ -241,15 +248,15 @@ def groups(case: Case) -> list[str]:
     return ["all", kind, *([case.place] if case.kind != "jump" else []), *relation]
 
 
-def table(results: Sequence[tuple[Case, dict[str, tuple[str, int]]]]) -> list[Row]:
-    members: dict[str, list[tuple[Case, dict[str, tuple[str, int]]]]] = defaultdict(list)
+def table(results: Sequence[Result]) -> list[Row]:
+    members: dict[str, list[Result]] = defaultdict(list)
     for case, answers in results:
         for group in groups(case):
             members[group].append((case, answers))
     return [_row(group, name, found) for group, found in members.items() for name in found[0][1]]
 
 
-def _row(group: str, name: str, found: list[tuple[Case, dict[str, tuple[str, int]]]]) -> Row:
+def _row(group: str, name: str, found: list[Result]) -> Row:
     lines = [(answers[name][0], case.target, answers[RECOMPUTE.name][0]) for case, answers in found]
     encoded = statistics.mean(answers[name][1] for _, answers in found)
     whole = statistics.mean(answers[RECOMPUTE.name][1] for _, answers in found)
@@ -280,6 +287,23 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 # endregion
+# region Results, kept case by case
+
+
+def keep(path: Path, order: str, result: Result) -> None:
+    case, answers = result
+    with path.open("a", encoding="utf-8") as out:
+        print(json.dumps({"order": order, "case": asdict(case), "answers": answers}), file=out)
+
+
+def finished(path: Path, order: str) -> list[Result]:
+    if not path.exists():
+        return []
+    rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return [(Case(**r["case"]), r["answers"]) for r in rows if r["order"] == order]
+
+
+# endregion
 
 
 @click.command()
@@ -293,6 +317,7 @@ def markdown(rows: Sequence[Row]) -> str:
 @click.option("--seed", default=0, show_default=True)
 @click.option("--package", "packages", multiple=True, default=("pygls", "huggingface_hub"),
               show_default=True)  # fmt: skip
+@click.option("--results", type=click.Path(path_type=Path), help="Kept there; a run goes on.")
 @click.option("--json", "as_json", is_flag=True)
 def main(
     model: str,
@@ -304,6 +329,7 @@ def main(
     lines: int,
     seed: int,
     packages: tuple[str, ...],
+    results: Path | None,
     as_json: bool,
 ) -> None:
     """Compare ways of handling edits by the first line that a model writes after them."""
@@ -312,12 +338,17 @@ def main(
     loaded = load(model, device, dtype, settle=True)
     roots = [Path(p) for name in packages for p in find_spec(name).submodule_search_locations]  # type: ignore[union-attr]
     for order in orders or ("psm", "suffix-first"):
-        judge, source, results = Judge(loaded, Order(order)), cases(roots, seed, lines), []
-        for number in range(count):
-            case = next(source)
-            results.append((case, judge.answers(case, ARMS)))
+        judge = Judge(loaded, Order(order))
+        known = finished(results, order) if results else []
+        for number, case in enumerate(islice(cases(roots, seed, lines), count)):
+            if number < len(known):
+                assert known[number][0] == case, f"{results} is of other files or options"
+                continue
+            known.append((case, judge.answers(case, ARMS)))
             click.echo(f"{order} {number + 1}/{count}", err=True)
-        rows = table(results)
+            if results:
+                keep(results, order, known[-1])
+        rows = table(known[:count])
         if as_json:
             report = {"order": order, "model": loaded.name, "kernels": str(loaded.plan)}
             click.echo(json.dumps({**report, "rows": [asdict(row) for row in rows]}))
