@@ -39,10 +39,19 @@ class Options:
 
     def allows(self, uri: str, language: str, length: int) -> bool:
         """Whether to suggest in this document at all."""
-        if not self.enabled or language in self.disabled_languages or length > self.max_file_chars:
-            return False
+        return self.refusal(uri, language, length) is None
+
+    def refusal(self, uri: str, language: str, length: int) -> str | None:
+        """Why nothing is suggested in this document, for its user; None if something may be."""
+        if not self.enabled:
+            return "suggestions are switched off"
+        if language in self.disabled_languages:
+            return f"suggestions are switched off for {language}"
+        if length > self.max_file_chars:
+            return f"the file is longer than {self.max_file_chars:,} characters"
         path = PurePosixPath(unquote(urlsplit(uri).path))
-        return not any(_matches(path, glob) for glob in self.disabled_globs)
+        found = next((glob for glob in self.disabled_globs if _matches(path, glob)), None)
+        return found and f"the file matches the disabled glob {found}"
 
     def completion(self, block: bool, invoked: bool) -> CompletionOptions:
         """What to ask for at a place where a block may be suggested, or only a line."""

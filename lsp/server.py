@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from lsprotocol import types
@@ -31,6 +32,7 @@ from .protocol import Protocol
 from .session import Session
 from .translate import (
     ACCEPTED_COMMAND,
+    extending,
     inline_items,
     menu_items,
     place_of,
@@ -94,13 +96,17 @@ class KeyturnServer(LanguageServer):
 
     # ------------------------------------------------------------------ settings
 
-    def enter(self, workspace_uri: str | None) -> None:
-        """Use the settings that hold in this workspace."""
-        path = workspace_uri and to_fs_path(workspace_uri)
-        if path:
-            self._base_options, problems = self._configured(path)
-            self._problems = list(problems)
-            self.session.set_options(self._base_options)
+    def enter(self, workspace_uris: Iterable[str | None]) -> None:
+        """Use the settings that hold in the first of these folders; what any of them keeps from
+        us by a glob is kept."""
+        paths = [path for uri in workspace_uris if uri and (path := to_fs_path(uri))]
+        if not paths:
+            return
+        found = [self._configured(path) for path in paths]
+        globs = dict.fromkeys(glob for options, _ in found for glob in options.disabled_globs)
+        self._base_options = replace(found[0][0], disabled_globs=tuple(globs))
+        self._problems = list(dict.fromkeys(line for _, problems in found for line in problems))
+        self.session.set_options(self._base_options)
 
     def configure(self, settings: Any) -> None:
         """Put the editor's settings over those of the configuration files."""
@@ -113,6 +119,7 @@ class KeyturnServer(LanguageServer):
         self._problems += problems
         if self._ready:
             self.show_problems()
+            self._tell(self.state)  # what is switched off may be another thing now
 
     async def start(self) -> None:
         """The client is ready to be talked to."""
@@ -166,7 +173,7 @@ def _register(server: KeyturnServer) -> None:
         chosen = ServerCapabilitiesBuilder.choose_position_encoding(capabilities)
         session.documents.encoding = choose([getattr(chosen, "value", chosen)])
         folders = params.workspace_folders
-        server.enter(folders[0].uri if folders else params.root_uri)
+        server.enter([folder.uri for folder in folders] if folders else [params.root_uri])
         server.configure(params.initialization_options)
         text_document = capabilities.text_document
         if text_document is None or text_document.inline_completion is None:
@@ -188,6 +195,10 @@ def _register(server: KeyturnServer) -> None:
         uri = params.text_document.uri
         trigger = trigger_of(params.context.trigger_kind)
         completions = await server.suggest(uri, params.position, trigger)
+        selected = params.context.selected_completion_info
+        document = session.documents.get(uri)
+        if selected is not None and document is not None:
+            completions = extending(document, completions, selected, session.documents.encoding)
         return types.InlineCompletionList(server.items(uri, completions, inline_items))
 
     _register_commands(server)
@@ -237,6 +248,13 @@ def _register_commands(server: KeyturnServer) -> None:
     async def refresh() -> dict[str, Any]:
         session.forget_suggestions()
         return await answered(session.control(Refresh()))
+
+    @server.command("keyturn.documentStatus")
+    async def document_status(uri: str) -> dict[str, Any]:
+        return {
+            "refusal": session.refusal(uri),
+            "disabledLanguages": list(session.options.disabled_languages),
+        }
 
     @server.command("keyturn.showStatus")
     async def show_status() -> dict[str, Any]:

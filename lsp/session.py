@@ -103,6 +103,13 @@ class Session:
         """What the backend should have open; a daemon that has just started is told this."""
         return [_whole(document) for document in self.documents if self._allowed(document)]
 
+    def refusal(self, uri: str) -> str | None:
+        """Why nothing is suggested in a document; None if something may be."""
+        document = self.documents.get(uri)
+        if document is None:
+            return "this document is not followed"
+        return self.options.refusal(uri, document.language, len(document.text))
+
     def set_options(self, options: Options) -> None:
         """Change the settings; documents that they allow or forbid now are opened or closed."""
         before = [document for document in self.documents if self._allowed(document)]

@@ -1,6 +1,7 @@
 """Between the protocol's types and ours."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from lsprotocol import types
 
@@ -40,11 +41,11 @@ def trigger_of(kind: types.InlineCompletionTriggerKind) -> Trigger:
 def inline_items(
     document: Document, completions: Iterable[Completion], encoding: Encoding
 ) -> list[types.InlineCompletionItem]:
-    """Items for ghost text. `filterText` is the text itself: nothing is filtered away."""
+    """Items for ghost text. `filterText` starts with what is replaced: nothing is filtered away."""
     return [
         types.InlineCompletionItem(
             insert_text=completion.text,
-            filter_text=document.text[completion.start : completion.end] + completion.text,
+            filter_text=_filter_text(document, completion),
             range=range_of(document, completion, encoding),
             command=types.Command(
                 title="Accepted", command=ACCEPTED_COMMAND, arguments=[document.uri]
@@ -52,6 +53,31 @@ def inline_items(
         )
         for completion in completions
     ]
+
+
+def _filter_text(document: Document, completion: Completion) -> str:
+    replaced = document.text[completion.start : completion.end]
+    return completion.text if completion.text.startswith(replaced) else replaced + completion.text
+
+
+def extending(
+    document: Document,
+    completions: Iterable[Completion],
+    selected: types.SelectedCompletionInfo,
+    encoding: Encoding,
+) -> list[Completion]:
+    """Those that go on from the entry selected in the editor's menu, in its place.
+
+    An editor shows no others while its menu is open, and these only over the entry's own range.
+    """
+    start = document.offset(place_of(selected.range.start), encoding)
+    end = document.offset(place_of(selected.range.end), encoding)
+    widened = (
+        replace(each, text=document.text[start : each.start] + each.text, start=start)
+        for each in completions
+        if start <= each.start <= end <= each.end
+    )
+    return [each for each in widened if each.text.startswith(selected.text)]
 
 
 def menu_items(

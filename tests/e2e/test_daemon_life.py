@@ -196,3 +196,14 @@ def test_the_settings_of_the_workspace_that_the_editor_names_are_used(
         assert editor.ask(len(TEXT)) == []
         shown = [note["params"] for note in editor.notes if "showMessage" in note["method"]]
         assert ["colour" in message["message"] for message in shown] == [True]
+
+
+def test_what_any_of_several_folders_keeps_from_us_is_kept(environ: dict[str, str], tmp_path: Path):
+    folders = tmp_path / "one", tmp_path / "two"
+    for folder in folders:
+        folder.mkdir()
+    (folders[1] / "keyturn.toml").write_text("[completion]\ndisabled_globs = ['a.*']\n")
+    for known, kept in ((folders[:1], False), (folders, True)):
+        with Editor(environ, folders=known) as editor:
+            editor.open(TEXT)
+            assert (editor.ask(len(TEXT)) == []) is kept

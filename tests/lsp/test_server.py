@@ -49,10 +49,16 @@ def open_document(client: LanguageClient, text: str) -> None:
     client.text_document_did_open(types.DidOpenTextDocumentParams(item))
 
 
-def at(line: int, column: int, invoked: bool = False) -> types.InlineCompletionParams:
+def at(
+    line: int,
+    column: int,
+    invoked: bool = False,
+    selected: types.SelectedCompletionInfo | None = None,
+) -> types.InlineCompletionParams:
     kinds = types.InlineCompletionTriggerKind
+    kind = kinds.Invoked if invoked else kinds.Automatic
     return types.InlineCompletionParams(
-        context=types.InlineCompletionContext(kinds.Invoked if invoked else kinds.Automatic),
+        context=types.InlineCompletionContext(kind, selected),
         text_document=types.TextDocumentIdentifier(URI),
         position=types.Position(line, column),
     )
@@ -133,6 +139,46 @@ async def test_toggling_is_told_to_the_status_bar(client: LanguageClient):
     assert len(await ask(client, at(0, 1))) == 1
     statuses = client.statuses  # type: ignore[attr-defined]
     assert [status.enabled for status in statuses][-2:] == [False, True]
+
+
+async def test_beside_an_open_menu_only_what_goes_on_from_its_selected_entry(
+    client: LanguageClient,
+):
+    open_document(client, "x\nfo")  # at the end the tiny model says 4:1
+    word = types.Range(types.Position(1, 0), types.Position(1, 2))
+    selected = types.SelectedCompletionInfo(word, "fo4:")
+    [item] = await ask(client, at(1, 2, selected=selected))
+    assert (item.insert_text, item.range) == ("fo4:1", word)
+    assert item.filter_text == "fo4:1"
+    other = types.SelectedCompletionInfo(word, "format")
+    assert await ask(client, at(1, 2, selected=other)) == []
+
+
+async def test_changed_settings_are_told_to_the_status_bar(client: LanguageClient):
+    changed = types.DidChangeConfigurationParams({"keyturn": {"enabled": False}})
+    client.workspace_did_change_configuration(changed)
+    open_document(client, "a")
+    assert await ask(client, at(0, 1)) == []
+    assert client.statuses[-1].enabled is False  # type: ignore[attr-defined]
+
+
+async def test_a_document_s_status_says_why_nothing_is_suggested(client: LanguageClient):
+    async def refusal() -> Any:
+        params = types.ExecuteCommandParams("keyturn.documentStatus", [URI])
+        return dict(await client.workspace_execute_command_async(params))["refusal"]  # type: ignore[arg-type]
+
+    assert await refusal() == "this document is not followed"
+    open_document(client, "a")
+    assert await refusal() is None
+    for settings_, reason in (
+        ({"enabled": False}, "suggestions are switched off"),
+        ({"disabledLanguages": ["python"]}, "suggestions are switched off for python"),
+        ({"disabledGlobs": ["x.*"]}, "the file matches the disabled glob x.*"),
+        ({}, None),
+    ):
+        params = types.DidChangeConfigurationParams({"keyturn": settings_})
+        client.workspace_did_change_configuration(params)
+        assert await refusal() == reason
 
 
 class Pipe:

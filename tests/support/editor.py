@@ -31,9 +31,14 @@ class Editor:
     """One front process with one document open."""
 
     def __init__(
-        self, environ: dict[str, str], *arguments: str, workspace: Path | None = None
+        self,
+        environ: dict[str, str],
+        *arguments: str,
+        workspace: Path | None = None,
+        folders: tuple[Path, ...] = (),
     ) -> None:
         self._root = None if workspace is None else workspace.as_uri()
+        self._folders = [{"uri": each.as_uri(), "name": each.name} for each in folders]
         self.process = subprocess.Popen(
             keyturn("lsp", *arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ
         )
@@ -50,7 +55,8 @@ class Editor:
             "general": {"positionEncodings": ["utf-32"]},
             "textDocument": {"inlineCompletion": {}},
         }
-        params = {"processId": None, "rootUri": self._root, "capabilities": capabilities}
+        params: dict[str, Any] = {"processId": None, "capabilities": capabilities}
+        params |= {"rootUri": self._root, "workspaceFolders": self._folders or None}
         self.call("initialize", params)
         self.notify("initialized", {})
         return self
