@@ -79,19 +79,14 @@ ARMS = (
     Arm("edit ignored", Repair(), ignore=True),
     arm("no correction", conflict),
     arm("PIE"),
-    arm("PIE, last 16", tail=16),
     arm("PIE, last 32", tail=32),
-    arm("PIE, last 64", tail=64),
     arm("exact prefix", exact=256),
     arm("exact prefix, last 16", exact=256, tail=16),
     arm("exact prefix, last 32", exact=256, tail=32),
     arm("exact prefix, last 64", exact=256, tail=64),
-    arm("exact prefix, first 32", exact=256, head=32),
     arm("exact prefix, related lines", exact=256, related=8),
     arm("exact prefix, last 32, related lines", exact=256, tail=32, related=8),
-    arm("exact prefix, last 32, first 32, related lines", exact=256, tail=32, head=32, related=8),
     arm("exact prefix, 32 most deviating", exact=256, deviating=32),
-    arm("exact prefix, last 32, 32 most deviating", exact=256, tail=32, deviating=32),
     Arm("default", Repair()),
     Arm("default, after refresh", Repair(), refresh=True),
 )
@@ -183,6 +178,7 @@ class Judge:
         assert snapshot is not None
         found: dict[str, Answer] = {}
         same: dict[object, Answer] = {}  # arms that do the same here need be run once only
+        draft: list[int] = []  # what the first arm wrote: the others mostly write the same
         for each in arms:
             session = self._session(each.repair, each.correction, case.before)
             snapshot.put_into(session.sequence)
@@ -197,7 +193,9 @@ class Judge:
                     while session.refresh(64):
                         pass
                     logits = session.fill(session.plan(cursor, self._options))
-                same[done] = self._line(session, logits), encoded
+                line, written = self._line(session, logits, draft)
+                same[done] = line, encoded
+                draft = draft or written
             found[each.name] = same[done]
         return found
 
@@ -210,20 +208,33 @@ class Judge:
         return made
 
     @torch.inference_mode()
-    def _line(self, session: FileSession, logits: torch.Tensor) -> str:
-        """The first line that is not blank, greedily."""
-        model, tokenizer, data = self._loaded.model, self._loaded.tokenizer, b""
-        for _ in range(MOST_NEW):
-            token = int(logits.argmax())
+    def _line(
+        self, session: FileSession, logits: torch.Tensor, draft: Sequence[int]
+    ) -> tuple[str, list[int]]:
+        """The first line that is not blank, greedily, and its tokens.
+
+        As long as the tokens are those of `draft`, one step verifies all of it.
+        """
+        model, tokenizer = self._loaded.model, self._loaded.tokenizer
+        written: list[int] = []
+        data = b""
+        following = logits[None]  # (tokens, vocabulary), after each token that is in the cache
+        while len(written) < MOST_NEW:
+            token = int(following[0].argmax())
             if token in self._builder.stops:
                 break
+            written.append(token)
             data += tokenizer.token_bytes(token)
             if b"\n" in data.lstrip():
                 break
-            step = session.sequence.append([token])
-            logits = model.logits(encode(model, session.sequence, step))[0]
+            following = following[1:]
+            if not len(following) or written != list(draft[: len(written)]):
+                session.sequence.truncate(len(session.sequence) - len(following))
+                ahead = draft[len(written) :] if written == list(draft[: len(written)]) else []
+                step = session.sequence.append([token, *ahead])
+                following = model.logits(encode(model, session.sequence, step))
         lines = data.decode("utf-8", "replace").strip().splitlines()
-        return lines[0].strip() if lines else ""
+        return (lines[0].strip() if lines else ""), written
 
 
 # endregion
