@@ -12,6 +12,7 @@ from .position import Around, ByteOffset, InputError, LineColumn, Marker, Place,
 
 EXTENTS = ("auto", "line", "block", "all")
 GRAMMAR_MODES = ("exact", "asap", "approximate", "gcd", "off")
+SPECULATE_MODES = ("auto", "del", "lookup", "recycle", "exit", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Wishes:
     seed: int = 0
     timeout: float | None = None
     grammar: str = "exact"
+    speculate: str = "auto"
 
     def __post_init__(self) -> None:
         _require("max_tokens", self.max_tokens, 1, math.inf)
@@ -43,6 +45,8 @@ class Wishes:
             raise InputError(f"extent must be one of {', '.join(EXTENTS)}")
         if self.grammar not in GRAMMAR_MODES:
             raise InputError(f"grammar must be one of {', '.join(GRAMMAR_MODES)}")
+        if self.speculate not in SPECULATE_MODES:
+            raise InputError(f"speculate must be one of {', '.join(SPECULATE_MODES)}")
 
 
 @dataclass(frozen=True, slots=True)

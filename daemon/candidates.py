@@ -16,6 +16,7 @@ from ..models.fim import Prompt
 from ..models.guide import Guide
 from ..models.guided import GuidedDecoder
 from ..models.sampler import Sampler
+from ..models.speculator import Speculation
 from ..models.stops import stop_rule
 from ..models.trim import certain, trim
 from .completion import Candidate, Request, distinct
@@ -49,9 +50,17 @@ class Job:
 class Candidates:
     """Generates the candidates of one job in a sequence that holds exactly its prompt."""
 
-    def __init__(self, decoder: Decoder, sequence: CachedSequence, job: Job, guide: Guide) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        sequence: CachedSequence,
+        job: Job,
+        guide: Guide,
+        speculation: Speculation,
+    ) -> None:
         self._decoder = decoder
         self._guide = guide
+        self._speculation = speculation
         self._sequence = sequence
         self._job = job
 
@@ -104,6 +113,7 @@ class Candidates:
     def _tokens(self, logits: Tensor, sampler: Sampler, first: int | None) -> Iterator[Token]:
         job, decoder = self._job, self._decoder
         where = (self._sequence, job.prompt, logits, sampler, job.stops(), job.cancelled)
+        self._speculation.begin()
         if not self._guide.constrains:
-            return decoder.generate(*where, first)
-        return GuidedDecoder(decoder).generate(*where, self._guide, first)
+            return decoder.generate(*where, first, self._speculation)
+        return GuidedDecoder(decoder).generate(*where, self._guide, first, self._speculation)

@@ -7,6 +7,7 @@ from ..models.align import Mode
 from ..models.decode import Finish
 from ..models.guide import GrammarUse
 from ..models.sampler import Sampling
+from ..models.speculator import Speculate, SpeculationUse
 from ..models.stops import Extent
 
 
@@ -23,6 +24,7 @@ class Request:
     candidates: int = 1
     deadline: float | None = None  # by time.monotonic(), seconds
     grammar: Mode = Mode.EXACT
+    speculate: Speculate = Speculate.AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Completion:
     timings: Timings
     cache: CacheUse | None = None  # None without a session
     grammar: GrammarUse = field(default_factory=lambda: GrammarUse(Mode.OFF))
+    speculation: SpeculationUse = field(default_factory=SpeculationUse)
 
     @property
     def text(self) -> str:

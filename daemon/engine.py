@@ -7,7 +7,7 @@ Not for two threads at once.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from torch import Tensor
@@ -17,6 +17,8 @@ from ..cache.sequence import CachedSequence
 from ..models.align import Mode
 from ..models.context import CHARACTERS_PER_TOKEN
 from ..models.decode import Decoder, Finish, Interrupted
+from ..models.draft import Scene
+from ..models.drafters import speculator
 from ..models.families import Order
 from ..models.fim import Prompt, PromptBuilder, PromptOptions
 from ..models.guide import GrammarUse
@@ -26,6 +28,7 @@ from .candidates import INTERRUPTED, Candidates, Job
 from .completion import CacheUse, Candidate, Completion, Request, Timings, distinct
 from .file_session import FileSession
 from .grammars import Grammars
+from .language import language_of
 from .surroundings import Surroundings
 
 MOST_CHARACTERS = 1_000_000  # of a file with a session, which tokenises all of it
@@ -60,6 +63,7 @@ class Engine:
         self._decoder = Decoder(loaded.model, loaded.tokenizer)
         self._sequence = CachedSequence(loaded.model.new_arena())  # of what has no session
         self._grammars = Grammars()
+        self.speculator = speculator(loaded)
         self.context_tokens = min(options.context_tokens, loaded.config.context_tokens)
 
     def complete(
@@ -68,10 +72,12 @@ class Engine:
         cancelled: Callable[[], bool] = never,
         stream: Callable[[str], None] = ignore,
         session: FileSession | None = None,
+        others: Sequence[Sequence[int]] = (),
     ) -> Completion:
         """Answer `request`. `stream` gets the first candidate's text in pieces, each as soon as it
         is certain, and all of it by the return.
 
+        `others` are tokens of other texts, most apt last, that it may repeat.
         A cancel or the deadline ends the work within a step; what there is by then is returned,
         and `finish` says so. At most half of the context is generated.
         """
@@ -83,11 +89,13 @@ class Engine:
         if len(request.prefix) + len(request.suffix) > MOST_CHARACTERS:
             session = None
         if session is None:
-            ready = self._exact(near, limit)
+            ready = self._exact(request, near, limit)
         else:
             ready = self._by_difference(request, limit, session)
         job = Job(request, near, ready.prompt, self._builder.stops, limit, cancelled, stream)
         guided = self._grammars.begin(request, near)  # reads the file while the model does
+        scene = replace(ready.scene, others=(*others, *ready.scene.others))
+        speculation = self.speculator.speculation(request.speculate, scene)
         grammar = GrammarUse(Mode.OFF)
         timings = Timings(tokenise=clock.lap_ms())
         tried: list[Candidate] = []
@@ -95,7 +103,9 @@ class Engine:
             logits = ready.fill(job)
             timings = replace(timings, prefill=clock.lap_ms())
             guide = guided()
-            tried = Candidates(self._decoder, ready.sequence, job, guide).generate(logits)
+            tried = Candidates(self._decoder, ready.sequence, job, guide, speculation).generate(
+                logits
+            )
             grammar = guide.use
             timings = replace(timings, decode=clock.lap_ms())
             finish = next((t.finish for t in tried if t.finish in INTERRUPTED), tried[0].finish)
@@ -111,6 +121,7 @@ class Engine:
             timings=timings,
             cache=ready.use(),
             grammar=grammar,
+            speculation=speculation.use,
         )
 
     def forget(self) -> None:
@@ -126,7 +137,7 @@ class Engine:
         )
 
     # region Two ways to have a prompt in a cache
-    def _exact(self, near: Surroundings, limit_tokens: int) -> "Ready":
+    def _exact(self, request: Request, near: Surroundings, limit_tokens: int) -> "Ready":
         prompt = self._builder.build(near.prefix, near.suffix, self._prompt_options(limit_tokens))
         sequence = self._sequence
         reused = min(shared(sequence.tokens, prompt.tokens), len(prompt.tokens) - 1)
@@ -134,7 +145,9 @@ class Engine:
         def fill(job: Job) -> Tensor:
             return self._decoder.prefill(sequence, prompt.tokens, job.stops(), job.cancelled)
 
-        return Ready(prompt, sequence, reused, fill, lambda: None)
+        before, after = (prompt.tokens[span.start : span.stop] for span in prompt.sides)
+        scene = Scene(language_of(request.path).id, before, after)
+        return Ready(prompt, sequence, reused, scene, fill, lambda: None)
 
     def _by_difference(self, request: Request, limit_tokens: int, session: FileSession) -> "Ready":
         whole = Surroundings.of(request.prefix, request.suffix, MOST_CHARACTERS)
@@ -151,7 +164,8 @@ class Engine:
             return CacheUse(session.encoded_tokens, plan.carried, plan.repaired, share, spans)
 
         reused = len(planned.prompt.tokens) - plan.encoded
-        return Ready(planned.prompt, session.sequence, reused, fill, use)
+        scene = session.scene(len(whole.prefix), planned.prompt, language_of(request.path).id)
+        return Ready(planned.prompt, session.sequence, reused, scene, fill, use)
 
     def _prompt_options(self, limit_tokens: int) -> PromptOptions:
         options = self.options
@@ -168,6 +182,7 @@ class Ready:
     prompt: Prompt
     sequence: CachedSequence
     reused_tokens: int
+    scene: Scene
     fill: Callable[[Job], Tensor]
     use: Callable[[], CacheUse | None]
 

@@ -18,15 +18,18 @@ from ..cache.sequence import CachedSequence
 from ..cache.staleness import Staleness, next_span, staleness
 from ..cache.tokens import TokenisedText
 from ..models.deviation import most_deviating
+from ..models.draft import Scene
 from ..models.encode import encode
 from ..models.fim import Prompt, PromptBuilder, PromptOptions
 from ..models.tokenizer import Tokenizer
 from ..models.transformer import Transformer
 from .hunks import hunks
 from .related import Related
+from .scraps import Scraps
 from .window import Span, choose
 
 PREFILL_TOKENS = 128  # per step, so that a cancel is seen within one of them
+SCENE_TOKENS = 50_000  # left and right of the cursor, to be repeated
 MANY_SEGMENTS = 12  # attention pays for each; beyond that, the rows are put in order
 
 
@@ -53,6 +56,7 @@ class FileSession:
     text: TokenisedText = field(init=False)
     encoded_tokens: int = field(init=False, default=0)  # by the last `fill`
     related: Related = field(init=False, default_factory=Related)
+    scraps: Scraps = field(init=False, default_factory=Scraps)
     _shows: tuple[int, int] | None = field(init=False, default=None)  # characters, if not all
     _stale_since: float | None = field(init=False, default=None)
     _cursor: int = field(init=False, default=0)  # index in the cached prompt, for the refresh
@@ -67,6 +71,7 @@ class FileSession:
         old = self.text.text[max(0, start) : max(0, stop)]
         self.text.edit(start, stop, new)
         self.related.saw(self.text.text, start, old, new)
+        self.scraps.saw(start, old, new)
         if self._shows:
             first, last = self._shows
             self._shows = (_moved(first, start, stop, new), _moved(last, start, stop, new))
@@ -113,6 +118,16 @@ class FileSession:
         self._cursor = planned.prompt.prefix.stop
         assert hidden is not None, "the last token is always encoded"
         return self.model.logits(hidden[-1:])[0]
+
+    def scene(self, cursor: int, prompt: Prompt, language: str) -> Scene:
+        """What a completion of `prompt`, whose cursor is before character `cursor`, may repeat."""
+        text = self.text
+        before = text.part(0, cursor).ids[-SCENE_TOKENS:]
+        held = -len(prompt.pending)
+        while held < 0:  # the prompt stops before its last tokens
+            held += len(self.tokenizer.token_bytes(before.pop()))
+        after = text.part(cursor, len(text.text)).ids[:SCENE_TOKENS]
+        return Scene(language, before, after, self.scraps.tokens(self.tokenizer))
 
     def _overdue(self) -> bool:
         """Whether idle time has not come for so long that what is stale must not wait for it."""

@@ -67,6 +67,7 @@ class Answer:
                 "decode": round(done.timings.decode, 1),
             },
             "grammar": {**asdict(done.grammar), "bound": round(done.grammar.bound, 4)},
+            "speculation": asdict(done.speculation),
             **cache,
             "model": self.model,
             "device": self.device,
@@ -116,6 +117,7 @@ class Headless:
         from ..models.align import Mode
         from ..models.decode import Finish
         from ..models.sampler import Sampling
+        from ..models.speculator import Speculate
         from ..models.stops import Extent
         from .completion import Request
         from .engine import ignore
@@ -130,6 +132,7 @@ class Headless:
             candidates=wishes.n,
             deadline=deadline,
             grammar=Mode(wishes.grammar),
+            speculate=Speculate(wishes.speculate),
         )
         try:
             completion = engine.complete(request, stream=stream or ignore, session=session)

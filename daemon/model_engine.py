@@ -6,10 +6,17 @@ from dataclasses import asdict
 from typing import Any
 
 from ..cache.budget import Budget
-from ..lsp.backend import Completion, CompletionMeta, CompletionRequest, GrammarMeta
+from ..lsp.backend import (
+    Completion,
+    CompletionMeta,
+    CompletionRequest,
+    GrammarMeta,
+    SpeculationMeta,
+)
 from ..models.align import Mode
 from ..models.loader import Loaded
 from ..models.sampler import Sampling
+from ..models.speculator import Speculate
 from ..models.stops import Extent
 from .completion import Completion as Found
 from .completion import Request
@@ -59,6 +66,7 @@ class ModelEngine:
                 candidates=wanted.candidates,
                 deadline=deadline,
                 grammar=Mode(wanted.grammar.value),
+                speculate=Speculate(wanted.speculate.value),
             ),
             cancelled,
             session=self._session(file.key),
@@ -120,4 +128,5 @@ class ModelEngine:
             decode_ms=found.timings.decode,
             total_ms=total_ms,
             grammar=GrammarMeta(**{**asdict(found.grammar), "mode": str(found.grammar.mode)}),
+            speculation=SpeculationMeta(**asdict(found.speculation)),
         )

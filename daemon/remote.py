@@ -21,6 +21,7 @@ from ..lsp.backend import (
     GrammarMode,
     OpenDocument,
     Phase,
+    SpeculateMode,
     Trigger,
 )
 from . import protocol, startup
@@ -66,6 +67,7 @@ class RemoteAnswer:
                 "decode": round(meta.decode_ms, 1),
             },
             "grammar": {**asdict(meta.grammar), "bound": round(meta.grammar.bound, 4)},
+            "speculation": asdict(meta.speculation),
             "model": meta.model,
             "device": meta.device,
         }
@@ -170,6 +172,7 @@ def _request(
         float(wishes.min_p),
         wishes.seed,
         GrammarMode(wishes.grammar),
+        SpeculateMode(wishes.speculate),
     )
     offset = len(question.around.prefix)
     return CompletionRequest(uri, version, offset, Trigger.INVOKED, options)

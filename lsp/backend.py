@@ -66,6 +66,17 @@ class GrammarMode(StrEnum):
     OFF = "off"
 
 
+class SpeculateMode(StrEnum):
+    """Whose guesses may be verified several at once. None changes what is completed."""
+
+    AUTO = "auto"  # whichever gains most
+    DEL = "del"
+    LOOKUP = "lookup"
+    RECYCLE = "recycle"
+    EXIT = "exit"
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True)
 class CompletionOptions:
     """How much to suggest, by when, and how to choose among what the model finds likely."""
@@ -79,6 +90,7 @@ class CompletionOptions:
     min_p: float = 0.0
     seed: int = 0
     grammar: GrammarMode = GrammarMode.EXACT
+    speculate: SpeculateMode = SpeculateMode.AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +118,17 @@ class GrammarMeta:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeculationMeta:
+    """What speculation did for a completion."""
+
+    drafter: str = ""  # whose drafts were taken most; empty: none
+    drafted: int = 0  # tokens
+    accepted: int = 0  # of them
+    passes: int = 0  # verifications: forward passes after the prompt's
+    exit_layer: int | None = None  # of the last draft that used one
+
+
+@dataclass(frozen=True, slots=True)
 class CompletionMeta:
     """How a completion came to be."""
 
@@ -120,6 +143,7 @@ class CompletionMeta:
     decode_ms: float = 0.0
     total_ms: float = 0.0
     grammar: GrammarMeta = field(default_factory=GrammarMeta)
+    speculation: SpeculationMeta = field(default_factory=SpeculationMeta)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,11 @@ class Prompt:
     order: Order
     pending: bytes = b""  # end of the prefix that is not in `tokens`: generation starts with it
 
+    @property
+    def sides(self) -> tuple[Span, Span]:
+        """What it has of the text left and right of the cursor."""
+        return self.prefix, self.suffix
+
 
 @dataclass(frozen=True, slots=True)
 class PromptOptions:

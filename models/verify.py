@@ -37,7 +37,8 @@ class Guesser(Protocol):
         ...
 
     def draft(self, context: Context, budget: int) -> tuple[str, Draft]:
-        """Whose draft it is, and the draft: at most `budget` tokens; none to decode plainly."""
+        """Whose draft it is, and the draft: at most `budget` tokens, which may be 0; none to
+        decode plainly. Called before every forward pass."""
         ...
 
     def verified(self, verified: Verified, forward_ms: float) -> None: ...
@@ -122,14 +123,13 @@ class Verifier:
     def _settle(self, path: Sequence[int]) -> tuple[int, Tensor | None]:
         """End the round: tell the guesser, and drop what does not lie on `path`. How many of its
         tokens the model has been run over, and the last one's hidden state (hidden,)."""
-        known, hidden = 0, None
-        if self._round is not None:
-            outcome = self._round.outcome(self._drawn)
-            self._guesser.verified(outcome, self._round.forward_ms)
-            known, hidden = self._round.commit(self._sequence, len(self._prompt), path)
-            self._round = None
-        self._drawn = []
-        self._sequence.truncate(len(self._prompt) + known)
+        ended, drawn, known, hidden = self._round, self._drawn, 0, None
+        self._round, self._drawn = None, []
+        if ended is not None:
+            known, hidden = ended.commit(self._sequence, len(self._prompt), path)
+            self._guesser.verified(ended.outcome(drawn), ended.forward_ms)
+        else:
+            self._sequence.truncate(len(self._prompt))
         return known, hidden
 
     def _run(self, path: list[int], prune: Prune) -> Round:
@@ -144,11 +144,9 @@ class Verifier:
         try:
             with torch.inference_mode():
                 room = Room(self._sequence, unseen, budget)
-                name, draft = "", Draft()
-                if budget > 0:
-                    context = Context(self._prompt, path, len(unseen), room, hidden)
-                    name, draft = self._guesser.draft(context, budget)
-                    draft = prune(draft)
+                context = Context(self._prompt, path, len(unseen), room, hidden)
+                name, draft = self._guesser.draft(context, budget)
+                draft = prune(draft)
                 round = self._forward(path, unseen, name, draft, room)
         except BaseException:
             self._sequence.truncate(start)

@@ -20,6 +20,7 @@ from ...models.registry import DEFAULT_MODEL
 from ..asking import (
     EXTENTS,
     GRAMMAR_MODES,
+    SPECULATE_MODES,
     LineError,
     Question,
     Wishes,
@@ -60,6 +61,8 @@ DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--grammar", type=click.Choice(GRAMMAR_MODES), default="exact", show_default=True,
               help="What to do where the grammar refuses.")  # fmt: skip
+@click.option("--speculate", type=click.Choice(SPECULATE_MODES), default="auto", show_default=True,
+              help="Whose guesses are verified several at once; no text changes.")  # fmt: skip
 @click.option("--n", type=int, default=1, show_default=True, help="Distinct candidates.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Give up after this long.")
 @click.option("--stream", is_flag=True, help="Print each line as soon as it is certain.")
@@ -75,8 +78,8 @@ def command(**options: Any) -> None:
 
     With --ndjson every line is {"text", "filename", "line", "column" | "offset" |
     "cursor_marker", and any of "id", "max_tokens", "n", "extent", "temperature", "top_p",
-    "min_p", "seed", "timeout", "grammar"}; every reply is an object as --json prints it, with
-    its "id", or {"id", "error": {"code", "message"}} with an exit code from above.
+    "min_p", "seed", "timeout", "grammar", "speculate"}; every reply is an object as --json
+    prints it, with its "id", or {"id", "error": {"code", "message"}} with an exit code from above.
 
     Or every line drives a file through edits: {"op": "open", "filename", "text"}, {"op": "edit",
     "filename", "start", "end", "text"} in characters, {"op": "complete", "filename", and a place},
@@ -181,7 +184,7 @@ def _answers(options: dict[str, Any]) -> Iterator[Headless | RemoteHeadless]:
 
 def _wishes(options: dict[str, Any]) -> Wishes:
     names = ("max_tokens", "n", "extent", "temperature", "top_p", "min_p", "seed", "timeout",
-             "grammar")  # fmt: skip
+             "grammar", "speculate")  # fmt: skip
     return Wishes(**{name: options[name] for name in names})
 
 

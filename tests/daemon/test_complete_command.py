@@ -70,7 +70,8 @@ def test_json_says_how_the_text_came_to_be(complete: Complete, tiny_folder: Path
     assert result.stdout.count("\n") == 1
     [answer] = lines(result)
     assert answer.keys() == {
-        "text", "candidates", "finish", "tokens", "timings", "grammar", "model", "device"
+        "text", "candidates", "finish", "tokens", "timings", "grammar", "speculation", "model",
+        "device",
     }  # fmt: skip
     assert answer["tokens"].keys() == {"prompt", "reused", "generated"}
     assert answer["timings"].keys() == {"load", "tokenise", "prefill", "decode"}

@@ -1,0 +1,60 @@
+"""How long a forward pass over several tokens takes here, learnt from those that were made."""
+
+import math
+from collections.abc import Mapping
+
+# Relative to one token; between them it is a straight line. First guesses: a processor whose
+# weights come from memory, and a GPU. Measurements take their place within a few passes.
+CPU_SHAPE = {1: 1.0, 2: 1.0, 4: 1.05, 8: 1.25, 16: 2.0, 32: 3.6}
+GPU_SHAPE = {1: 1.0, 2: 1.02, 4: 1.02, 8: 1.03, 16: 1.05, 32: 1.1}
+
+LEVEL_RATE, SHAPE_RATE = 0.25, 0.15  # how much one pass changes
+MOST_SURPRISE = 0.7  # in powers of e: a pass that was interrupted must not count for much
+
+
+class Pace:
+    """Milliseconds by number of tokens: a level, which follows the machine's mood and the length
+    of the context, and a shape, which changes slowly."""
+
+    def __init__(self, shape: Mapping[int, float] = CPU_SHAPE) -> None:
+        self._knots = sorted(shape)
+        self._logs = {knot: math.log(shape[knot]) for knot in self._knots}
+        self._level: float | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether a pass has been seen."""
+        return self._level is not None
+
+    def relative(self, tokens: int) -> float:
+        """How many times as long as one token."""
+        return math.exp(sum(self._logs[knot] * share for knot, share in self._around(tokens)))
+
+    def ms(self, tokens: int) -> float:
+        """A pass over so many tokens; relative to one token before the first was seen."""
+        return self.relative(tokens) * math.exp(self._level or 0.0)
+
+    def saw(self, tokens: int, ms: float) -> None:
+        """A pass over so many tokens took so long."""
+        if self._level is None:
+            self._level = math.log(max(ms, 1e-6) / self.relative(tokens))
+            return
+        surprise = math.log(max(ms, 1e-6) / self.ms(tokens))
+        surprise = max(-MOST_SURPRISE, min(MOST_SURPRISE, surprise))
+        if tokens == 1:
+            self._level += LEVEL_RATE * surprise
+            return
+        self._level += LEVEL_RATE / 2 * surprise
+        for knot, share in self._around(tokens):
+            if knot > 1:
+                self._logs[knot] += SHAPE_RATE * share * surprise
+
+    def _around(self, tokens: int) -> list[tuple[int, float]]:
+        """The knots on either side and what they weigh."""
+        tokens = max(1, min(tokens, self._knots[-1]))
+        high = next(knot for knot in self._knots if knot >= tokens)
+        if high == tokens:
+            return [(high, 1.0)]
+        low = self._knots[self._knots.index(high) - 1]
+        share = (tokens - low) / (high - low)
+        return [(low, 1 - share), (high, share)]

@@ -1,0 +1,191 @@
+"""The drafters of one model, and what is learnt of them from request to request."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .controller import Controller, Plan
+from .draft import Context, Draft, Drafter, Scene, Verified
+from .errors import ModelError
+from .pace import Pace
+
+
+class Speculate(StrEnum):
+    """Which drafters may be used."""
+
+    AUTO = "auto"  # whichever gains most
+    DEL = "del"  # the model's own first layers, as published
+    LOOKUP = "lookup"  # copies from the file
+    RECYCLE = "recycle"  # what the model said before
+    EXIT = "exit"  # the model's own first layers and a trained block
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class SpeculationUse:
+    """What speculation did for one request."""
+
+    drafter: str = ""  # whose drafts were taken most; empty: none
+    drafted: int = 0  # tokens
+    accepted: int = 0  # of them
+    passes: int = 0  # verifications: forward passes after the prompt's
+    exit_layer: int | None = None  # of the last draft that used one
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What one arm has done, and what plain decoding would have taken for the same tokens."""
+
+    rounds: int = 0
+    drafted: int = 0
+    accepted: int = 0
+    ms: float = 0.0
+    plain_ms: float = 0.0
+
+    @property
+    def gain(self) -> float | None:
+        return self.plain_ms / self.ms if self.ms else None
+
+
+class Speculator:
+    """Owns the drafters, the controllers of every language, and the ledgers. One thread's."""
+
+    def __init__(self, drafters: Iterable[Drafter], pace: Pace) -> None:
+        self.drafters = {drafter.name: drafter for drafter in drafters}
+        self.ledgers: dict[str, Ledger] = {}  # by drafter, "" for plain rounds
+        self._pace = pace
+        self._controllers: dict[str, Controller] = {}
+
+    def speculation(self, mode: Speculate, scene: Scene) -> "Speculation":
+        """For one request. Raises `ModelError` if the model has no such drafter."""
+        controller = self._controllers.setdefault(scene.language, Controller(self._pace))
+        return Speculation(controller, self._allowed(mode), scene, self.ledgers)
+
+    def _allowed(self, mode: Speculate) -> list[Drafter]:
+        if mode is Speculate.OFF:
+            return []
+        if mode is Speculate.AUTO:
+            return list(self.drafters.values())
+        if mode not in self.drafters:
+            raise ModelError(f"the model has no {mode} drafter here: use --speculate auto")
+        return [self.drafters[mode]]
+
+
+@dataclass(slots=True)
+class _Bet:
+    """A draft whose tokens are compared with what comes, used or not."""
+
+    draft: Draft
+    start: int  # tokens of the path before it
+    checked: int = 0
+
+
+class Speculation:
+    """`verify.Guesser` for the candidates of one request; `begin` before each."""
+
+    def __init__(
+        self,
+        controller: Controller,
+        drafters: Iterable[Drafter],
+        scene: Scene,
+        ledgers: dict[str, Ledger],
+    ) -> None:
+        self.passes = 0
+        self._controller = controller
+        self._drafters = {drafter.name: drafter for drafter in drafters}
+        self.taps = frozenset(tap for d in self._drafters.values() for tap in d.taps)
+        self._scene = scene
+        self._ledgers = ledgers
+        self._bets: dict[str, _Bet] = {}
+        self._proposed_ms = 0.0
+        self._length = 0  # of the path at the last draft
+        self._counts: dict[str, tuple[int, int]] = {}  # drafter -> drafted, accepted
+        self._exit_layer: int | None = None
+
+    @property
+    def use(self) -> SpeculationUse:
+        drafted = sum(count for count, _ in self._counts.values())
+        accepted = sum(count for _, count in self._counts.values())
+        most = max(self._counts, key=lambda name: self._counts[name][1], default="")
+        return SpeculationUse(most, drafted, accepted, self.passes, self._exit_layer)
+
+    def begin(self) -> None:
+        """A candidate starts."""
+        self._bets.clear()
+        self._length = 0
+        for drafter in self._drafters.values():
+            drafter.begin(self._scene)
+
+    def draft(self, context: Context, budget: int) -> tuple[str, Draft]:
+        """The most promising draft, as long as it is worth verifying."""
+        began = time.perf_counter()
+        if len(context.path) < self._length:  # back from a dead end
+            self._bets.clear()
+        self._length = len(context.path)
+        if budget == 0:
+            return "", Draft()
+        drafts: dict[str, Draft] = {}
+        plans: dict[str, Plan] = {}
+        for name, drafter in self._drafters.items():
+            if drafter.free:
+                drafts[name] = drafter.propose(context, budget)
+                plans[name] = self._controller.offered(name, drafts[name].confidences)
+                if drafts[name].tokens:
+                    self._bets.setdefault(name, _Bet(drafts[name], self._length))
+            else:
+                plans[name] = self._controller.wished(name, budget)
+        chosen, plan = self._controller.choose(plans)
+        for name, drafter in self._drafters.items():
+            if not drafter.free and name != chosen:
+                self._controller.arm(name).left_alone()
+        if chosen and chosen not in drafts:
+            drafts[chosen] = self._asked(chosen, context, plan.tokens)
+        self._proposed_ms = (time.perf_counter() - began) * 1000
+        return (chosen, drafts[chosen].first(plan.tokens)) if chosen else ("", Draft())
+
+    def _asked(self, name: str, context: Context, tokens: int) -> Draft:
+        began = time.perf_counter()
+        draft = self._drafters[name].propose(context, tokens)
+        took_ms = (time.perf_counter() - began) * 1000
+        self._controller.arm(name).took(len(draft.tokens), took_ms)
+        self._bets[name] = _Bet(draft, self._length)
+        return draft
+
+    def verified(self, verified: Verified, forward_ms: float) -> None:
+        """Count what came of a round, and tell the drafters."""
+        drafted = len(verified.draft.tokens)
+        name = verified.drafter if drafted else ""
+        pace = self._controller.pace
+        if verified.unseen == 1:
+            pace.saw(1 + drafted, forward_ms)
+        self.passes += 1
+        ledger = self._ledgers.setdefault(name, Ledger())
+        ledger.rounds += 1
+        ledger.drafted += drafted
+        ledger.accepted += verified.accepted
+        ledger.ms += forward_ms + self._proposed_ms
+        ledger.plain_ms += (1 + verified.accepted) * pace.ms(1)
+        if name:
+            before = self._counts.get(name, (0, 0))
+            self._counts[name] = before[0] + drafted, before[1] + verified.accepted
+            self._exit_layer = verified.draft.exit_layer or self._exit_layer
+        self._settle_bets(verified)
+        for drafter in self._drafters.values():
+            drafter.observe(verified)
+        self._proposed_ms = 0.0
+
+    def _settle_bets(self, verified: Verified) -> None:
+        """Compare what was proposed with what was taken; `taken` follows the path of the round."""
+        for name, bet in list(self._bets.items()):
+            arm = self._controller.arm(name)
+            for at, token in enumerate(verified.taken, self._length - bet.start):
+                if at >= len(bet.draft.tokens):
+                    break
+                hit = bet.draft.tokens[at] == token
+                arm.count(bet.draft.confidences[at], hit)
+                bet.checked = at + 1 if hit else len(bet.draft.tokens)
+                if not hit:
+                    break
+            if bet.checked >= len(bet.draft.tokens):
+                del self._bets[name]

@@ -1,0 +1,129 @@
+"""Choosing among drafts: plain numbers, no model."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keyturn.models.controller import NOTHING, WORTH, Controller, Plan, Tally
+from keyturn.models.pace import CPU_SHAPE, Pace
+
+
+class Fixed(Pace):
+    """A device whose times are known."""
+
+    def __init__(self, each: float) -> None:
+        super().__init__()
+        self._each = each
+
+    def relative(self, tokens: int) -> float:
+        return 1 + self._each * (tokens - 1)
+
+
+def controller(each: float = 0.05) -> Controller:
+    return Controller(Fixed(each))
+
+
+# region Pace
+@given(st.floats(0.1, 1000), st.floats(1.0, 4.0))
+def test_the_pace_of_any_device_is_learnt(one_ms: float, slope: float) -> None:
+    pace = Pace(CPU_SHAPE)
+    truth = {1: one_ms, 4: one_ms * (1 + 0.1 * slope), 8: one_ms * (1 + 0.4 * slope)}
+    for _ in range(60):
+        for tokens, ms in truth.items():
+            pace.saw(tokens, ms)
+    for tokens, ms in truth.items():
+        assert pace.ms(tokens) == pytest.approx(ms, rel=0.05)
+
+
+def test_a_slower_machine_is_noticed_from_any_number_of_tokens() -> None:
+    pace = Pace()
+    for tokens in (1, 8) * 10:
+        pace.saw(tokens, 40 * pace.relative(tokens))
+    for _ in range(30):
+        pace.saw(8, 120 * CPU_SHAPE[8])
+    assert pace.ms(1) > 60
+
+
+def test_one_interruption_changes_little() -> None:
+    pace = Pace()
+    for _ in range(10):
+        pace.saw(1, 40)
+    pace.saw(1, 40_000)
+    assert pace.ms(1) < 50
+
+
+def test_more_tokens_than_were_ever_thought_of_cost_as_many_as_the_most() -> None:
+    assert Pace().relative(1_000) == pytest.approx(max(CPU_SHAPE.values()))
+
+
+# endregion
+# region Plans
+def test_a_draft_is_cut_where_another_token_costs_more_than_it_brings() -> None:
+    plan = controller(0.05).offered("a", [0.9, 0.9, 0.9, 0.01, 0.01])
+    assert plan.tokens == 3
+    assert plan.gain == pytest.approx((1 + 0.9 + 0.81 + 0.729) / 1.15, rel=1e-6)
+
+
+def test_nothing_is_drafted_where_a_second_token_costs_as_much_as_the_first() -> None:
+    assert controller(1.0).offered("a", [0.9] * 8) == NOTHING
+    assert controller(1.0).choose({"a": controller(1.0).offered("a", [0.9])}) == ("", NOTHING)
+
+
+@given(st.lists(st.floats(0, 1), max_size=12), st.floats(0, 2))
+def test_no_plan_is_worse_than_plain_decoding(confidences, each) -> None:
+    plan = controller(each).offered("a", confidences)
+    assert plan.gain >= 1
+    assert plan.tokens <= len(confidences)
+
+
+def test_the_drafter_that_gains_most_is_chosen_if_any_is_worth_it() -> None:
+    plans = {"a": Plan(2, 1.2), "b": Plan(5, 1.4), "c": Plan(1, 1.1)}
+    assert controller().choose(plans) == ("b", plans["b"])
+    assert controller().choose({"a": Plan(1, WORTH - 0.01)}) == ("", NOTHING)
+    assert controller().choose({}) == ("", NOTHING)
+
+
+# endregion
+# region Learning
+def test_a_drafter_that_boasts_is_believed_less_and_one_that_understates_more() -> None:
+    judge, chance = controller(), random.Random(1)
+    for _ in range(300):
+        judge.arm("boasts").count(0.9, chance.random() < 0.2)
+        judge.arm("modest").count(0.3, chance.random() < 0.8)
+    assert judge.arm("boasts").chance(0.9) < 0.35
+    assert judge.arm("modest").chance(0.3) > 0.6
+    assert judge.offered("boasts", [0.9] * 4).gain < judge.offered("modest", [0.3] * 4).gain
+
+
+def test_what_is_long_past_weighs_little() -> None:
+    tally = Tally()
+    for hit in [True] * 500 + [False] * 100:
+        tally.count(hit)
+    assert tally.rate(0.5) < 0.25
+
+
+def test_a_slow_drafter_is_asked_for_less_the_longer_it_takes() -> None:
+    wished = []
+    for ms in (0.0, 5.0, 20.0, 60.0):
+        judge = Controller(Pace())
+        judge.pace.saw(1, 40.0)
+        judge.arm("exit").took(1, ms)
+        wished.append(judge.wished("exit", 12).tokens)
+    assert wished == sorted(wished, reverse=True)
+    assert wished[0] > 2
+    assert wished[-1] == 0
+
+
+def test_an_arm_that_lost_is_tried_again_later() -> None:
+    judge = controller(0.1)
+    for _ in range(50):
+        judge.arm("exit").count(0.9, False)
+    assert judge.wished("exit", 8) == NOTHING
+    for _ in range(2_000):
+        judge.arm("exit").left_alone()
+    assert judge.wished("exit", 8).tokens > 0
+
+
+# endregion

@@ -1,0 +1,111 @@
+"""Drafts from what the model has said before."""
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keyturn.models import recycle
+from keyturn.models.draft import Context, Draft, Scene, Verified
+from keyturn.models.recycle import CHUNK_TOKENS, Memory, Recycle, top
+
+from .test_lookup import NoRows
+
+VOCABULARY = 40
+
+
+def said(*rows: tuple[int, float]) -> torch.Tensor:
+    """Logits whose best token has the probability given."""
+    logits = torch.zeros(len(rows), VOCABULARY)
+    for row, (token, chance) in zip(logits, rows, strict=True):
+        row[token] = torch.tensor(chance * (VOCABULARY - 1) / (1 - chance)).log()
+    return logits
+
+
+def round_of(tokens: list[int], accepted: int, *rows: tuple[int, float], parents=()) -> Verified:
+    drafted = Draft(tuple(tokens[1:]), (0.5,) * (len(tokens) - 1), parents)
+    return Verified(tokens, 1, drafted, "x", accepted, (), said(*rows), torch.empty(len(tokens), 1))
+
+
+def propose(recycle: Recycle, *path: int, budget: int = 5) -> Draft:
+    return recycle.propose(Context((), path, 1, NoRows()), budget)
+
+
+def fresh() -> Recycle:
+    made = Recycle()
+    made.begin(Scene("python", [0]))
+    return made
+
+
+def test_what_followed_a_pair_is_proposed_and_then_what_followed_that() -> None:
+    drafter = fresh()
+    assert propose(drafter, 1).tokens == ()
+    drafter.observe(round_of([1, 2, 3], 2, (2, 0.9), (3, 0.9), (4, 0.9)))
+    found = propose(drafter, 1)
+    assert found.tokens == (2, 3, 4)
+    assert all(0 < confidence < 0.9 for confidence in found.confidences)
+    assert propose(drafter, 1, budget=2).tokens == (2, 3)
+
+
+def test_what_the_model_said_after_a_rejected_token_is_remembered_too() -> None:
+    drafter = fresh()
+    propose(drafter, 1)
+    drafter.observe(round_of([1, 7, 8], 0, (2, 0.9), (20, 0.9), (21, 0.9)))
+    assert propose(drafter, 5, 7).tokens[0] == 20
+
+
+def test_a_pair_counts_for_more_than_a_token() -> None:
+    drafter = fresh()
+    propose(drafter, 1)
+    drafter.observe(round_of([1, 5], 1, (5, 0.9), (10, 0.9)))
+    propose(drafter, 2)
+    drafter.observe(round_of([2, 5], 1, (5, 0.9), (11, 0.9)))
+    assert propose(drafter, 1, 5).tokens[0] == 10
+    assert propose(drafter, 2, 5).tokens[0] == 11
+    assert propose(drafter, 3, 5).tokens[0] == 11  # the newest
+    sure = propose(drafter, 1, 5).confidences[0]
+    assert sure > propose(drafter, 3, 5).confidences[0]
+
+
+def test_in_a_tree_a_token_follows_its_parent() -> None:
+    drafter = fresh()
+    propose(drafter, 1)
+    rows = ((2, 0.9), (20, 0.9), (21, 0.9), (22, 0.9))
+    drafter.observe(round_of([1, 2, 3, 4], 1, *rows, parents=(-1, -1, 0)))
+    memory = drafter.memories["python"]
+    assert memory.pairs.keys() == {(0, 1), (1, 2), (1, 3), (2, 4)}
+
+
+def test_languages_do_not_mix_and_are_kept() -> None:
+    drafter = fresh()
+    propose(drafter, 1)
+    drafter.observe(round_of([1], 0, (2, 0.9)))
+    drafter.begin(Scene("rust", [0]))
+    assert propose(drafter, 1).tokens == ()
+    drafter.begin(Scene("python", [0]))
+    assert propose(drafter, 1).tokens == (2,)
+
+
+def test_the_oldest_pairs_are_forgotten(monkeypatch) -> None:
+    monkeypatch.setattr(recycle, "MOST_PAIRS", 3)
+    memory = Memory()
+    for token in range(5):
+        memory.learn(9, token, ((1,), (0.5,)))
+    memory.learn(9, 2, ((1,), (0.5,)))
+    memory.learn(9, 5, ((1,), (0.5,)))
+    assert list(memory.pairs) == [(9, 4), (9, 2), (9, 5)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 3),
+    st.sampled_from([5, CHUNK_TOKENS, CHUNK_TOKENS * 9, CHUNK_TOKENS * 9 + 17]),
+    st.integers(1, 8),
+    st.integers(0, 99),
+)
+def test_the_best_tokens_are_those_of_topk(rows, vocabulary, count, seed) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(rows, vocabulary, generator=generator) * 3
+    ids, chances = top(logits, count)
+    expected = logits.softmax(-1).topk(min(count, vocabulary))
+    assert torch.equal(ids, expected.indices)
+    torch.testing.assert_close(chances, expected.values)
