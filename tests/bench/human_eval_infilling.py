@@ -1,22 +1,30 @@
-"""pass@1 on HumanEval-Infilling, greedy, one line per problem, through the engine that users get.
+"""pass@1 on HumanEval-Infilling, one line per problem, through the engine that users get.
 
     python tests/bench/human_eval_infilling.py --order suffix-first --results results.jsonl
+    python tests/bench/human_eval_infilling.py --order suffix-first --grammar off --grammar exact \
+        --dataset random-span-light --results grammar.jsonl
+
+Greedy without `--temperature`. Several `--grammar` take turns problem by problem, and what changed
+from the first to each other one is listed.
 
 Results are appended problem by problem, so that a run can be cut off and go on. Every program is
 run in a child process of its own: no network, an empty folder, limits on time, memory and files.
 Data: OpenAI human-eval-infilling (arXiv 2207.14255), MIT, in tests/data/.
 """
 
+import ast
 import ctypes
 import gzip
 import json
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import click
 from tqdm import tqdm
@@ -39,6 +47,11 @@ class Result:
     exact: bool  # the completion is the reference solution, spaces aside
     prompt_tokens: int
     generated_tokens: int
+    grammar: str = "off"  # asked for
+    temperature: float = 0.0
+    finish: str = ""
+    decode_ms: float = 0.0
+    use: dict[str, Any] = field(default_factory=dict)  # what the grammar did: `GrammarUse`
 
 
 def problems(dataset: str) -> Iterator[dict[str, str]]:
@@ -87,12 +100,61 @@ def finished(results: Path) -> list[Result]:
     return [Result(**json.loads(line)) for line in lines]
 
 
-def report(rows: list[Result]) -> str:
-    passed, exact = sum(r.passed for r in rows), sum(r.exact for r in rows)
-    return (
-        f"pass@1 {100 * passed / len(rows):.1f} %, exact {100 * exact / len(rows):.1f} %, "
-        f"{len(rows)} problems"
-    )
+def parses(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def report(rows: list[Result], texts: dict[str, tuple[str, str]]) -> str:
+    """One line on `rows`; `texts` are what stands left and right of each task's cursor."""
+    files = [texts[r.task][0] + r.completion + texts[r.task][1] for r in rows]
+    shares = {
+        "pass@1": sum(r.passed for r in rows),
+        "exact": sum(r.exact for r in rows),
+        "parses": sum(map(parses, files)),
+        "unfinished": sum(r.finish in ("tokens", "deadline") for r in rows),
+    }
+    line = ", ".join(f"{name} {100 * count / len(rows):.1f} %" for name, count in shares.items())
+    used = [r for r in rows if r.use.get("mode", "off") != "off"]
+    if used:
+        refused, restarts = (sum(r.use[name] for r in used) for name in ("refused", "restarts"))
+        calls = sum(r.use["model_calls"] for r in used)
+        plain = sum(max(1, r.generated_tokens - 1) for r in used)  # the last one needs no call
+        line += (
+            f"; grammar on in {len(used)}, {refused} refused, {restarts} restarts, "
+            f"{calls / plain:.3f} model calls per token"
+        )
+    return f"{line}, {len(rows)} problems"
+
+
+def changes(before: list[Result], after: list[Result], texts: dict[str, tuple[str, str]]) -> str:
+    """Task by task: what passed and what parsed in only one of two runs, and the time it took."""
+    pairs = {r.task: r for r in before}
+    both = [(pairs[r.task], r) for r in after if r.task in pairs]
+
+    def fine(result: Result) -> bool:
+        left, right = texts[result.task]
+        return parses(left + result.completion + right)
+
+    lists = {
+        "lost": [b.task for a, b in both if a.passed and not b.passed],
+        "won": [b.task for a, b in both if b.passed and not a.passed],
+        "parses no more": [b.task for a, b in both if fine(a) and not fine(b)],
+        "does not parse": [b.task for _, b in both if not fine(b)],
+    }
+    lines = [f"  {name}: {' '.join(tasks) or 'none'}" for name, tasks in lists.items()]
+    same = [b.decode_ms / a.decode_ms for a, b in both if a.decode_ms and alike(a, b)]
+    if same:
+        times = f"{statistics.median(same):.3f} x, median of {len(same)}"
+        lines.append(f"  decode time where both wrote the same: {times}")
+    return "\n".join(lines)
+
+
+def alike(one: Result, other: Result) -> bool:
+    return (one.completion, one.generated_tokens) == (other.completion, other.generated_tokens)
 
 
 @click.command()
@@ -100,7 +162,9 @@ def report(rows: list[Result]) -> str:
 @click.option("--dataset", type=click.Choice(list(FILES)), default="single-line")
 @click.option("--model", default="qwen2.5-coder-0.5b")
 @click.option("--dtype", default="auto")
-@click.option("--grammar", default="off", help="As of `keyturn complete`.")
+@click.option("--grammar", "grammars", multiple=True, default=("off",),
+              help="As of `keyturn complete`.")  # fmt: skip
+@click.option("--temperature", default=0.0)
 @click.option("--every", default=1, help="Take every N-th problem only.")
 @click.option("--results", type=click.Path(path_type=Path), required=True)
 def main(
@@ -108,34 +172,42 @@ def main(
     dataset: str,
     model: str,
     dtype: str,
-    grammar: str,
+    grammars: tuple[str, ...],
+    temperature: float,
     every: int,
     results: Path,
 ) -> None:
-    """Measure pass@1 for each prompt order and print one row per order."""
+    """Measure pass@1 for each prompt order and grammar, and print one row for each."""
+    from dataclasses import replace
+
     from keyturn.daemon.completion import Mode, Request
     from keyturn.daemon.engine import Engine, EngineOptions
     from keyturn.models.fim import Order
     from keyturn.models.loader import load
+    from keyturn.models.sampler import Sampling
     from keyturn.models.stops import Extent
 
     loaded = load(model, dtype=dtype, settle=True)
     engines = {order: Engine(loaded, EngineOptions(order=Order(order))) for order in orders}
     extent = Extent.LINE if dataset == "single-line" else Extent.BLOCK
-    done = {(r.task, r.order) for r in finished(results)}
+    ways = [(order, grammar) for order in orders for grammar in grammars]
+    taken = list(problems(dataset))[::every]
+    texts = {problem["task_id"]: (problem["prompt"], problem["suffix"]) for problem in taken}
+    done = {(r.task, r.order, r.grammar) for r in finished(results)}
     with results.open("a", encoding="utf-8") as out:
-        for problem in tqdm(list(problems(dataset))[::every]):
-            for order in (o for o in orders if (problem["task_id"], o) not in done):
-                answer = engines[order].complete(
-                    Request(
-                        problem["prompt"],
-                        problem["suffix"],
-                        "solution.py",
-                        96,
-                        extent,
-                        grammar=Mode(grammar),
-                    )
-                )
+        for problem in tqdm(taken):
+            request = Request(
+                problem["prompt"],
+                problem["suffix"],
+                "solution.py",
+                96,
+                extent,
+                sampling=Sampling(temperature=temperature),
+            )
+            for order, grammar in ways:
+                if (problem["task_id"], order, grammar) in done:
+                    continue
+                answer = engines[order].complete(replace(request, grammar=Mode(grammar)))
                 result = Result(
                     task=problem["task_id"],
                     order=order,
@@ -144,10 +216,21 @@ def main(
                     exact=answer.text.split() == problem["canonical_solution"].split(),
                     prompt_tokens=answer.prompt_tokens,
                     generated_tokens=answer.generated_tokens,
+                    grammar=grammar,
+                    temperature=temperature,
+                    finish=str(answer.finish),
+                    decode_ms=round(answer.timings.decode, 1),
+                    use=asdict(answer.grammar),
                 )
                 print(json.dumps(asdict(result)), file=out, flush=True)
+    found = [r for r in finished(results) if r.task in texts]
     for order in orders:
-        click.echo(f"{order}: {report([r for r in finished(results) if r.order == order])}")
+        rows = {g: [r for r in found if (r.order, r.grammar) == (order, g)] for g in grammars}
+        for grammar in grammars:
+            click.echo(f"{order}, grammar {grammar}: {report(rows[grammar], texts)}")
+        for grammar in grammars[1:]:
+            click.echo(f"{grammars[0]} → {grammar}:")
+            click.echo(changes(rows[grammars[0]], rows[grammar], texts))
 
 
 if __name__ == "__main__":
