@@ -1,0 +1,142 @@
+"""Nothing that is valid may be refused, at full size: thousands of cuts in hundreds of real files.
+
+Reads what is installed on the machine, and the folders named in KEYTURN_CORPUS (separated like
+PATH), which should hold sources in the languages that a machine lacks: a few checked-out projects
+or unpacked source packages. A file counts if its language's own parser accepts it.
+"""
+
+import os
+import random
+import sysconfig
+from collections import Counter
+from collections.abc import Iterator
+from itertools import accumulate
+from pathlib import Path
+
+import pytest
+
+from keyturn.daemon.language import language_of
+from keyturn.models.gguf import GgufFile
+from keyturn.models.grammar.document import Document
+from keyturn.models.grammar.languages import GRAMMARS, load_automaton
+from keyturn.models.obtain import ModelFiles
+from keyturn.models.tokenizer import Tokenizer
+from keyturn.models.vocabulary import from_gguf
+
+from .corpus import SAMPLES, python_accepts, read, tree_sitter_accepts
+
+INSTALLED = (sysconfig.get_paths()["stdlib"], "/usr/include", "/usr/share", "/usr/lib/node_modules")
+FILES_PER_LANGUAGE, CUTS_PER_FILE = 40, 40
+BYTES = range(200, 25_000)  # of a file
+REACH_BYTES = 200  # fed behind a cut
+WHOLE = {"languages": 15, "files": 500, "cuts": 20_000}  # what a whole sweep has at least
+TRIED_PER_FILE = 8  # candidates looked at for each file wanted
+
+
+def sources() -> dict[str, list[Path]]:
+    """Files with a grammar, by language, in an order that is random but always the same."""
+    folders = [*os.environ.get("KEYTURN_CORPUS", "").split(os.pathsep), *INSTALLED]
+    found: dict[str, list[Path]] = {language: [] for language in GRAMMARS}
+    for folder in filter(None, folders):
+        for parent, _, names in os.walk(folder):
+            for name in names:
+                language = language_of(name).id
+                if language in found:
+                    found[language].append(Path(parent, name))
+    for language, paths in found.items():
+        random.Random(language).shuffle(paths)
+        paths[:0] = [path for path in SAMPLES if language_of(path.name).id == language]
+    return found
+
+
+def valid_texts(language: str, paths: list[Path]) -> Iterator[tuple[Path, str]]:
+    """Files that their language's own parser finds nothing wrong with, no two alike."""
+    seen: set[str] = set()
+    for path in paths[: FILES_PER_LANGUAGE * TRIED_PER_FILE]:
+        try:
+            if path.stat().st_size not in BYTES:
+                continue
+            text = read(path)
+        except (OSError, UnicodeDecodeError):
+            continue
+        if text in seen or text.startswith("\ufeff") or not tree_sitter_accepts(language, text):
+            continue
+        if language == "python" and not python_accepts(text):
+            continue
+        seen.add(text)
+        yield path, text
+        if len(seen) == FILES_PER_LANGUAGE:
+            return
+
+
+def refusal(document: Document, data: bytes, edges: list[int]) -> str:
+    """Open `data` up to the first edge, feed it edge by edge; where that is refused, if it is.
+
+    Edges may lie inside characters: the document takes whole ones, the state the rest.
+    """
+    cut = edges[0]
+    left = data[:cut].decode(errors="ignore")
+    opening = document.open(left)
+    place = f"{cut}: {data[max(0, cut - 60) : cut]!r}"
+    if opening.skipped_lines:
+        return f"{place}: {opening.reason}"
+    if not opening.constrained:
+        return f"{place}: not constrained: {opening.reason}"
+    state, at = opening.state, len(left.encode())
+    for edge in edges:
+        following = state.feed(data[at:edge])
+        if following is None:
+            return f"{place} then {data[cut:at]!r} | {data[at:edge]!r}"
+        state, at = following, edge
+    return ""
+
+
+def byte_edges(data: bytes, rng: random.Random) -> list[int]:
+    """A random cut and pieces of a few bytes behind it."""
+    cut = rng.randrange(1, len(data))
+    pieces = accumulate(rng.randrange(1, 9) for _ in range(REACH_BYTES // 4))
+    return [cut, *(cut + piece for piece in pieces if cut + piece <= len(data))]
+
+
+def token_edges(edges: list[int], rng: random.Random) -> list[int]:
+    """A random cut at a token's end and the ends of the tokens behind it."""
+    first = rng.randrange(len(edges))
+    return [edge for edge in edges[first : first + 64] if edge <= edges[first] + REACH_BYTES]
+
+
+@pytest.fixture(scope="module")
+def tokenizer(real_model: ModelFiles) -> Tokenizer:
+    """The real model's: 152,000 tokens, whose ends are where completions are cut."""
+    return Tokenizer(from_gguf(GgufFile(real_model.path).metadata))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7_200)
+def test_no_cut_of_any_valid_file_is_refused(
+    tokenizer: Tokenizer, capsys: pytest.CaptureFixture[str]
+):
+    refused: list[str] = []
+    cuts: Counter[str] = Counter()
+    files: Counter[str] = Counter()
+    for language, paths in sources().items():
+        automaton, rng = load_automaton(language), random.Random(language)
+        for path, text in valid_texts(language, paths):
+            document = Document(automaton, not GRAMMARS[language].layout)
+            data = text.encode()
+            ends = list(accumulate(len(tokenizer.token_bytes(t)) for t in tokenizer.encode(text)))
+            places = [byte_edges(data, rng) for _ in range(CUTS_PER_FILE // 2)]
+            places += [token_edges(ends, rng) for _ in range(CUTS_PER_FILE // 2)]
+            for edges in sorted(places):
+                cuts[language] += 1
+                if why := refusal(document, data, edges):
+                    refused.append(f"{path} {why}")
+            files[language] += 1
+            if not document.open(text).state.can_finish():
+                refused.append(f"{path}: the end of the file")
+        with capsys.disabled():
+            print(f"{language}: {files[language]} files, {cuts[language]} cuts, "
+                  f"{len(refused)} refused so far", flush=True)  # fmt: skip
+    assert not refused, "\n".join(refused)
+    swept = {"languages": len(+files), "files": files.total(), "cuts": cuts.total()}
+    if any(swept[what] < least for what, least in WHOLE.items()):
+        pytest.skip(f"all fine, but only {swept}: name folders of sources in KEYTURN_CORPUS")
