@@ -30,12 +30,18 @@ class Rules(Protocol):
         """The memory before the first token."""
         ...
 
-    def take(self, memory: Any, token: Lexed, gap: str, line: str, decided: bool) -> Any | None:
+    def take(
+        self, memory: Any, token: Lexed, text: str, gap: str, line: str, decided: bool
+    ) -> Any | None:
         """The memory after `token`, or None to refuse it.
 
-        `gap` is what was skipped before the token, `line` its line up to the token as far as we
-        still have it, and `decided` tells whether the token's kind is final.
+        `text` is the token's, `gap` what was skipped before it, `line` its line up to the token as
+        far as we still have it, and `decided` tells whether the token's kind is final.
         """
+        ...
+
+    def may_grow(self, memory: Any, text: str) -> bool:
+        """Whether `text`, of which no token is certain, may be the start of what comes next."""
         ...
 
 
@@ -44,9 +50,15 @@ class NoRules:
 
     start = ()
 
-    def take(self, memory: Any, token: Lexed, gap: str, line: str, decided: bool) -> Any | None:
+    def take(
+        self, memory: Any, token: Lexed, text: str, gap: str, line: str, decided: bool
+    ) -> Any | None:
         """Everything is fine."""
         return memory
+
+    def may_grow(self, memory: Any, text: str) -> bool:
+        """So is every start."""
+        return True
 
 
 class Version(NamedTuple):
@@ -134,6 +146,7 @@ class Automaton:
         return self._rules.take(
             version.memory,
             token,
+            text[token.start : token.end],
             text[version.at : token.start],
             text[line_start : token.start],
             decided,
@@ -162,7 +175,9 @@ class Automaton:
         """Whether the undecided end of the text may become something that the stack takes."""
         text = self._lexer.text
         padded = text[version.at :]
-        if token.sight is Sight.PARTIAL or not padded.strip():
+        if token.sight is Sight.PARTIAL:
+            return self._rules.may_grow(version.memory, padded)
+        if not padded.strip():
             return True
         if self._remember(version, token, decided=False) is None:
             return False

@@ -1,9 +1,10 @@
 """Python's own rules that tree-sitter's grammar leaves out on purpose.
 
-Four of them, each refusing only what CPython's parser refuses too: a block has a body; a logical
-line starts exactly at its block's indentation; a line break outside brackets ends the statement;
-`print x` is not a statement. Indentation is counted the way the grammar's scanner counts it (a tab
-is eight columns, a form feed starts again), so that both agree on every block.
+Each refuses only what CPython's parser refuses too: a block has a body; a logical line starts
+exactly at its block's indentation; a line break outside brackets ends the statement, and one in a
+string of one line is none; `print x`, a bare `x := 1`, `x = y += 1`, `f(, x)` and `import x,` are
+no statements. Indentation is counted the way the grammar's scanner counts it (a tab is eight
+columns, a form feed starts again), so that both agree on every block.
 """
 
 import re
@@ -13,19 +14,30 @@ from .lexer import Lexed
 from .tables import LanguageTables
 
 JOINED = re.compile(r"\\\r?\n")  # the scanner skips a joined line like a space
+ESCAPED = re.compile(r"\\(?:\r\n|.)", re.DOTALL)
 OPENING, CLOSING = ("(", "[", "{"), (")", "]", "}")
 OPERAND_STARTS = ("identifier", "integer", "float", "string_start", "none", "true", "false")
+OPERATORS = ("+", "-", "*", "/", "@", "//", "%", "**", ">>", "<<", "&", "^", "|")
+TRIPLE_QUOTES = ('"""', "'''")
 
 
 class Line(NamedTuple):
     """What the rules remember of the text on the left."""
 
     at_start: bool = True  # no token of this logical line was seen
-    after_colon: bool = False  # the last token was a colon
+    first: int = 0  # the symbol that the statement began with, 0 before it
+    last: int = 0  # the last token's symbol
+    alone: bool = False  # the statement has one token so far
+    assigned: bool = False  # there was an assignment outside brackets in this statement
     deeper: bool = False  # a block has begun and its first line sets its indentation
     indents: tuple[int, ...] = (0,)  # columns of the open blocks
     brackets: int = 0  # open ones
-    after_print: bool = False  # the logical line so far is `print` or `exec`
+    strings: tuple[tuple[bool, int], ...] = ()  # open: whether of one line, brackets around it
+
+    @property
+    def in_short_string(self) -> bool:
+        """Whether what comes next is text of a string that ends with its line."""
+        return bool(self.strings) and self.strings[-1] == (True, self.brackets)
 
 
 class PythonRules:
@@ -43,25 +55,41 @@ class PythonRules:
         self._comment = symbols("comment")
         self._continuation = symbols("line_continuation")
         self._colon = symbols(":")
+        self._semicolon = symbols(";")
+        self._comma = symbols(",")
+        self._walrus = symbols(":=")
+        self._equals = symbols("=")
+        self._augmented = symbols(*(f"{sign}=" for sign in OPERATORS))
         self._opening = symbols(*OPENING)
         self._closing = symbols(*CLOSING)
+        self._import = symbols("import", "from")
+        self._name = symbols("identifier")
         self._statement_words = symbols("print", "exec")
         self._operands = symbols(*OPERAND_STARTS)
+        self._string_start = symbols("string_start")
+        self._string_end = symbols("string_end")
+        self._string_text = symbols("_string_content")
 
-    def take(self, memory: Line, token: Lexed, gap: str, line: str, decided: bool) -> Line | None:
+    def take(
+        self, memory: Line, token: Lexed, text: str, gap: str, line: str, decided: bool
+    ) -> Line | None:
         """The line after `token`, or None where Python refuses it."""
         symbol = token.symbol
         if symbol in self._newline:
-            return None if memory.after_colon else memory._replace(at_start=True, after_print=False)
+            unfinished = memory.first in self._import and memory.last in self._comma
+            if memory.last in self._colon or unfinished:
+                return None
+            return memory._replace(at_start=True, first=0, last=0, assigned=False)
         if symbol in self._indent:
-            return memory._replace(at_start=True, after_colon=False, deeper=True)
+            return memory._replace(at_start=True, last=0, deeper=True)
         if symbol in self._dedent:
-            inner = memory.indents[:-1] or (0,)
-            return memory._replace(at_start=True, after_colon=False, indents=inner)
+            return memory._replace(at_start=True, last=0, indents=memory.indents[:-1] or (0,))
         if symbol in self._comment or token.start == token.end:
             return memory
         if symbol in self._continuation:
             return memory._replace(at_start=False)
+        if symbol in self._string_text:
+            return memory if self.may_grow(memory, text) else None
         indents = memory.indents
         if memory.at_start:
             column = _column(line)
@@ -71,15 +99,42 @@ class PythonRules:
                 return None
         elif memory.brackets == 0 and "\n" in JOINED.sub("", gap):
             return None
-        if memory.after_print and decided and symbol in self._operands:
+        if self._wrong(memory, symbol, decided):
             return None
+        begins = memory.first == 0 or memory.last in self._semicolon
+        apart = symbol in self._colon or symbol in self._semicolon
+        assigns = memory.brackets == 0 and (symbol in self._equals or symbol in self._augmented)
         return Line(
             at_start=False,
-            after_colon=symbol in self._colon,
+            first=symbol if begins else memory.first,
+            last=symbol,
+            alone=begins,
+            assigned=assigns or (memory.assigned and (memory.brackets > 0 or not apart)),
             indents=indents,
             brackets=self._depth(memory.brackets, symbol),
-            after_print=memory.at_start and symbol in self._statement_words,
+            strings=self._open_strings(memory, symbol, text),
         )
+
+    def may_grow(self, memory: Line, text: str) -> bool:
+        """Whether `text` may be the start of what comes next, or all of it."""
+        return not (memory.in_short_string and "\n" in text and "\n" in ESCAPED.sub("", text))
+
+    def _wrong(self, memory: Line, symbol: int, decided: bool) -> bool:
+        """Whether the token can't follow the last one, or can't stand in this statement."""
+        if memory.alone and decided:
+            if memory.first in self._statement_words and symbol in self._operands:
+                return True
+            if memory.first in self._name and symbol in self._walrus:
+                return True
+        if symbol in self._comma and memory.last in self._opening:
+            return True
+        again = memory.assigned and memory.brackets == 0
+        return again and decided and symbol in self._augmented
+
+    def _open_strings(self, memory: Line, symbol: int, text: str) -> tuple[tuple[bool, int], ...]:
+        if symbol in self._string_start:
+            return (*memory.strings, (not text.endswith(TRIPLE_QUOTES), memory.brackets))
+        return memory.strings[:-1] if symbol in self._string_end else memory.strings
 
     def _depth(self, brackets: int, symbol: int) -> int:
         if symbol in self._opening:

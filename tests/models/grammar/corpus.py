@@ -1,11 +1,19 @@
-"""Texts and the independent judges: tree-sitter's own parser, and CPython's."""
+"""Texts and the independent judges: tree-sitter's own parser, and CPython's.
+
+Slow tests read real files: what is installed on the machine, and the folders named in
+KEYTURN_CORPUS (separated like PATH), which should hold sources in the languages that a machine
+lacks: a few checked-out projects or unpacked source packages. A file counts if its language's own
+parser accepts it.
+"""
 
 import ast
 import gzip
 import importlib
 import json
+import os
 import random
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import tree_sitter
@@ -14,6 +22,9 @@ from keyturn.daemon.language import language_of
 from keyturn.models.grammar.languages import GRAMMARS
 
 DATA = Path(__file__).parents[2] / "data"
+INSTALLED = (sysconfig.get_paths()["stdlib"], "/usr/include", "/usr/share", "/usr/lib/node_modules")
+BYTES = range(200, 25_000)  # of a file
+TRIED_PER_FILE = 8  # candidates looked at for each file wanted
 SAMPLES = sorted((DATA / "grammar").glob("*.*"))
 
 
@@ -32,6 +43,42 @@ def library_files(count: int, seed: int) -> list[Path]:
     """Python files of the standard library, the same ones for a seed."""
     files = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))
     return random.Random(seed).sample(files, count)
+
+
+def sources() -> dict[str, list[Path]]:
+    """Files with a grammar, by language, in an order that is random but always the same."""
+    folders = [*os.environ.get("KEYTURN_CORPUS", "").split(os.pathsep), *INSTALLED]
+    found: dict[str, list[Path]] = {language: [] for language in GRAMMARS}
+    for folder in filter(None, folders):
+        for parent, _, names in os.walk(folder):
+            for name in names:
+                language = language_of(name).id
+                if language in found:
+                    found[language].append(Path(parent, name))
+    for language, paths in found.items():
+        random.Random(language).shuffle(paths)
+        paths[:0] = [path for path in SAMPLES if language_of(path.name).id == language]
+    return found
+
+
+def valid_texts(language: str, paths: list[Path], count: int) -> Iterator[tuple[Path, str]]:
+    """Up to `count` files that their language's own parser accepts, no two alike."""
+    seen: set[str] = set()
+    for path in paths[: count * TRIED_PER_FILE]:
+        try:
+            if path.stat().st_size not in BYTES:
+                continue
+            text = read(path)
+        except (OSError, UnicodeDecodeError):
+            continue
+        if text in seen or text.startswith("\ufeff") or not tree_sitter_accepts(language, text):
+            continue
+        if language == "python" and not python_accepts(text):
+            continue
+        seen.add(text)
+        yield path, text
+        if len(seen) == count:
+            return
 
 
 def tree_sitter_accepts(language: str, text: str) -> bool:

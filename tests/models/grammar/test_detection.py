@@ -16,7 +16,9 @@ from .corpus import (
     python_accepts,
     read,
     sample,
+    sources,
     tree_sitter_accepts,
+    valid_texts,
 )
 
 TOKEN = re.compile(r"\w+|[^\w\s]|\s+")
@@ -61,7 +63,7 @@ def test_broken_python_is_noticed_and_valid_python_is_not_refused():
             changed = mutant(text, rng)
             judged[judge(automaton, "python", changed, python_accepts(changed))] += 1
     assert judged["refused though valid"] == 0, judged
-    assert judged["refused"] >= 0.97 * (judged["refused"] + judged["missed"]), judged
+    assert judged["refused"] >= 0.98 * (judged["refused"] + judged["missed"]), judged
     assert judged["refused"] > 50
 
 
@@ -84,21 +86,41 @@ def test_what_tree_sitter_refuses_is_noticed_and_nothing_more(language: str):
         valid = tree_sitter_accepts(language, changed)
         judged[judge(automaton, language, changed, valid)] += 1
     assert judged["refused though valid"] == 0, judged
-    assert judged["refused"] >= 0.9 * (judged["refused"] + judged["missed"]), judged
+    assert judged["refused"] >= 0.96 * (judged["refused"] + judged["missed"]), judged
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3_600)
+@pytest.mark.timeout(7_200)
 def test_broken_python_of_the_standard_library_is_noticed(capsys: pytest.CaptureFixture[str]):
     automaton, rng, judged = load_automaton("python"), random.Random(5), Counter[str]()
     for path in library_files(60, seed=6):
         text = read(path)
-        if len(text) > 30_000 or not tree_sitter_accepts("python", text):
+        if len(text) > 20_000 or not tree_sitter_accepts("python", text):
             continue
-        for _ in range(30):
+        for _ in range(60):
             changed = mutant(text, rng)
             judged[judge(automaton, "python", changed, python_accepts(changed))] += 1
     with capsys.disabled():
-        print(dict(judged))
+        print(f"\npython: {dict(judged)}", flush=True)
     assert judged["refused though valid"] == 0, judged
     assert judged["refused"] >= 0.99 * (judged["refused"] + judged["missed"]), judged
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7_200)
+def test_broken_code_of_real_files_is_noticed(capsys: pytest.CaptureFixture[str]):
+    found = sources()
+    for language in LANGUAGES:
+        automaton, rng, judged = load_automaton(language), random.Random(7), Counter[str]()
+        for _, text in valid_texts(language, found[language], 15):
+            for _ in range(24):
+                changed = mutant(text, rng)
+                valid = tree_sitter_accepts(language, changed)
+                judged[judge(automaton, language, changed, valid)] += 1
+        with capsys.disabled():
+            print(f"\n{language}: {dict(judged)}", end="", flush=True)
+        assert judged["refused though valid"] == 0, (language, judged)
+        assert judged["refused"] >= 0.96 * (judged["refused"] + judged["missed"]), (
+            language,
+            judged,
+        )

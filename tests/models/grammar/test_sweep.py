@@ -1,21 +1,14 @@
 """Nothing that is valid may be refused, at full size: thousands of cuts in hundreds of real files.
 
-Reads what is installed on the machine, and the folders named in KEYTURN_CORPUS (separated like
-PATH), which should hold sources in the languages that a machine lacks: a few checked-out projects
-or unpacked source packages. A file counts if its language's own parser accepts it.
+Which files those are, `corpus` says; a whole sweep needs KEYTURN_CORPUS.
 """
 
-import os
 import random
-import sysconfig
 from collections import Counter
-from collections.abc import Iterator
 from itertools import accumulate
-from pathlib import Path
 
 import pytest
 
-from keyturn.daemon.language import language_of
 from keyturn.models.gguf import GgufFile
 from keyturn.models.grammar.document import Document
 from keyturn.models.grammar.languages import GRAMMARS, load_automaton
@@ -23,50 +16,11 @@ from keyturn.models.obtain import ModelFiles
 from keyturn.models.tokenizer import Tokenizer
 from keyturn.models.vocabulary import from_gguf
 
-from .corpus import SAMPLES, python_accepts, read, tree_sitter_accepts
+from .corpus import sources, valid_texts
 
-INSTALLED = (sysconfig.get_paths()["stdlib"], "/usr/include", "/usr/share", "/usr/lib/node_modules")
 FILES_PER_LANGUAGE, CUTS_PER_FILE = 40, 40
-BYTES = range(200, 25_000)  # of a file
 REACH_BYTES = 200  # fed behind a cut
 WHOLE = {"languages": 15, "files": 500, "cuts": 20_000}  # what a whole sweep has at least
-TRIED_PER_FILE = 8  # candidates looked at for each file wanted
-
-
-def sources() -> dict[str, list[Path]]:
-    """Files with a grammar, by language, in an order that is random but always the same."""
-    folders = [*os.environ.get("KEYTURN_CORPUS", "").split(os.pathsep), *INSTALLED]
-    found: dict[str, list[Path]] = {language: [] for language in GRAMMARS}
-    for folder in filter(None, folders):
-        for parent, _, names in os.walk(folder):
-            for name in names:
-                language = language_of(name).id
-                if language in found:
-                    found[language].append(Path(parent, name))
-    for language, paths in found.items():
-        random.Random(language).shuffle(paths)
-        paths[:0] = [path for path in SAMPLES if language_of(path.name).id == language]
-    return found
-
-
-def valid_texts(language: str, paths: list[Path]) -> Iterator[tuple[Path, str]]:
-    """Files that their language's own parser finds nothing wrong with, no two alike."""
-    seen: set[str] = set()
-    for path in paths[: FILES_PER_LANGUAGE * TRIED_PER_FILE]:
-        try:
-            if path.stat().st_size not in BYTES:
-                continue
-            text = read(path)
-        except (OSError, UnicodeDecodeError):
-            continue
-        if text in seen or text.startswith("\ufeff") or not tree_sitter_accepts(language, text):
-            continue
-        if language == "python" and not python_accepts(text):
-            continue
-        seen.add(text)
-        yield path, text
-        if len(seen) == FILES_PER_LANGUAGE:
-            return
 
 
 def refusal(document: Document, data: bytes, edges: list[int]) -> str:
@@ -120,7 +74,7 @@ def test_no_cut_of_any_valid_file_is_refused(
     files: Counter[str] = Counter()
     for language, paths in sources().items():
         automaton, rng = load_automaton(language), random.Random(language)
-        for path, text in valid_texts(language, paths):
+        for path, text in valid_texts(language, paths, FILES_PER_LANGUAGE):
             document = Document(automaton, not GRAMMARS[language].layout)
             data = text.encode()
             ends = list(accumulate(len(tokenizer.token_bytes(t)) for t in tokenizer.encode(text)))
