@@ -115,6 +115,7 @@ class GrammarMeta:
     restarts: int = 0
     model_calls: int = 0
     bound: float = 1.0  # at most this share of the model's completions is grammatical
+    took_ms: float = 0.0  # waited for the grammar
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,11 @@ cursor. Where the grammar cannot help it is left out and says why.
 
 import codecs
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from .align import Mode
 from .aligned_trie import Trie
@@ -32,6 +35,7 @@ class GrammarUse:
     restarts: int = 0
     model_calls: int = 0  # forward passes
     bound: float = 1.0  # at most this share of the model's completions is grammatical
+    took_ms: float = 0.0  # waited for the grammar
 
 
 class Guide:
@@ -52,14 +56,37 @@ class Guide:
         self._block = RightContext(suffix, LINES)
         self._line = RightContext(suffix, lines=0)
         self.trie: Trie | None = None  # of what is sampled, shared by all candidates
-        self.use = GrammarUse(
-            mode if opening.constrained else Mode.OFF, opening.reason, opening.skipped_lines
-        )
+        self._used = mode if opening.constrained else Mode.OFF  # the least faithful so far
+        self._reason = opening.reason
+        self._counts: Counter[str] = Counter()
+        self._bound = 1.0
+        self._took = 0.0  # seconds
 
     @property
     def constrains(self) -> bool:
         """Whether there is anything to be guided by."""
         return not isinstance(self.start, Unconstrained)
+
+    @property
+    def use(self) -> GrammarUse:
+        """What was done until now."""
+        return GrammarUse(
+            mode=self._used,
+            reason=self._reason,
+            skipped_lines=self._opening.skipped_lines,
+            refused=self._counts["refused"],
+            restarts=self._counts["restarts"],
+            model_calls=self._counts["model_calls"],
+            bound=self._bound,
+            took_ms=round(self._took * 1e3, 3),
+        )
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Around whatever waits for the grammar."""
+        began = time.perf_counter()
+        yield
+        self._took += time.perf_counter() - began
 
     def may_end(self, text: str, finish: Finish) -> bool:
         """Whether a completion of `text` may end so: nothing, or what fits on both sides."""
@@ -72,8 +99,8 @@ class Guide:
         one_line = finish is Finish.LINES and "\n" not in text
         right = self._line if one_line else self._block
         fits = right.fits(state)
-        if right.relaxed and not self.use.reason:
-            self.use = replace(self.use, reason=BROKEN_SUFFIX)
+        if right.relaxed and not self._reason:
+            self._reason = BROKEN_SUFFIX
         return fits
 
     def longest(self, text: str) -> str:
@@ -88,13 +115,17 @@ class Guide:
 
     def count(self, **more: int) -> None:
         """Add to what `use` counts."""
-        added = {name: getattr(self.use, name) + number for name, number in more.items()}
-        self.use = replace(self.use, **added)
+        self._counts.update(more)
+
+    def sampled(self, mode: Mode, bound: float) -> None:
+        """Note how a candidate was drawn."""
+        self._used = max(self._used, mode, key=list(Mode).index)
+        self._bound = bound
 
     def give_up(self, reason: str) -> None:
         """Constrain nothing from here on."""
         self.start = Unconstrained(reason)
-        self.use = replace(self.use, mode=Mode.OFF, reason=reason)
+        self._used, self._reason = Mode.OFF, reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +142,7 @@ class Place:
 
 
 class Places:
-    """`aligned_trie.Guard` over the places of one candidate."""
+    """`aligned_trie.Guard` over the places of one candidate. Remembers what it has decided."""
 
     def __init__(
         self, guide: Guide, prompt: Prompt, rule: StopRule, token_bytes: Callable[[int], bytes]
@@ -119,6 +150,7 @@ class Places:
         self._guide = guide
         self._first = Place(guide.start, rule, prompt.pending, b"")
         self._token_bytes = token_bytes
+        self._taken: dict[tuple[int, int], tuple[Place, Place | None]] = {}
 
     def start(self) -> Place:
         """Before the first token."""
@@ -126,6 +158,23 @@ class Places:
 
     def take(self, place: Place, token: int) -> Place | None:
         """The place after `token`; None where the grammar or the prompt's end refuses it."""
+        known = self._taken.get((id(place), token))
+        if known is None:
+            with self._guide.waiting():
+                known = (place, self._after(place, token))  # holding the place keeps its id
+            self._taken[id(place), token] = known
+        return known[1]
+
+    def over(self, place: Place) -> bool:
+        """Whether the stop rule ends the completion here."""
+        return place.over
+
+    def may_stop(self, place: Place) -> bool:
+        """Whether the completion may end here, by the stop rule or by the model's choice."""
+        with self._guide.waiting():
+            return self._guide.may_end(place.text, Finish.LINES if place.over else Finish.EOS)
+
+    def _after(self, place: Place, token: int) -> Place | None:
         data = self._token_bytes(token)
         if not data or (place.pending and not agrees(data, place.pending)):
             return None
@@ -139,11 +188,3 @@ class Places:
         if state is None:
             return None
         return Place(state, rule, pending, decoder.getstate()[0], place.text + piece, piece, over)
-
-    def over(self, place: Place) -> bool:
-        """Whether the stop rule ends the completion here."""
-        return place.over
-
-    def may_stop(self, place: Place) -> bool:
-        """Whether the completion may end here, by the stop rule or by the model's choice."""
-        return self._guide.may_end(place.text, Finish.LINES if place.over else Finish.EOS)

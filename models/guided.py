@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..cache.sequence import CachedSequence
-from .align import Aligner, Budget, Mode
+from .align import Aligner, Budget
 from .aligned_trie import Trie
 from .decode import LIKELY_TOKENS, Decoder, Finish, Stops, Token
 from .draft import Draft
@@ -117,8 +117,7 @@ class GuidedDecoder:
             guide.mode, lambda at, attempt: sampler.uniform(base + at, attempt), budget
         )
         guide.count(refused=sample.refused, restarts=sample.restarts)
-        mode = max(guide.use.mode, sample.mode, key=list(Mode).index)
-        guide.use = replace(guide.use, mode=mode, bound=sample.bound)
+        guide.sampled(sample.mode, sample.bound)
         line = sample.node.line()[1:]
         if not line:  # nothing grammatical is left
             guide.give_up(DISAGREE)
