@@ -1,5 +1,6 @@
 """The grammars of one engine: a worker process for all of them, and a guide for each request."""
 
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -32,7 +33,14 @@ class Grammars:
         longer = max(len(request.prefix), len(request.suffix))
         whole = Surroundings.of(request.prefix, request.suffix, longer)
         opened = self._open(request, whole.prefix)
-        return lambda: Guide(opened(), whole.suffix, request.grammar, finished)
+
+        def guide() -> Guide:
+            began = time.perf_counter()
+            opening = opened()
+            waited = time.perf_counter() - began
+            return Guide(opening, whole.suffix, request.grammar, finished, waited)
+
+        return guide
 
     def _open(self, request: Request, left: str) -> Callable[[], Opening]:
         language = language_of(request.path).id

@@ -47,8 +47,10 @@ class Guide:
         suffix: str,
         mode: Mode,
         finished: Callable[[str, Finish], str],
+        waited: float = 0.0,
     ):
-        """`finished` makes a completion's text what the user will see."""
+        """`finished` makes a completion's text what the user will see; `waited` for the opening,
+        in seconds."""
         self.start = opening.state
         self.mode = mode
         self._opening = opening
@@ -60,7 +62,7 @@ class Guide:
         self._reason = opening.reason
         self._counts: Counter[str] = Counter()
         self._bound = 1.0
-        self._took = 0.0  # seconds
+        self._took = waited  # seconds
 
     @property
     def constrains(self) -> bool:
