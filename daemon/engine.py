@@ -17,7 +17,7 @@ from ..cache.sequence import CachedSequence
 from ..models.align import Mode
 from ..models.context import CHARACTERS_PER_TOKEN
 from ..models.decode import Decoder, Finish, Interrupted
-from ..models.draft import Scene
+from ..models.draft import Scene, Tokens
 from ..models.drafters import speculator
 from ..models.families import Order
 from ..models.fim import Prompt, PromptBuilder, PromptOptions
@@ -72,7 +72,7 @@ class Engine:
         cancelled: Callable[[], bool] = never,
         stream: Callable[[str], None] = ignore,
         session: FileSession | None = None,
-        others: Sequence[Sequence[int]] = (),
+        others: Sequence[Tokens] = (),
     ) -> Completion:
         """Answer `request`. `stream` gets the first candidate's text in pieces, each as soon as it
         is certain, and all of it by the return.

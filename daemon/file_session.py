@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..cache.plan import EditPlan, Repair, Target, plan_edit
@@ -60,6 +62,9 @@ class FileSession:
     _shows: tuple[int, int] | None = field(init=False, default=None)  # characters, if not all
     _stale_since: float | None = field(init=False, default=None)
     _cursor: int = field(init=False, default=0)  # index in the cached prompt, for the refresh
+    _tokens: NDArray[np.int32] | None = field(
+        init=False, default=None
+    )  # of all the text, as an array
 
     def __post_init__(self) -> None:
         self.text = TokenisedText(self.tokenizer, "")
@@ -72,9 +77,16 @@ class FileSession:
         self.text.edit(start, stop, new)
         self.related.saw(self.text.text, start, old, new)
         self.scraps.saw(start, old, new)
+        self._tokens = None
         if self._shows:
             first, last = self._shows
             self._shows = (_moved(first, start, stop, new), _moved(last, start, stop, new))
+
+    def tokens(self) -> NDArray[np.int32]:
+        """Of the whole text, to be looked up by completions of other files."""
+        if self._tokens is None:
+            self._tokens = np.asarray(self.text.ids, np.int32)
+        return self._tokens
 
     def show(self, text: str) -> None:
         """Make `text` the file's text, whatever edits that takes."""

@@ -14,6 +14,7 @@ from ..lsp.backend import (
     SpeculationMeta,
 )
 from ..models.align import Mode
+from ..models.draft import Tokens
 from ..models.loader import Loaded
 from ..models.sampler import Sampling
 from ..models.speculator import Speculate
@@ -70,6 +71,7 @@ class ModelEngine:
             ),
             cancelled,
             session=self._session(file.key),
+            others=self._others(file.key),
         )
         meta = self._meta(found, (time.monotonic() - started) * 1e3)
         texts = [candidate.text for candidate in found.candidates] or [""]
@@ -94,6 +96,7 @@ class ModelEngine:
             "cache_most_bytes": self._budget.most_bytes,
             "evicted_files": self._budget.evicted,
             "idle_work": str(self._refresher.work),
+            "speculation": self._engine.speculator.status(),
             "files": [
                 {
                     "uri": key.uri,
@@ -111,9 +114,15 @@ class ModelEngine:
 
     def _session(self, key: FileKey) -> FileSession:
         """The file's, with room for a whole context. Raises `OverBudget`."""
-        session = self._sessions.setdefault(key, self._engine.new_session())
+        session = self._sessions.pop(key, None) or self._engine.new_session()
+        self._sessions[key] = session  # the last one used comes last
         self._budget.use(key, session.sequence, self._engine.context_tokens)
         return session
+
+    def _others(self, key: FileKey) -> list[Tokens]:
+        """The tokens of the other files in the same window, the last one used last."""
+        sessions = [(other, session) for other, session in self._sessions.items() if other != key]
+        return [session.tokens() for other, session in sessions if other.client == key.client]
 
     def _meta(self, found: Found, total_ms: float) -> CompletionMeta:
         return CompletionMeta(

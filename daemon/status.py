@@ -12,7 +12,10 @@ def lines(status: Mapping[str, Any]) -> Iterator[str]:
     yield f"memory     {status['rss_bytes'] / 1e6:,.0f} MB"
     clients = ", ".join(f"{each['client']} ({each['pid']})" for each in status["clients"])
     yield f"clients    {clients or 'none'}"
-    for name, value in status["engine"].items():
+    engine = dict(status["engine"])
+    for name, arm in engine.pop("speculation", {}).items():
+        yield f"drafts     {_arm(name, arm)}"
+    for name, value in engine.items():
         yield f"{name.replace('_', ' '):<10} {value}"
     requests = ", ".join(f"{count} {how}" for how, count in sorted(status["requests"].items()))
     yield f"requests   {requests or 'none'}"
@@ -21,6 +24,13 @@ def lines(status: Mapping[str, Any]) -> Iterator[str]:
         yield f"{label:<10} p50 {found['p50']} ms, p95 {found['p95']} ms of {found['n']}"
     if status["acceptance"] is not None:
         yield f"accepted   {status['acceptance']:.0%} of suggestions"
+
+
+def _arm(name: str, arm: Mapping[str, Any]) -> str:
+    if not arm["drafted"]:
+        return f"none in {arm['rounds']} passes"
+    gain = "unknown" if arm["gain"] is None else f"{arm['gain']:.2f} times as fast as plain"
+    return f"{name}: {arm['accepted']} of {arm['drafted']} taken, {gain}"
 
 
 def _span(seconds: float) -> str:

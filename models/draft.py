@@ -12,10 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..cache.pool import Arena
 from ..cache.segment import Step
+
+Tokens = Sequence[int] | NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +28,9 @@ class Scene:
     what the prompt has pending is not among them."""
 
     language: str
-    before: Sequence[int]  # left of the cursor
-    after: Sequence[int] = ()  # right of it
-    others: Sequence[Sequence[int]] = ()  # deleted and inserted lines, open files; most apt last
+    before: Tokens  # left of the cursor
+    after: Tokens = ()  # right of it
+    others: Sequence[Tokens] = ()  # other open files, deleted lines; most apt last
 
 
 class Rows(Protocol):

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from .draft import Context, Draft, Scene, Verified
+from .draft import Context, Draft, Scene, Tokens, Verified
 
 SEPARATOR = -1  # between texts; no token
 LONGEST_MATCH = 64
@@ -47,7 +47,7 @@ class Lookup:
         """Lay out other texts, the right side, and last the left side, which grows."""
         texts = [*scene.others, scene.after]
         room = MOST_TOKENS - len(scene.before)
-        kept: list[Sequence[int]] = []
+        kept: list[Tokens] = []
         for text in reversed(texts):
             room -= len(text) + 1
             if room < 0:

@@ -62,6 +62,20 @@ class Speculator:
         controller = self._controllers.setdefault(scene.language, Controller(self._pace))
         return Speculation(controller, self._allowed(mode), scene, self.ledgers)
 
+    def status(self) -> dict[str, dict[str, float | int | None]]:
+        """What every arm has done since the start: `acceptance` of its drafted tokens, and `gain`,
+        how much faster its rounds were than plain decoding of the same tokens."""
+        return {
+            name or "plain": {
+                "rounds": ledger.rounds,
+                "drafted": ledger.drafted,
+                "accepted": ledger.accepted,
+                "acceptance": round(ledger.accepted / ledger.drafted, 3) if name else None,
+                "gain": None if ledger.gain is None else round(ledger.gain, 3),
+            }
+            for name, ledger in self.ledgers.items()
+        }
+
     def _allowed(self, mode: Speculate) -> list[Drafter]:
         if mode is Speculate.OFF:
             return []

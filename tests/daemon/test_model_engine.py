@@ -45,6 +45,36 @@ def test_files_give_way_in_the_order_of_their_use_and_all_are_answered() -> None
     assert len(status["files"]) == 3
 
 
+def test_what_speculation_did_is_in_the_status_and_the_answer() -> None:
+    made = engine(2)
+    ask(made, "a", PAGE * 4, 300)
+    [answer, *_] = ask(made, "b", PAGE * 4, 300)
+    assert answer.meta.speculation.passes > 0
+    arms = made.status()["speculation"]
+    assert sum(arm["rounds"] for arm in arms.values()) >= answer.meta.speculation.passes
+    assert all(arm["gain"] > 0 for arm in arms.values())
+
+
+def test_files_of_the_same_window_are_looked_up_and_others_are_not(monkeypatch) -> None:
+    made = engine(4)
+    seen = []
+    complete = made._engine.complete
+
+    def looking(*args, others, **more):
+        seen.append(others)
+        return complete(*args, others=others, **more)
+
+    monkeypatch.setattr(made._engine, "complete", looking)
+    for client, name in ((1, "a"), (2, "b"), (1, "c"), (1, "a")):
+        uri = f"file:///{name}.py"
+        file = File(FileKey(client, uri), "python", 1, PAGE + f"x = '{name}'\n")
+        request = CompletionRequest(uri, 1, 9, options=CompletionOptions(max_tokens=2))
+        made.complete(file, request, time.monotonic() + 60, lambda: False)
+    assert [len(others) for others in seen] == [0, 0, 1, 1]
+    tokens = tiny_loaded().tokenizer.encode(PAGE + "x = 'c'\n")
+    assert list(seen[3][0]) == tokens
+
+
 def test_a_budget_too_small_for_one_file_is_an_error_that_says_so() -> None:
     with pytest.raises(OverBudget, match="raise it"):
         ask(engine(0.5), "a", PAGE, 300)

@@ -25,7 +25,7 @@ from .test_real_model import PROBLEMS
 
 PROMPTS, NEW_TOKENS, CONTEXT_TOKENS = 500, 24, 192
 NEAR = 0.05  # logits; the int8 kernels are exact row by row, so only the attention rounds
-ARMS = (Speculate.LOOKUP, Speculate.RECYCLE, Speculate.AUTO)
+ARMS: tuple[Speculate, ...] = (Speculate.LOOKUP, Speculate.RECYCLE, Speculate.AUTO)
 
 
 def problems() -> Iterator[dict[str, str]]:
