@@ -1,0 +1,81 @@
+"""transformers' own speculation, on the same completions, against its own plain decoding."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ._peers import Transformers
+from ._places import SAMPLED, Place
+from .speculate import Row
+
+if TYPE_CHECKING:
+    from ...models.loader import Loaded
+
+PEER = "transformers"
+WAYS: dict[str, dict[str, Any]] = {
+    PEER: {},
+    f"{PEER} prompt lookup": {"prompt_lookup_num_tokens": 10},
+    f"{PEER} early exit": {"assistant_early_exit": 12},
+}
+MOST_COMPLETIONS = 4  # of a class: it is slow
+
+
+def peer_rows(
+    loaded: "Loaded",
+    dtype: str,
+    places: Mapping[str, Sequence[Place]],
+    context: int,
+    new_tokens: int,
+) -> Iterator[Row]:
+    """A row for each class and way. A way that this version does not run is told and left out."""
+    import torch
+
+    from ...models.fim import PromptBuilder, PromptOptions
+
+    model = Transformers(loaded, dtype).model
+    builder = PromptBuilder(loaded.tokenizer)
+    ways = dict(WAYS)
+    for kind, some in places.items():
+        if kind == SAMPLED:
+            continue
+        took_s = dict.fromkeys(ways, 0.0)
+        tokens = 0
+        for place in some[:MOST_COMPLETIONS]:
+            options = PromptOptions(context - new_tokens)
+            prompt = list(builder.build(place.prefix, place.suffix, options).tokens)
+            tokens += new_tokens
+            for way in list(ways):
+                try:
+                    took_s[way] += _seconds(model, prompt, new_tokens, ways[way])
+                except Exception as error:  # theirs: whatever it is, it does not run
+                    click.echo(f"{way} does not run: {error}", err=True)
+                    del ways[way]
+        for way in ways:
+            rate, ratio = tokens / took_s[way], took_s[PEER] / took_s[way]
+            threads = torch.get_num_threads()
+            count = min(len(some), MOST_COMPLETIONS)
+            yield Row(context, threads, kind, way, count, 0, round(rate, 2), 0.0, None,
+                      round(ratio, 3))  # fmt: skip
+
+
+def _seconds(model: Any, prompt: list[int], new_tokens: int, more: dict[str, Any]) -> float:
+    """Of decoding alone: less what the prompt and one token take."""
+    import torch
+
+    ids = torch.tensor([prompt], device=model.device)
+    took: list[float] = []
+    for count in (1, new_tokens + 1):
+        began = time.perf_counter()
+        model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=count,
+            min_new_tokens=count,
+            do_sample=False,
+            pad_token_id=0,
+            **(more if count > 1 else {}),
+        )
+        took.append(time.perf_counter() - began)
+    return max(took[1] - took[0], 1e-9)
