@@ -18,7 +18,7 @@ import platformdirs
 
 from ..lsp.options import Options
 from .idle import IdleLimits
-from .make_engine import IDLE_WORK, ModelChoice
+from .make_engine import ATTENTION, IDLE_WORK, ModelChoice
 
 WORKSPACE_FILE = "keyturn.toml"
 USER_FILE = "config.toml"
@@ -140,6 +140,8 @@ class _Layers:
             return f"{key} is {value!r}, but must be one of {', '.join(LOG_LEVELS)}"
         if key == "model.idle_work" and value not in IDLE_WORK:
             return f"{key} is {value!r}, but must be one of {', '.join(IDLE_WORK)}"
+        if key == "model.attention" and value not in ATTENTION:
+            return f"{key} is {value!r}, but must be one of {', '.join(ATTENTION)}"
         wanted = type(self._values[key])
         if wanted is tuple:
             strings = isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)

@@ -6,12 +6,12 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from tempfile import TemporaryFile
 
 import torch
 
 from ..cache.errors import KeyturnError
+from ..models.backends import Machine, installed, survey
 from ..models.cache_folder import cache_errors, cache_folder
 from ..models.inventory import holding
 from ..models.loader import pick_device, pick_plan
@@ -45,6 +45,7 @@ def examine(model: str, progress: Progress) -> Report:
             *_versions(),
             _device(),
             _kernels(progress),
+            *_attention(),
             Finding("threads", f"{torch.get_num_threads()} of {os.cpu_count()} logical processors"),
             _model(model),
             *_cache(),
@@ -120,9 +121,18 @@ def _optional() -> Iterator[Finding]:
     else:
         advice = "a CPU is enough; for an NVIDIA GPU, check its driver with nvidia-smi"
         yield Finding("CUDA", f"{built}, but no GPU was found", advice=advice)
-    for package, extra in (("triton", "gpu"), ("flash_attn", "flash")):
-        if find_spec(package):
-            yield Finding(package, version(package.replace("_", "-")))
+    for package, extra in (("triton", "gpu"), ("flash-attn", "flash"), ("flash-attn-4", "flash4")):
+        if found := installed(package):
+            yield Finding(package, found)
         else:
             advice = f"pip install 'keyturn[{extra}]'" if cuda else "of use on a GPU only"
             yield Finding(package, "missing (optional)", advice=advice)
+
+
+def _attention() -> Iterator[Finding]:
+    """Which attention a model with heads that all backends know would get, and why not the rest."""
+    device = pick_device("auto")
+    backends = survey(Machine.of(device))
+    best = next(backend for backend in backends if not backend.missing)
+    without = [f"{b.name} {b.missing}" for b in backends if b.missing]
+    yield Finding("attention", best.name + (f" ({'; '.join(without)})" if without else ""))

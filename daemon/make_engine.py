@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..models.loader import Loaded
 
 IDLE_WORK = ("off", "gentle", "full")
+ATTENTION = ("auto", "triton", "flash-attn-4", "flash-attn", "torch", "readable")
 HOST_SHARE = 4  # of the device's budget, for what gave way on it
 HEADLESS_SCHEME = "keyturn-headless:"  # and the name given with the text, as it was given
 
@@ -31,6 +32,7 @@ class ModelChoice:
     name: str = "qwen2.5-coder-0.5b"
     device: str = "auto"
     dtype: str = "auto"
+    attention: str = "auto"
     context_tokens: int = 2048
     cache_mib: int = 1024  # for the keys and values of all files
     spill_folder: str = ""  # where caches that give way wait; empty: they are forgotten
@@ -53,7 +55,10 @@ def engine_maker(choice: Callable[[], ModelChoice]) -> MakeEngine:
         from .model_engine import ModelEngine
         from .refreshing import IdleWork, Refresher
 
-        loaded = load(name, chosen.device, chosen.dtype, progress=ReportedProgress(name, report))
+        progress = ReportedProgress(name, report)
+        loaded = load(
+            name, chosen.device, chosen.dtype, progress=progress, attention=chosen.attention
+        )
         return ModelEngine(
             loaded,
             EngineOptions(context_tokens=chosen.context_tokens),

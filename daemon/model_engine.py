@@ -92,6 +92,7 @@ class ModelEngine:
         return {
             "device": str(self._loaded.model.device),
             "kernels": str(self._loaded.plan),
+            "attention": self._loaded.attention,
             "cache_bytes": self._budget.used_bytes,
             "cache_most_bytes": self._budget.most_bytes,
             "evicted_files": self._budget.evicted,

@@ -29,7 +29,7 @@ class Partial(NamedTuple):
 
 class PartialAttention(Protocol):
     def __call__(
-        self, query: Tensor, keys: Tensor, values: Tensor, causal: bool, scale: float
+        self, query: Tensor, keys: Tensor, values: Tensor, causal: bool, scale: float, /
     ) -> Partial:
         """Softmax attention of `query` (tokens, heads, head_dim) over one piece."""
         ...
@@ -71,23 +71,85 @@ def readable_partial(
 
 
 def cpu_partial(query: Tensor, keys: Tensor, values: Tensor, causal: bool, scale: float) -> Partial:
-    """torch's flash attention for CPUs, which returns the log-sum-exp as well.
+    """torch's flash attention for CPUs."""
+
+    def kernel(*qkv: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+            *qkv, 0.0, causal, attn_mask=None, scale=scale
+        )
+
+    return _by_kernel(kernel, query, keys, values, causal)
+
+
+def cuda_partial(
+    query: Tensor, keys: Tensor, values: Tensor, causal: bool, scale: float
+) -> Partial:
+    """torch's flash attention for CUDA, in half precision.
+
+    The public `scaled_dot_product_attention` does not return the log-sum-exp; this operator under
+    it does, on either device.
+    """
+
+    def kernel(*qkv: Tensor) -> tuple[Tensor, Tensor]:
+        out, lse, *_ = torch.ops.aten._scaled_dot_product_flash_attention(
+            *qkv, 0.0, causal, scale=scale
+        )
+        return out, lse
+
+    return _by_kernel(kernel, query, keys, values, causal)
+
+
+def _by_kernel(
+    kernel: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]],
+    query: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    causal: bool,
+) -> Partial:
+    """By a kernel of (1, heads, tokens, head_dim) that gives the same and (1, heads, tokens).
 
     Without a mask the query heads that share a key head are folded into more query rows, so that
     keys and values are read once; with one, keys and values are repeated per query head.
     """
     tokens, heads, head_dim = query.shape
-    kv_heads = len(keys)
-    group = heads // kv_heads
     if causal:
-        keys, values = (x.repeat_interleave(group, dim=0) for x in (keys, values))
+        keys, values = (x.repeat_interleave(heads // len(keys), dim=0) for x in (keys, values))
         folded = query.transpose(0, 1)
     else:
-        folded = query.view(tokens, kv_heads, group, head_dim).permute(1, 2, 0, 3)
-        folded = folded.reshape(kv_heads, group * tokens, head_dim)
-    out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-        folded[None], keys[None], values[None], 0.0, causal, attn_mask=None, scale=scale
-    )
+        folded = _folded(query, len(keys))
+    out, lse = kernel(folded[None], keys[None], values[None])
     # The kernel returns `out` as (1, rows, heads, head_dim) seen through a transpose.
     out = out[0].reshape(heads, tokens, head_dim).transpose(0, 1)
     return Partial(out, lse[0].reshape(heads, tokens).transpose(0, 1))
+
+
+def _folded(query: Tensor, kv_heads: int) -> Tensor:
+    """(tokens, heads, head_dim) -> (kv_heads, group * tokens, head_dim)."""
+    tokens, heads, head_dim = query.shape
+    group = heads // kv_heads
+    folded = query.reshape(tokens, kv_heads, group, head_dim).permute(1, 2, 0, 3)
+    return folded.reshape(kv_heads, group * tokens, head_dim)
+
+
+def by_flash(attend: Callable[..., tuple[Tensor, ...]], **wanted: bool) -> PartialAttention:
+    """A partial by flash-attn's `flash_attn_func`, of version 2 or 4: q, k, v (batch, tokens,
+    heads, head_dim) in half precision -> out, log-sum-exp (batch, heads, tokens) float32, …
+    `wanted` is how that version is asked for the log-sum-exp."""
+
+    def partial(query: Tensor, keys: Tensor, values: Tensor, causal: bool, scale: float) -> Partial:
+        tokens, heads, head_dim = query.shape
+        rows = query if causal else _folded(query, len(keys)).transpose(0, 1)
+        out, lse, *_ = attend(
+            rows[None],
+            keys.transpose(0, 1)[None],
+            values.transpose(0, 1)[None],
+            softmax_scale=scale,
+            causal=causal,
+            **wanted,
+        )
+        if causal:
+            return Partial(out[0], lse[0].transpose(0, 1))
+        out = out[0].transpose(0, 1).reshape(heads, tokens, head_dim).transpose(0, 1)
+        return Partial(out, lse[0].reshape(heads, tokens).transpose(0, 1))
+
+    return partial

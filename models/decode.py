@@ -223,7 +223,7 @@ class Decoder:
         before = len(sequence)
         step = sequence.append(tokens)
         try:
-            hidden = self._model.embed(torch.tensor(tokens, device=self._model.device))
+            hidden = self._model.embed(self._model.ids(tokens))
             return self._model.run(hidden, step, sequence.arena)[-1:]
         except BaseException:
             sequence.truncate(before)

@@ -13,5 +13,5 @@ def encode(model: Transformer, sequence: CachedSequence, step: Step) -> Tensor:
     """The hidden states (tokens, hidden) of the step's tokens; writes their keys and values."""
     spans = [part.positions for part in step.parts]
     tokens = [token for span in spans for token in sequence.tokens[span.start : span.stop]]
-    hidden = model.embed(torch.tensor(tokens, device=model.device))
+    hidden = model.embed(model.ids(tokens))
     return model.run(hidden, step, sequence.arena)

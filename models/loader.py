@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from . import layout
-from .attention import cpu_partial, readable_partial
+from .attention import cpu_partial
+from .backends import choose
 from .cache_folder import cache_folder, require_space
 from .checkpoint import Checkpoint, open_checkpoint
 from .config import ModelConfig
@@ -36,6 +37,7 @@ class Loaded:
     config: ModelConfig
     plan: KernelPlan
     files: ModelFiles  # where the weights came from, and their SHA-256
+    attention: str = "torch"  # by what (backends.py)
 
 
 def load(
@@ -46,34 +48,40 @@ def load(
     cache: Path | None = None,
     progress: Progress | None = None,
     settle: bool = False,
+    attention: str = "auto",
 ) -> Loaded:
     """Load a model by name, repository or path, fetching and converting it the first time.
 
     `dtype`: auto, float32, bfloat16, float16 or int8; `plan` overrides it with exact kernels.
     `cache` defaults to `cache_folder()`; `progress` to silence. `settle`: pack the
     fastest kernels now, which takes seconds, rather than when `Transformer.settle` is called.
-    Raises `ModelError`.
+    `attention`: auto, or a backend by name (`backends.NAMES`). Raises `ModelError`.
     """
     cache = cache or cache_folder()
     progress = progress or Progress(None)
     chosen = pick_device(device)
     plan = plan or pick_plan(chosen, dtype, cache, progress)
     files = obtain(find(name), cache, progress)
-    loaded = _load_planned(files, plan, chosen, cache, progress)
+    loaded = _load_planned(files, plan, chosen, cache, progress, attention)
     if settle:
         loaded.model.settle()
     return loaded
 
 
 def _load_planned(
-    files: ModelFiles, plan: KernelPlan, device: torch.device, cache: Path, progress: Progress
+    files: ModelFiles,
+    plan: KernelPlan,
+    device: torch.device,
+    cache: Path,
+    progress: Progress,
+    attention: str,
 ) -> Loaded:
     if plan.form == "float32" or (files.path.is_dir() and plan.form not in LEVELS):
-        return _load_source(files, plan, device)
+        return _load_source(files, plan, device, attention)
     entry = converted(files, plan.form, Store(cache), progress)
     config = ModelConfig.from_hf(entry.info.config)
     tensors = entry.tensors(str(device))
-    return _assemble(files, config, tensors, entry.vocabulary(), plan, device)
+    return _assemble(files, config, tensors, entry.vocabulary(), plan, device, attention)
 
 
 def converted(files: ModelFiles, form: Form, store: Store, progress: Progress) -> Entry:
@@ -135,13 +143,15 @@ def pick_plan(device: torch.device, dtype: str, cache: Path, progress: Progress)
     raise UnsupportedModel(f"dtype {dtype!r} does not exist on {device.type}")
 
 
-def _load_source(files: ModelFiles, plan: KernelPlan, device: torch.device) -> Loaded:
+def _load_source(
+    files: ModelFiles, plan: KernelPlan, device: torch.device, attention: str
+) -> Loaded:
     """Straight from the published files, without a stored form."""
     checkpoint = open_checkpoint(files.path)
     config = read_config(checkpoint)
     made = stored(plan.form, _fused(config, checkpoint), config)
     tensors = {name: tensor.to(device) for name, tensor in made}
-    return _assemble(files, config, tensors, checkpoint.vocabulary(), plan, device)
+    return _assemble(files, config, tensors, checkpoint.vocabulary(), plan, device, attention)
 
 
 def _assemble(
@@ -151,10 +161,11 @@ def _assemble(
     vocabulary: Vocabulary,
     plan: KernelPlan,
     device: torch.device,
+    attention: str,
 ) -> Loaded:
-    partial = cpu_partial if device.type == "cpu" else readable_partial
-    model = assemble(config, tensors, plan, partial)
-    return Loaded(files.name, model, Tokenizer(vocabulary), config, plan, files)
+    chosen = choose(attention, device, plan.dtype, config)
+    model = assemble(config, tensors, plan, chosen.partial, chosen.shortcut)
+    return Loaded(files.name, model, Tokenizer(vocabulary), config, plan, files, chosen.name)
 
 
 def _fused(config: ModelConfig, checkpoint: Checkpoint) -> Iterator[tuple[str, Tensor]]:

@@ -5,21 +5,23 @@ say, and go on with the rest (early exit and resume). Shapes are (tokens, featur
 batch; several tokens at once are several queries of the same sequence.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..cache.pool import Arena
-from ..cache.rope import RotaryTable, turn
-from ..cache.segment import Part, Step
-from .attention import PartialAttention, Piece, attend
+from ..cache.rope import RotaryTable
+from ..cache.segment import Step
+from .attention import PartialAttention
 from .config import ModelConfig
 from .kernels import KernelPlan, linears
 from .linear import LateLinear, Linear
+from .staging import staged
+from .step_attention import BySegments, Heads, StepAttention
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,20 @@ class Layer:
     down: Linear
 
 
+class Shortcut(Protocol):
+    """A quicker way for a few tokens, with the results of the long one up to rounding."""
+
+    def takes(self, step: Step) -> bool: ...
+
+    def run(self, hidden: Tensor, step: Step, arena: Arena, layers: range) -> Tensor: ...
+
+    def logits(self, hidden: Tensor) -> Tensor | None:
+        """None for more tokens than it takes."""
+        ...
+
+    def prepare(self, cancelled: Callable[[], bool]) -> bool: ...
+
+
 class Transformer:
     """One model's weights and its forward pass. Keeps no state between calls but rotary tables."""
 
@@ -42,8 +58,10 @@ class Transformer:
         linears: Mapping[str, Linear],
         attention: PartialAttention,
         dtype: torch.dtype,
+        shortcut: "Callable[[Transformer], Shortcut] | None" = None,
     ):
-        """`linears` by the names of `layout`; `dtype`: of hidden states, keys and values."""
+        """`linears` by the names of `layout`; `dtype`: of hidden states, keys and values;
+        `shortcut`: makes one for this model."""
         self.config = config
         self.dtype = dtype
         self.attention = attention
@@ -51,11 +69,13 @@ class Transformer:
         self.device = embedding.device
         self.table = RotaryTable(config.rope, self.device)
         self.scale = config.attention_scale * config.rope.attention_factor**2
+        self.heads = Heads(config.heads, config.kv_heads, config.head_dim, self.scale)
         self.head = linears["head"]
         self.layers = [
             Layer(*(linears[f"layers.{n}.{name}"] for name in ("qkv", "out", "up", "down")))
             for n in range(config.layers)
         ]
+        self.shortcut = None if shortcut is None else shortcut(self)
 
     def new_arena(self, rows: int = 256) -> Arena:
         """An empty KV arena of this model's shape and dtype, with room for `rows` tokens."""
@@ -63,18 +83,22 @@ class Transformer:
         return Arena(c.layers, c.kv_heads, c.head_dim, self.dtype, self.table, rows)
 
     def settle(self, cancelled: Callable[[], bool] = lambda: False) -> bool:
-        """Pack the kernels that were left for later, one matrix between two looks at `cancelled`.
-        Returns whether all of them are; results do not change."""
+        """Pack the kernels and record the passes that were left for later, one between two looks
+        at `cancelled`. Returns whether all of them are; results do not change."""
         late = [x for x in (*self._linears(), self.head) if isinstance(x, LateLinear)]
         for linear in late:
             if cancelled():
                 return False
             linear.settle()
-        return True
+        return self.shortcut is None or self.shortcut.prepare(cancelled)
 
     def _linears(self) -> Iterator[Linear]:
         for layer in self.layers:
             yield from (layer.qkv, layer.out, layer.up, layer.down)
+
+    def ids(self, tokens: Sequence[int]) -> Tensor:
+        """(tokens,) int64 on the device, without waiting for it."""
+        return staged(tokens, self.device)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """(tokens,) int64 -> (tokens, hidden)."""
@@ -87,44 +111,31 @@ class Transformer:
 
         Writes the keys and values of every layer it runs to the arena's rows of `step.parts`.
         """
-        turns = Turns(self.table, step)
-        for index in layers or range(self.config.layers):
+        layers = range(self.config.layers) if layers is None else layers
+        if self.shortcut is not None and self.shortcut.takes(step):
+            return self.shortcut.run(hidden, step, arena, layers)
+        attention = BySegments(self.heads, self.table, step, arena, self.attention)
+        return self.through(hidden, attention, layers)
+
+    def through(self, hidden: Tensor, attention: StepAttention, layers: range) -> Tensor:
+        """`run` with an attention that knows its step."""
+        for index in layers:
             layer = self.layers[index]
-            hidden = layer.out.add_to(hidden, self._attention(layer, hidden, index, arena, turns))
+            raw = layer.qkv(hidden).view(len(hidden), self.heads.projected, self.heads.head_dim)
+            hidden = layer.out.add_to(hidden, attention(raw, index))
             hidden = layer.down.add_to(hidden, self._activated(layer.up(hidden)))
         return hidden
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(tokens, hidden) of the last layer -> (tokens, vocabulary) float32."""
+        quick = None if self.shortcut is None else self.shortcut.logits(hidden)
+        return self.head_of(hidden) if quick is None else quick
+
+    def head_of(self, hidden: Tensor) -> Tensor:
+        """`logits`, the long way."""
         logits = self.head(hidden).float()
         scaling = self.config.logits_scaling
         return logits if scaling == 1.0 else logits / scaling
-
-    def _attention(
-        self, layer: Layer, hidden: Tensor, index: int, arena: Arena, turns: "Turns"
-    ) -> Tensor:
-        """What the heads say, side by side: (tokens, heads * head_dim)."""
-        c, step = self.config, turns.step
-        raw = layer.qkv(hidden).view(len(hidden), c.heads + 2 * c.kv_heads, c.head_dim)
-        turned = turns.turn(raw[:, : c.heads + c.kv_heads], 0)
-        keys, values = turned[:, c.heads :], raw[:, c.heads + c.kv_heads :]
-        queries = {0: turned[:, : c.heads]}
-
-        def query(offset: int, start: int, stop: int) -> Tensor:
-            if offset not in queries:
-                queries[offset] = turns.turn(raw[:, : c.heads], offset)
-            return queries[offset][start:stop]
-
-        attended, start = [], 0
-        for part in step.parts:  # in order of position: a later part sees what an earlier one wrote
-            stop = start + len(part.positions)
-            arena.write(index, part.row, keys[start:stop], values[start:stop])
-            part_query = partial(query, start=start, stop=stop)
-            seen = pieces(step, part, arena, index)
-            attended.append(attend(part_query, seen, self.scale, self.attention))
-            start = stop
-        merged = attended[0] if len(attended) == 1 else torch.cat(attended)
-        return merged.reshape(len(hidden), c.heads * c.head_dim)
 
     def _activated(self, x: Tensor) -> Tensor:
         if not self.config.gated:
@@ -133,47 +144,14 @@ class Transformer:
         return F.silu(gate).mul_(up)
 
 
-def pieces(step: Step, part: Part, arena: Arena, layer: int) -> list[Piece]:
-    """What a part's tokens see in one layer: earlier keys whole, their own causally."""
-    tokens, start = len(part.positions), part.positions.start
-    seen_whole = start + 1 if tokens == 1 else start  # a single token sees itself like the others
-    found = []
-    for segment in step.visible:
-        before = min(segment.length, seen_whole - segment.position)
-        if before > 0:
-            rows = segment.shared or arena
-            keys, values = rows.read(layer, segment.start, segment.start + before)
-            found.append(Piece(keys, values, segment.offset, causal=False))
-    if tokens > 1:
-        keys, values = arena.read(layer, part.row, part.row + tokens)
-        found.append(Piece(keys, values, 0, causal=True))
-    return found
-
-
-class Turns:
-    """The angles of one step's queries, looked up once per distinct segment offset."""
-
-    def __init__(self, table: RotaryTable, step: Step):
-        self.table = table
-        self.step = step
-        self.angles: dict[int, tuple[Tensor, Tensor]] = {}
-
-    def turn(self, x: Tensor, offset: int) -> Tensor:
-        """Turn `x` (tokens, heads, head_dim) for `position - offset`, in float32."""
-        if offset not in self.angles:
-            spans = [part.positions for part in self.step.parts]
-            rows = [self.table.rows(range(s.start - offset, s.stop - offset)) for s in spans]
-            cos, sin = rows[0] if len(rows) == 1 else map(torch.cat, zip(*rows, strict=True))
-            self.angles[offset] = (cos.unsqueeze(1), sin.unsqueeze(1))
-        return turn(x.float(), *self.angles[offset]).to(x.dtype)
-
-
 def assemble(
     config: ModelConfig,
     tensors: Mapping[str, Tensor],
     plan: KernelPlan,
     attention: PartialAttention,
+    shortcut: Callable[[Transformer], Shortcut] | None = None,
 ) -> Transformer:
     """A transformer from what the store keeps (`kernels.stored`), with the kernels of `plan`."""
     built = linears(config, tensors, plan)
-    return Transformer(config, tensors["embed.weight"], built, attention, plan.dtype)
+    embedding = tensors["embed.weight"]
+    return Transformer(config, embedding, built, attention, plan.dtype, shortcut)

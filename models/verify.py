@@ -160,7 +160,7 @@ class Verifier:
         """The forward pass over the unseen tokens and the draft."""
         began, model = time.perf_counter(), self._model
         step = room.fill(draft)
-        tokens = torch.tensor((*unseen, *draft.tokens), device=model.device)
+        tokens = model.ids((*unseen, *draft.tokens))
         hidden, ran = model.embed(tokens), 0
         if draft.started is not None:
             ran = draft.started.layers

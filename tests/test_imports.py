@@ -66,3 +66,23 @@ def test_showing_the_help_loads_no_torch_and_no_pygls() -> None:
     run = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
     assert run.returncode == 0
     assert b"complete" in run.stdout
+
+
+def test_everything_but_the_kernels_imports_without_triton_and_flash_attn() -> None:
+    modules = [
+        ".".join(("keyturn", *path.relative_to(ROOT).with_suffix("").parts))
+        for path in SOURCES
+        if path.stem not in ("__main__", "__init__") and not path.stem.startswith("triton_")
+    ]
+    code = f"""
+import importlib, sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("triton", "flash_attn"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Blocked())
+for module in {modules!r}:
+    importlib.import_module(module)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

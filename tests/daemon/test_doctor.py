@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 from keyturn.daemon.commands.doctor import command
@@ -31,8 +32,9 @@ def findings(result: Result) -> dict[str, Any]:
 def test_everything_that_a_completion_needs_is_looked_at() -> None:
     result = doctor("--json")
     assert result.exit_code == 0
-    assert {"device", "model", "kernels", "threads", "cache folder", "free space", "torch",
-            "transformers", "CUDA", "triton", "flash_attn"} <= findings(result).keys()  # fmt: skip
+    looked_at = {"device", "model", "kernels", "threads", "cache folder", "free space", "torch"}
+    looked_at |= {"transformers", "CUDA", "triton", "flash-attn", "flash-attn-4", "attention"}
+    assert looked_at <= findings(result).keys()
 
 
 def test_a_person_gets_a_line_for_each_thing_and_each_piece_of_advice() -> None:
@@ -72,3 +74,11 @@ def test_a_cache_folder_that_cannot_be_written_is_a_fault(
     assert result.exit_code == 3
     assert not findings(result)["cache folder"]["ok"]
     assert "KEYTURN_CACHE" in findings(result)["cache folder"]["advice"]
+
+
+def test_the_attention_that_is_used_is_named_with_what_the_others_lack() -> None:
+    found = findings(doctor("--json"))["attention"]["found"]
+    if not torch.cuda.is_available():
+        assert found.startswith("torch (triton needs a CUDA GPU")
+    for name in ("triton", "flash-attn", "flash-attn-4"):
+        assert name in found

@@ -1,6 +1,6 @@
 """Tiny random models of every family: transformers' own as the oracle, ours beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -22,7 +22,7 @@ from keyturn.models import kernels, layout
 from keyturn.models.attention import PartialAttention, cpu_partial
 from keyturn.models.config import ModelConfig
 from keyturn.models.kernels import KernelPlan
-from keyturn.models.transformer import Transformer, assemble
+from keyturn.models.transformer import Shortcut, Transformer, assemble
 
 VOCABULARY = 97
 SHAPE: dict[str, Any] = {
@@ -99,13 +99,14 @@ def ours(
     model: PreTrainedModel,
     plan: KernelPlan | None = None,
     partial: PartialAttention = cpu_partial,
+    shortcut: Callable[[Transformer], Shortcut] | None = None,
 ) -> Transformer:
     """keyturn's transformer with the weights of a transformers model."""
     plan = plan or KernelPlan.floating("float32")
     config = ModelConfig.from_hf(model.config.to_dict())
     weights = model.state_dict()
     tensors = dict(kernels.stored(plan.form, layout.tensors(config, weights.__getitem__), config))
-    return assemble(config, tensors, plan, partial)
+    return assemble(config, tensors, plan, partial, shortcut)
 
 
 def random_tokens(count: int, seed: int = 3) -> list[int]:
