@@ -2,6 +2,7 @@
 
 import os
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -26,6 +27,16 @@ class LazyGroup(click.Group):
         if cmd_name not in SUBCOMMANDS:
             return None
         return import_module(f".commands.{cmd_name}", __package__).command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """The conventional exit code for an interrupt, whichever command it meets; click's is 1."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            from .exits import INTERRUPTED
+
+            click.echo("keyturn: interrupted", err=True)
+            ctx.exit(INTERRUPTED)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

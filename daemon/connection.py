@@ -179,8 +179,9 @@ class Connection:
             self._cancel(request_id, Why.CANCELLED, why)
 
     def _leave(self) -> None:
-        """The client is gone: stop its work and release its files."""
-        self._cancel_all("the client left")
+        """The client is gone, or the daemon is leaving: stop its work, answer it if anybody still
+        listens, and release its files."""
+        self._cancel_all("the connection ends")
         for uri in self._open:
             self._server.engine.put(jobs.Close(FileKey(self.number, uri)))
         self._writer.close()

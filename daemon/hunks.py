@@ -7,6 +7,8 @@ compared, so that an edit at the top and one at the bottom do not make everythin
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
+from ..models.grammar.overlap import common_prefix, common_suffix
+
 SMALL = 400  # characters: a region not worth comparing by lines
 MOST_LINES = 2_000  # of a region; comparing more would take longer than encoding them
 
@@ -23,8 +25,8 @@ def hunks(old: str, new: str) -> list[Hunk]:
     """Edits that turn `old` into `new`, last one first, so that each can be applied in turn."""
     if old == new:
         return []
-    head = _common(old, new)
-    tail = _common(old[head:][::-1], new[head:][::-1])
+    head = common_prefix(old, new)
+    tail = common_suffix(old, new, min(len(old), len(new)) - head)
     a, b = old[head : len(old) - tail], new[head : len(new) - tail]
     if min(len(a), len(b)) < SMALL:
         return [Hunk(head, head + len(a), b)]
@@ -40,15 +42,3 @@ def hunks(old: str, new: str) -> list[Hunk]:
         for tag, i, j, k, m in reversed(matcher.get_opcodes())
         if tag != "equal"
     ]
-
-
-def _common(a: str, b: str) -> int:
-    """How many characters are the same at the beginning; compares slices, not characters."""
-    low, high = 0, min(len(a), len(b))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if a[low:middle] == b[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

@@ -91,7 +91,8 @@ class Reload:
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """Finish what is running and exit. A newer version says this to hand over."""
+    """Answer what is outstanding as cancelled, and exit. A newer version says this to hand over,
+    so older ones must understand it: it, `Command`, `Hello` and `Welcome` never change."""
 
     reason: str
 

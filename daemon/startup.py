@@ -2,7 +2,8 @@
 
 The daemon holds a lock for life and renames its socket into place when it listens, so a socket
 that accepts is a daemon that serves. Whoever finds none takes the starting lock and starts one;
-the others only wait for the socket.
+the others only wait for the socket. Whoever finds an older one takes the same lock before asking
+it to leave, or the fronts that lose it would start one of their own version again.
 """
 
 import asyncio
@@ -92,12 +93,7 @@ async def connect_or_start(
         make_private(paths.runtime)
     except (OSError, UnsafeDirectory) as error:
         raise BackendError(str(error)) from error
-    link = await connect(paths, hello)
-    if link is not None and _is_older(link.welcome, hello):
-        await _hand_over(link)
-        link = None
-    if link is None:
-        link = await _start(paths, hello, spawn)
+    link = await _current(paths, hello) or await _start(paths, hello, spawn)
     if link.welcome.protocol != hello.protocol:
         link.writer.close()
         raise BackendError(
@@ -107,21 +103,40 @@ async def connect_or_start(
     return link
 
 
+async def wait_until_gone(paths: DaemonPaths) -> None:
+    """Until the daemon that was told to leave has given up its lock: it may be in the middle of
+    loading a model. Raises `BackendError`."""
+    lock = filelock.FileLock(paths.lock, is_singleton=False, thread_local=False)
+    try:
+        await asyncio.to_thread(lock.acquire, timeout=START_SECONDS)
+    except filelock.Timeout:
+        raise BackendError("the daemon is still finishing; try again") from None
+    lock.release()
+
+
+async def _current(paths: DaemonPaths, hello: protocol.Hello) -> Link | None:
+    """A link to the daemon that runs, unless it is older than we are."""
+    link = await connect(paths, hello)
+    if link is None or not _is_older(link.welcome, hello):
+        return link
+    link.writer.close()
+    return None
+
+
 async def _start(paths: DaemonPaths, hello: protocol.Hello, spawn: Spawn) -> Link:
     starting = filelock.FileLock(paths.starting, is_singleton=False, thread_local=False)
     deadline = time.monotonic() + START_SECONDS
     wait, longest = POLL_SECONDS
-    spawned = False
     try:
         while time.monotonic() < deadline:
-            if not spawned:
+            if link := await _current(paths, hello):
+                return link
+            if not starting.is_locked:
                 with contextlib.suppress(filelock.Timeout):
                     starting.acquire(timeout=0)
-                    await asyncio.to_thread(spawn, paths)
-                    spawned = True
-            link = await connect(paths, hello)
-            if link is not None:
-                return link
+                    deadline = time.monotonic() + START_SECONDS
+                    await _replace(paths, hello, spawn)
+                    continue
             await asyncio.sleep(wait)
             wait = min(longest, wait * 1.5)
     except OSError as error:
@@ -131,8 +146,20 @@ async def _start(paths: DaemonPaths, hello: protocol.Hello, spawn: Spawn) -> Lin
     raise BackendError(f"the daemon did not start; its log is {paths.log}")
 
 
+async def _replace(paths: DaemonPaths, hello: protocol.Hello, spawn: Spawn) -> None:
+    """With the starting lock: have an older daemon leave, and start ours unless one runs by now."""
+    link = await connect(paths, hello)
+    if link is not None:
+        if not _is_older(link.welcome, hello):
+            link.writer.close()
+            return
+        await _hand_over(link)
+        await wait_until_gone(paths)
+    await asyncio.to_thread(spawn, paths)
+
+
 async def _hand_over(link: Link) -> None:
-    """Ask an older daemon to go, and wait until it has."""
+    """Ask an older daemon to go, and wait until it has answered everybody and closed."""
     link.send(protocol.Command(0, protocol.Shutdown("a newer version takes over")))
     with contextlib.suppress(TimeoutError, ProtocolError):
         async with asyncio.timeout(START_SECONDS):

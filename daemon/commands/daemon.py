@@ -139,19 +139,12 @@ async def _ask(question: Any) -> dict[str, Any] | None:
 
 async def _stop() -> bool:
     """Stop the daemon and wait until its lock is free; False if none ran."""
-    import filelock
-
-    from .. import protocol
+    from .. import protocol, startup
     from ..paths import daemon_paths
 
     if await _ask(protocol.Shutdown("asked to")) is None:
         return False
-    lock = filelock.FileLock(daemon_paths().lock)
-    try:
-        await asyncio.to_thread(lock.acquire, timeout=15)
-    except filelock.Timeout:
-        raise BackendError("the daemon is still finishing; try again") from None
-    lock.release()
+    await startup.wait_until_gone(daemon_paths())
     return True
 
 

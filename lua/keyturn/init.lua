@@ -74,12 +74,16 @@ function M.setup(given)
 end
 
 function M._native_keys(keys)
-  vim.keymap.set('i', keys.accept, function()
-    return vim.lsp.inline_completion.get() and '' or keys.accept
-  end, { expr = true, desc = 'keyturn: accept' })
-  vim.keymap.set('i', keys.next, function()
-    vim.lsp.inline_completion.select()
-  end, { desc = 'keyturn: next suggestion' })
+  if keys.accept and keys.accept ~= '' then
+    vim.keymap.set('i', keys.accept, function()
+      return vim.lsp.inline_completion.get() and '' or keys.accept
+    end, { expr = true, desc = 'keyturn: accept' })
+  end
+  if keys.next and keys.next ~= '' then
+    vim.keymap.set('i', keys.next, function()
+      vim.lsp.inline_completion.select()
+    end, { desc = 'keyturn: next suggestion' })
+  end
 end
 
 -- The client of a buffer, on any version.

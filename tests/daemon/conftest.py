@@ -16,3 +16,15 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.save_pretrained(folder)
     (folder / "tokenizer.json").write_text(tokenizer_json(), encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="session")
+def scratch_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def own_cache_folder(scratch_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here needs the real model: what is remembered of tiny ones stays out of the user's
+    cache folder."""
+    monkeypatch.setenv("KEYTURN_CACHE", str(scratch_cache))

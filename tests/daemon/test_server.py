@@ -12,6 +12,8 @@ from small_engine import suggestion
 
 from keyturn.daemon import protocol
 from keyturn.daemon.idle import Due, IdleLimits
+from keyturn.daemon.paths import DaemonPaths
+from keyturn.daemon.startup import connect_or_start
 from keyturn.lsp.backend import (
     BackendError,
     Feedback,
@@ -62,6 +64,32 @@ async def test_a_superseded_request_is_answered_and_its_work_really_stops(daemon
         await older
     assert engine.stopped.is_set()
     assert newer.text == suggestion(2, 0, "fast")
+
+
+async def test_what_is_outstanding_at_a_hand_over_is_answered_as_cancelled(daemon: Daemon):
+    client = daemon.client()
+    await ready(client, "SLOW")
+    asked = asyncio.create_task(client.complete(request(1, 0, deadline_ms=60_000)))
+    engine = daemon.maker.made[0]
+    assert await asyncio.to_thread(engine.begun.wait, 10)
+    newer = Daemon(daemon.paths.runtime, version="2.0")
+
+    def spawn(paths: DaemonPaths) -> None:
+        assert not paths.socket.exists()
+        asyncio.run_coroutine_threadsafe(newer.__aenter__(), loop).result()
+
+    loop = asyncio.get_running_loop()
+    hello = protocol.Hello(protocol.PROTOCOL, "2.0", "test", 1)
+    link = await connect_or_start(daemon.paths, hello, spawn)
+    assert link.welcome.version == "2.0"
+    with pytest.raises(Superseded):
+        await asked
+    assert engine.stopped.is_set()
+    assert daemon.running is not None
+    await daemon.running
+    daemon.running = None
+    link.writer.close()
+    await newer.__aexit__()
 
 
 async def test_cancelling_the_task_stops_the_work(daemon: Daemon):

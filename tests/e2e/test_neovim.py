@@ -1,5 +1,6 @@
 """A real Neovim types, sees ghost text and accepts it: a word, a line, all."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,13 @@ beta = other(three)
 
 
 """
+NATIVE = "nvim.lsp.inline_completion"
+
+
+def version() -> tuple[int, int]:
+    done = subprocess.run([str(NVIM), "--version"], capture_output=True, text=True, check=True)
+    major, minor = done.stdout.partition(" v")[2].split(".")[:2]
+    return int(major), int(minor)
 
 
 def start(tmp_path: Path, environ: dict[str, str], text: str, setup: str = SETUP) -> Neovim:
@@ -101,12 +109,49 @@ def test_characters_wider_than_a_byte_are_placed_right(tmp_path: Path, environ: 
         nvim.wait(lambda: nvim.lines[-1] == "größe = 'é😀' + maß")
 
 
+def test_the_next_suggestion_is_asked_for_and_the_key_goes_round(
+    tmp_path: Path, environ: dict[str, str]
+):
+    text = "alpha = compute(one, two)\nalpha = other(three)\n"
+    with start(tmp_path, environ, text) as nvim:
+        nvim.press("Go")
+        nvim.type("alpha")
+        assert nvim.wait(nvim.ghost) == " = other(three)"
+        nvim.press("<M-]>")  # there is only one: several are asked for
+        nvim.wait(lambda: nvim.ghost() == " = compute(one, two)")
+        nvim.press("<M-]>")
+        nvim.wait(lambda: nvim.ghost() == " = other(three)")
+        nvim.press("<M-]><Tab>")
+        nvim.wait(lambda: nvim.lines[-1] == "alpha = compute(one, two)")
+
+
+def test_neovim_s_own_inline_completion_shows_and_accepts_where_it_has_one(
+    tmp_path: Path, environ: dict[str, str]
+):
+    if version() < (0, 12):
+        pytest.skip("vim.lsp.inline_completion came with Neovim 0.12")
+    with start(tmp_path, environ, FILE, SETUP.replace("{", "{ native = true,", 1)) as nvim:
+        nvim.press("Go")
+        nvim.type("alpha")
+        nvim.wait(lambda: nvim.drawn(NATIVE) == [" = compute(one, two)"])
+        assert nvim.drawn() == []
+        nvim.press("<Tab>")
+        nvim.wait(lambda: nvim.lines[-1] == "alpha = compute(one, two)")
+        nvim.press("<CR><Tab>")
+        nvim.wait(lambda: nvim.lines[-1] == "\t")
+        done = subprocess.run(
+            keyturn("daemon", "status", "--json"), env=environ, capture_output=True, check=True
+        )
+        assert json.loads(done.stdout)["outcomes"] == {"accepted": 1}
+
+
 def test_enabling_the_language_server_alone_is_enough_to_attach(
     tmp_path: Path, environ: dict[str, str]
 ):
-    with start(
-        tmp_path, environ, FILE, "vim.lsp.config('keyturn', {cmd = CMD}); vim.lsp.enable('keyturn')"
-    ) as nvim:
+    if version() < (0, 11):
+        pytest.skip("vim.lsp.enable came with Neovim 0.11")
+    setup = "vim.lsp.config('keyturn', {cmd = CMD}); vim.lsp.enable('keyturn')"
+    with start(tmp_path, environ, FILE, setup) as nvim:
         capabilities = nvim.lua("return require('keyturn').client(0).server_capabilities")
         assert "inlineCompletionProvider" in capabilities
         assert "completionProvider" not in capabilities
@@ -117,7 +162,9 @@ def test_checkhealth_and_the_help_file(tmp_path: Path, environ: dict[str, str]):
         nvim.call("nvim_command", "checkhealth keyturn")
         report = "\n".join(nvim.lines)
         assert "keyturn" in report
-        assert "ghost text comes from keyturn" in report
+        native = nvim.has("nvim-0.12")
+        shown_by = "Neovim shows" if native else "ghost text comes from keyturn"
+        assert shown_by in report
         text = (REPOSITORY / "doc" / "keyturn.txt").read_text()
         for tag in ("keyturn-setup", "keyturn-keys", "keyturn-settings", "keyturn-health"):
             assert f"*{tag}*" in text

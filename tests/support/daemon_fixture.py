@@ -22,12 +22,12 @@ URI = "file:///a.py"
 
 
 class Daemon:
-    def __init__(self, folder: Path, idle: IdleLimits | None = None) -> None:
+    def __init__(self, folder: Path, idle: IdleLimits | None = None, version: str = "1.0") -> None:
         make_private(folder)
         self.paths = DaemonPaths(folder, folder / "log")
         self.maker = TinyMaker()
         limits = idle or IdleLimits(0, 0)
-        self.server = DaemonServer(self.paths, "1.0", self.maker, limits, ("tiny", "other"))
+        self.server = DaemonServer(self.paths, version, self.maker, limits, ("tiny", "other"))
         self.running: asyncio.Task[None] | None = None
         self.states: list[BackendState] = []
         self._clients: list[asyncio.Task[None]] = []

@@ -15,7 +15,10 @@ from typing import Any
 import msgpack
 from editor import keyturn
 
-NVIM = shutil.which("nvim", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+# KEYTURN_TEST_NVIM chooses another one, older or newer than the package that tests depend on.
+NVIM = os.environ.get("KEYTURN_TEST_NVIM") or shutil.which(
+    "nvim", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+)
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60.0
 
@@ -87,11 +90,15 @@ class Neovim:
     def ghost(self) -> str | None:
         return self.lua("return require('keyturn.ghost').text()")
 
-    def drawn(self) -> list[str]:
+    def has(self, feature: str) -> bool:
+        return bool(self.call("nvim_call_function", "has", [feature]))
+
+    def drawn(self, namespace: str = "keyturn") -> list[str]:
         """The virtual text on the screen, line by line."""
         marks = self.lua(
-            "return vim.api.nvim_buf_get_extmarks(0, vim.api.nvim_get_namespaces().keyturn,"
-            " 0, -1, {details = true})"
+            f"local space = vim.api.nvim_get_namespaces()['{namespace}'];"
+            " return space and"
+            " vim.api.nvim_buf_get_extmarks(0, space, 0, -1, {details = true}) or {}"
         )
         found: list[str] = []
         for *_, details in marks:
