@@ -183,6 +183,11 @@ def _name(kind: type) -> str:
     return {int: "a whole number", float: "a number", bool: "true or false"}.get(kind, "a string")
 
 
+def options_in(workspace: Path) -> Options:
+    """The completion settings that hold in a workspace."""
+    return load_config(workspace=workspace).completion
+
+
 def user_folder_of(environment: Mapping[str, str]) -> Path:
     """Where the user's own file is; `KEYTURN_CONFIG_DIR` takes precedence."""
     chosen = environment.get("KEYTURN_CONFIG_DIR")

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -82,7 +82,9 @@ class Engine(Protocol):
         ...
 
 
-MakeEngine = Callable[[str, Report], Engine]  # model name ("" is the configured one), progress
+OpenFiles = Callable[[], Collection[File]]  # as they are now; for the engine, in its thread
+# From a model's name ("" is the configured one), where to report progress, and what is open.
+MakeEngine = Callable[[str, Report, OpenFiles], Engine]
 
 
 class EngineThread(threading.Thread):
@@ -208,7 +210,7 @@ class EngineThread(threading.Thread):
         self._free()
         self._report(BackendState(Phase.LOADING, "loading", name))
         try:
-            self._engine = self._make_engine(name, self._report)
+            self._engine = self._make_engine(name, self._report, self._files.values)
         except Exception as error:  # ours say what to do; anything else is logged in full
             logger.exception("loading %s failed", name or "the configured model")
             self._failed = time.monotonic(), str(error) or type(error).__name__

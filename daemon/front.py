@@ -10,7 +10,7 @@ from ..lsp.backend import Backend
 from ..lsp.documents import Documents
 from ..lsp.options import Options
 from .client import DaemonClient
-from .config import load_config
+from .config import load_config, options_in
 from .paths import daemon_paths
 
 
@@ -20,7 +20,7 @@ async def serve_editor(in_process: bool) -> int:
         from .local import LocalBackend
         from .make_engine import engine_maker
 
-        local = LocalBackend(engine_maker(lambda: load_config().model))
+        local = LocalBackend(engine_maker(lambda: load_config().model, options_in))
         return await _serve(local, local.run)
     client = DaemonClient(daemon_paths(), version("keyturn"), "lsp")
     return await _serve(client, client.run)

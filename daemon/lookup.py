@@ -1,32 +1,39 @@
-"""An engine without a model: what followed the same text before, here or in another open file.
+"""An engine without a model: what followed the same text before, here, in another open file, or in
+a file of the same project.
 
 Code repeats itself, and the longest earlier match of what stands before the cursor is often
-followed by what comes next. It needs no weights, no download and no noticeable memory, which makes
-it the choice for machines that have room for none (`model.name = "lookup"`).
+followed by what comes next. It needs no weights, no download and little memory, which makes it the
+choice for machines that have room for no model (`model.name = "lookup"`).
 """
 
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from ..lsp.backend import Completion, CompletionMeta, CompletionRequest
-from .engine_thread import File
+from .engine_thread import File, OpenFiles
 from .jobs import FileKey
+from .library import Library
+from .make_engine import LOOKUP
 
-NAME = "lookup"
 SHORTEST = 4  # characters that must match before anything is suggested
 LONGEST = 48
-FILES_KEPT = 64
+MOST_PLACES = 200  # looked at for one request
 
 
 class LookupEngine:
-    """Remembers the text of every file as it was at its last request."""
+    """Looks at all open files as they are now, and at the others as they are on disk."""
 
-    name = NAME
+    name = LOOKUP
 
-    def __init__(self) -> None:
-        self._texts: OrderedDict[FileKey, str] = OrderedDict()
+    def __init__(
+        self, open_files: OpenFiles, path_of: Callable[[str], str], library: Library
+    ) -> None:
+        self._open_files = open_files
+        self._path_of = path_of
+        self._library = library
+        library.start()
 
     def complete(
         self,
@@ -36,50 +43,68 @@ class LookupEngine:
         cancelled: Callable[[], bool],
     ) -> list[Completion]:
         started = time.monotonic()
-        self._remember(file)
-        text = self._continuation(file, request, lambda: cancelled() or time.monotonic() > deadline)
-        if not text:
-            return []
-        took_ms = (time.monotonic() - started) * 1e3
-        meta = CompletionMeta(NAME, stop="lines", total_ms=took_ms)
-        return [Completion(text, request.offset, request.offset, meta)]
+        offset = request.offset
+        before = file.text[max(0, offset - LONGEST) : offset]
+        texts = [file.text[: max(0, offset - 1)], *self._others(file)]
+        found: dict[str, None] = {}  # in order, each once
+        for text, at in _places(texts, before):
+            if cancelled() or time.monotonic() > deadline:
+                break
+            if line := _line_after(text, at, file, offset):
+                found[line] = None
+            if len(found) == request.options.candidates:
+                break
+        meta = CompletionMeta(LOOKUP, stop="lines", total_ms=(time.monotonic() - started) * 1e3)
+        return [Completion(text, offset, offset, meta) for text in found]
 
     def refresh(self, file: File, interrupted: Callable[[], bool]) -> None:
-        self._remember(file)
+        """There is nothing to bring up to date: every request looks at the texts themselves."""
 
     def forget(self, key: FileKey) -> None:
-        self._texts.pop(key, None)
+        """Nothing is kept of a file."""
 
     def status(self) -> dict[str, Any]:
-        return {"device": "none", "files": len(self._texts)}
+        return {"device": "none", "workspace": self._library.status()}
 
     def close(self) -> None:
-        self._texts.clear()
+        self._library.close()
 
-    def _remember(self, file: File) -> None:
-        self._texts[file.key] = file.text
-        self._texts.move_to_end(file.key)
-        while len(self._texts) > FILES_KEPT:
-            self._texts.popitem(last=False)
+    def _others(self, file: File) -> Iterator[str]:
+        """Newest opened first; what is open is not looked at on disk."""
+        opened = [each for each in self._open_files() if each.key != file.key]
+        yield from (each.text for each in reversed(opened))
+        paths = {self._path_of(each.key.uri) for each in opened}
+        for volume in self._library.around(Path(self._path_of(file.key.uri))):
+            if str(volume.path) not in paths:
+                yield volume.text
 
-    def _continuation(
-        self, file: File, request: CompletionRequest, interrupted: Callable[[], bool]
-    ) -> str:
-        before = file.text[: request.offset]
-        for length in range(min(LONGEST, len(before)), SHORTEST - 1, -1):
-            if interrupted():
-                return ""
-            wanted = before[-length:]
-            if not wanted.strip():
-                continue
-            for text in (before[: len(before) - 1], *self._others(file.key)):
-                at = text.rfind(wanted)
-                if at >= 0 and (found := _line_after(text, at + length, file, request.offset)):
-                    return found
-        return ""
 
-    def _others(self, key: FileKey) -> list[str]:
-        return [text for other, text in reversed(self._texts.items()) if other != key]
+def _places(texts: list[str], before: str) -> Iterator[tuple[str, int]]:
+    """Where `before`, or as much of its end as there is, ends in a text: longer matches first, then
+    earlier texts, then later places."""
+    reaching = [(reach, text) for text in texts if (reach := _reach(text, before))]
+    left = MOST_PLACES
+    for length in range(max((reach for reach, _ in reaching), default=0), SHORTEST - 1, -1):
+        wanted = before[-length:]
+        if not wanted.strip():
+            continue
+        for text in (text for reach, text in reaching if reach >= length):
+            end = len(text)
+            while left and (at := text.rfind(wanted, 0, end)) >= 0:
+                yield text, at + length
+                left, end = left - 1, at + length - 1
+
+
+def _reach(text: str, before: str) -> int:
+    """How many characters of the end of `before` occur in `text` together; 0 if too few."""
+    low, high = SHORTEST - 1, len(before)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if before[-middle:] in text:
+            low = middle
+        else:
+            high = middle - 1
+    return low if low >= SHORTEST else 0
 
 
 def _line_after(text: str, at: int, file: File, offset: int) -> str:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from ..lsp.backend import BackendState, Phase
-from .engine_thread import Engine, MakeEngine
-from .lookup import NAME as LOOKUP
-from .lookup import LookupEngine
+from ..lsp.options import Options
+from .engine_thread import Engine, MakeEngine, OpenFiles, Report
 
 if TYPE_CHECKING:
     from ..cache.budget import Budget
     from ..models.loader import Loaded
 
+LOOKUP = "lookup"
 IDLE_WORK = ("off", "gentle", "full")
 ATTENTION = ("auto", "triton", "flash-attn-4", "flash-attn", "torch", "readable")
 HOST_SHARE = 4  # of the device's budget, for what gave way on it
@@ -37,17 +37,25 @@ class ModelChoice:
     cache_mib: int = 1024  # for the keys and values of all files
     spill_folder: str = ""  # where caches that give way wait; empty: they are forgotten
     idle_work: str = "full"  # off, gentle or full: making caches exact while nobody types
+    workspace_mib: int = 8  # text of files that are not open, for "lookup"; 0: only open ones
     cycle: tuple[str, ...] = ()  # the models that "next model" goes through
 
 
-def engine_maker(choice: Callable[[], ModelChoice]) -> MakeEngine:
-    """`choice` is asked at every load, so that a reload sees a changed configuration."""
+def engine_maker(
+    choice: Callable[[], ModelChoice], options_in: Callable[[Path], Options]
+) -> MakeEngine:
+    """`choice` is asked at every load, so that a reload sees a changed configuration; `options_in`
+    says what is allowed in a workspace."""
 
-    def make(name: str, report: Callable[[BackendState], None]) -> Engine:
+    def make(name: str, report: Report, open_files: OpenFiles) -> Engine:
         chosen = choice()
         name = name or chosen.name
         if name == LOOKUP:
-            return LookupEngine()
+            from .library import Library
+            from .lookup import LookupEngine
+
+            library = Library(options_in, chosen.workspace_mib * 2**20)
+            return LookupEngine(open_files, path_of, library)
         report(BackendState(Phase.LOADING, f"loading {name}", name))
         from ..models.loader import load
         from .engine import EngineOptions

@@ -25,7 +25,7 @@ def command() -> None:
 @click.option("--model", "model", default=None, help="Load this model instead of the configured.")
 def run(detach: bool, model: str | None) -> None:
     """Be the daemon. Exits with 75 if another one is running."""
-    from ..config import Config, load_config
+    from ..config import Config, load_config, options_in
     from ..host import detach as leave
     from ..host import host
     from ..make_engine import ModelChoice, engine_maker
@@ -41,7 +41,7 @@ def run(detach: bool, model: str | None) -> None:
     def choice() -> ModelChoice:
         return reread().model
 
-    sys.exit(host(daemon_paths(), version("keyturn"), engine_maker(choice), reread))
+    sys.exit(host(daemon_paths(), version("keyturn"), engine_maker(choice, options_in), reread))
 
 
 @command.command()

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from keyturn.daemon.engine_thread import File
+from keyturn.daemon.engine_thread import File, OpenFiles
 from keyturn.daemon.jobs import FileKey
 from keyturn.lsp.backend import BackendState, Completion, CompletionMeta, CompletionRequest
 
@@ -73,7 +73,9 @@ class TinyMaker:
         self.gate = threading.Event()  # closed: loading takes until it is opened
         self.gate.set()
 
-    def __call__(self, name: str, report: Callable[[BackendState], None]) -> TinyEngine:
+    def __call__(
+        self, name: str, report: Callable[[BackendState], None], open_files: OpenFiles
+    ) -> TinyEngine:
         self.gate.wait()
         if self.error is not None:
             raise self.error

@@ -1,0 +1,149 @@
+"""The files of a project: which are read, and that they are kept true."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from keyturn.daemon import library as module
+from keyturn.daemon.library import Library
+from keyturn.daemon.project import MOST_FILE_BYTES, project_of
+from keyturn.lsp.options import Options
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    (root / ".git").mkdir(parents=True)
+    (root / "package").mkdir()
+    return root
+
+
+@pytest.fixture
+def make() -> Iterator[Callable[..., Library]]:
+    made: list[Library] = []
+
+    def make(most: int = 2**20, options: Options | None = None) -> Library:
+        made.append(Library(lambda root: options or Options(), most))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for library in made:
+        library.close()
+
+
+def texts(library: Library, path: Path) -> dict[str, str]:
+    return {volume.path.name: volume.text for volume in library.around(path)}
+
+
+def until(library: Library, path: Path, expected: dict[str, str]) -> None:
+    while texts(library, path) != expected:
+        time.sleep(0.01)
+
+
+def test_a_project_is_the_repository_or_the_folder_with_our_own_file(root: Path):
+    assert project_of(root / "package" / "new.py") == root
+    (root / "package" / "keyturn.toml").touch()
+    assert project_of(root / "package" / "new.py") == root
+    (root / ".git").rmdir()
+    assert project_of(root / "package" / "new.py") == root / "package"
+    assert project_of(root / "new.py") is None
+
+
+def test_only_small_text_files_of_ones_own_that_are_no_secrets_are_read(
+    root: Path, make: Callable[..., Library]
+):
+    (root / "package" / "good.py").write_text("é = 1")
+    (root / "binary.py").write_bytes(b"a\0b")
+    (root / "latin.py").write_bytes("é".encode("latin-1"))
+    (root / "large.py").write_text("#" * (MOST_FILE_BYTES + 1))
+    (root / "link.py").symlink_to(root / "package" / "good.py")
+    (root / "secrets.py").write_text("password = 1")
+    (root / ".env").write_text("PASSWORD=1")
+    (root / "notes").write_text("who knows")
+    (root / ".gitignore").write_text("/generated\n")
+    (root / "generated").mkdir()
+    (root / "generated" / "made.py").write_text("made = 1")
+    os.mkfifo(root / "pipe.py")
+    library = make()
+    until(library, root / "here.py", {"good.py": "é = 1"})
+    assert library.status() == {"projects": 1, "files": 1, "characters": 5}
+
+
+def test_what_happens_on_disk_is_noticed(root: Path, make: Callable[..., Library]):
+    library = make()
+    here = root / "here.py"
+    file = root / "package" / "a.py"
+    file.write_text("1")
+    until(library, here, {"a.py": "1"})
+    file.write_text("2")
+    until(library, here, {"a.py": "2"})
+    replacement = file.with_suffix(".new")
+    replacement.write_text("3")
+    replacement.rename(file)  # as editors save
+    until(library, here, {"a.py": "3"})
+    (root / "new").mkdir()
+    (root / "new" / "b.py").write_text("4")
+    until(library, here, {"a.py": "3", "b.py": "4"})
+    (root / "new").rename(root / "moved")
+    (root / "moved" / "b.py").write_text("5")
+    until(library, here, {"a.py": "3", "b.py": "5"})
+    (root / ".gitignore").write_text("package/\n")
+    until(library, here, {"b.py": "5"})
+    (root / ".gitignore").unlink()
+    until(library, here, {"a.py": "3", "b.py": "5"})
+    file.unlink()
+    until(library, here, {"b.py": "5"})
+    (root / "moved" / "b.py").write_bytes(b"\0")
+    until(library, here, {})
+
+
+def test_there_is_room_for_so_much_text_and_the_nearest_files_come_first(
+    root: Path, make: Callable[..., Library]
+):
+    for name in ("a", "b", "c"):
+        (root / name).mkdir()
+        (root / name / f"{name}.py").write_text(name * 100)
+    library = make(250)
+    while library.status()["files"] != 2:
+        library.around(root / "c" / "here.py")
+        time.sleep(0.01)
+    assert "c.py" in texts(library, root / "c" / "here.py")
+    (root / "c" / "c.py").write_text("c" * 200)
+    while library.status()["files"] != 1:  # it has outgrown the room beside the other
+        time.sleep(0.01)
+    assert make(0).around(root / "here.py") == []
+
+
+def test_the_settings_of_a_project_say_what_may_be_read(root: Path, make: Callable[..., Library]):
+    (root / "a.py").write_text("a")
+    (root / "b.py").write_text("b")
+    library = make(options=replace(Options(), disabled_globs=("b.*",)))
+    until(library, root / "here.py", {"a.py": "a"})
+
+
+def test_a_project_with_more_folders_than_can_be_watched_is_read_again_later(
+    root: Path, make: Callable[..., Library], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "MOST_WATCHES", 1)
+    monkeypatch.setattr(module, "AGAIN_SECONDS", 0.05)
+    library = make()
+    (root / "package" / "a.py").write_text("1")
+    until(library, root / "here.py", {"a.py": "1"})
+    (root / "package" / "a.py").write_text("2")
+    until(library, root / "here.py", {"a.py": "2"})
+
+
+def test_only_a_few_projects_are_kept(tmp_path: Path, make: Callable[..., Library]):
+    library = make()
+    for number in range(6):
+        root = tmp_path / str(number)
+        (root / ".git").mkdir(parents=True)
+        (root / "a.py").write_text(str(number))
+        until(library, root / "here.py", {"a.py": str(number)})
+    assert library.status()["projects"] == 4
+    until(library, tmp_path / "0" / "here.py", {"a.py": "0"})
