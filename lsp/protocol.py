@@ -60,6 +60,8 @@ class Protocol(LanguageServerProtocol):
         method = data.get("method")
         if method is None or method == types.EXIT:
             return
+        if request_id is not None and _is_notification(method):
+            raise JsonRpcInvalidRequest(f"{method} is a notification: it has no id")
         if self._shutdown:
             raise JsonRpcInvalidRequest("the server is shutting down")
         if method == types.INITIALIZE and self.initialized:
@@ -94,6 +96,13 @@ class Protocol(LanguageServerProtocol):
         self, params: types.DidCloseTextDocumentParams
     ) -> None:
         self._server.session.close(params.text_document.uri)
+
+
+def _is_notification(method: Any) -> bool:
+    """Whether the protocol knows `method` as one that is never answered. pygls would take it for
+    one whatever comes with it, and an id would be waited for."""
+    known = types.METHOD_TO_TYPES.get(method) if isinstance(method, str) else None
+    return known is not None and known[1] is None
 
 
 def _parse(body: bytes) -> dict[str, Any]:

@@ -253,6 +253,12 @@ def test_the_order_of_requests_is_enforced_and_each_is_answered(pipe: Pipe):
     assert pipe.process.wait(timeout=20) == 0
 
 
+def test_a_notification_with_an_id_is_answered_too(pipe: Pipe):
+    pipe.initialize()
+    for method in ("initialized", "$/setTrace", "textDocument/didSave"):
+        assert pipe.call(method, {})["error"]["code"] == -32600
+
+
 def test_exit_without_shutdown_is_an_error_and_a_closed_input_is_not(pipe: Pipe):
     pipe.initialize()
     pipe.notify("exit")
@@ -324,7 +330,7 @@ def test_no_message_ends_the_server_or_leaves_a_request_unanswered():
     pipe.initialize()
     counter = iter(range(10**9))
 
-    @settings(max_examples=5_000, deadline=None)
+    @settings(max_examples=10_000, deadline=None)
     @given(messages)
     def one(body: bytes) -> None:
         pipe.send(body)
