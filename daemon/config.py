@@ -183,6 +183,14 @@ def _name(kind: type) -> str:
     return {int: "a whole number", float: "a number", bool: "true or false"}.get(kind, "a string")
 
 
+def settings_files(workspace: Path | None) -> list[Path]:
+    """The files that have a say there, whether they exist or not."""
+    folder = workspace or Path.cwd()
+    files = [user_folder_of(os.environ) / USER_FILE, folder / WORKSPACE_FILE]
+    found = _find_upwards(folder)
+    return files if found is None else [*files, found]
+
+
 def options_in(workspace: Path) -> Options:
     """The completion settings that hold in a workspace."""
     return load_config(workspace=workspace).completion

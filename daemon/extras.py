@@ -8,6 +8,7 @@ from pathlib import Path
 
 from . import jobs
 from .config import USER_FILE, Config, user_folder_of
+from .make_engine import LOOKUP
 from .server import DaemonServer
 from .watch import Watcher
 
@@ -37,23 +38,40 @@ async def start_extras(server: DaemonServer, reread: Callable[[], Config]) -> As
 
 def _watcher(server: DaemonServer, config: Config, reread: Callable[[], Config]) -> Watcher:
     """Loads the model again when its files, or the settings for it, have changed."""
-    own = Path(config.model.name).expanduser()
-    model_files = [own] if own.exists() else []
-    present = config.model, _stamps(model_files)
+    present = _what_was_loaded(config)
 
     def changed() -> None:
         nonlocal present
         config = reread()
-        found = config.model, _stamps(model_files)
+        found = _what_was_loaded(config)
         if found == present:
             return
         present = found
         for problem in config.problems:
             logger.warning("%s", problem)
         logger.info("the model or its settings have changed; loading it again")
+        watcher.watch(_watched(config))
         server.engine.put(jobs.Load(""))
 
-    return Watcher([user_folder_of(os.environ) / USER_FILE, *model_files], changed)
+    watcher = Watcher(_watched(config), changed)
+    return watcher
+
+
+def _watched(config: Config) -> list[Path]:
+    return [user_folder_of(os.environ) / USER_FILE, *_model_files(config)]
+
+
+def _model_files(config: Config) -> list[Path]:
+    """The model's, if it is one of the user's own."""
+    own = Path(config.model.name).expanduser()
+    return [own] if own.exists() else []
+
+
+def _what_was_loaded(config: Config) -> tuple[object, ...]:
+    """Different whenever a model ought to be loaded again."""
+    # Without a model, files are read from disk, and which ones must not be is a setting as well.
+    secret = config.completion.disabled_globs if config.model.name == LOOKUP else ()
+    return config.model, secret, _stamps(_model_files(config))
 
 
 def _stamps(paths: list[Path]) -> list[tuple[str, int, int]]:

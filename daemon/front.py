@@ -2,16 +2,21 @@
 
 import asyncio
 import gc
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..lsp.backend import Backend
 from ..lsp.documents import Documents
 from ..lsp.options import Options
 from .client import DaemonClient
-from .config import load_config, options_in
+from .config import load_config, options_in, settings_files
 from .paths import daemon_paths
+
+if TYPE_CHECKING:
+    from ..lsp.server import KeyturnServer
 
 
 async def serve_editor(in_process: bool) -> int:
@@ -26,22 +31,42 @@ async def serve_editor(in_process: bool) -> int:
     return await _serve(client, client.run)
 
 
-async def _serve(backend: Backend, run: object) -> int:
+async def _serve(backend: Backend, run: Callable[..., Coroutine[Any, Any, None]]) -> int:
     gc.disable()  # thousands of classes are made here, none of them garbage
     from ..lsp.server import KeyturnServer, serve
 
     gc.freeze()
     gc.enable()
+    files: set[Path] = set()
 
     def configured(workspace: str | None) -> tuple[Options, tuple[str, ...]]:
-        config = load_config(workspace=Path(workspace) if workspace else None)
+        path = Path(workspace) if workspace else None
+        files.update(settings_files(path))
+        config = load_config(workspace=path)
         return config.completion, config.problems
 
     server = KeyturnServer(version("keyturn"), backend, Documents(), configured)
-    running = asyncio.create_task(run(server.session.shared, server.state_changed))  # type: ignore[operator]
+    tasks = [
+        asyncio.create_task(run(server.session.shared, server.state_changed)),
+        asyncio.create_task(_follow(server, files)),
+    ]
     try:
         return await serve(server)
     finally:
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def _follow(server: "KeyturnServer", files: set[Path]) -> None:
+    """Once the editor has said where it works, use the settings files as they change."""
+    await server.ready.wait()
+    from .watch import Watcher  # what it imports, the editor need not wait for
+
+    watcher = Watcher(files, server.reread)
+    watcher.start()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        watcher.stop()

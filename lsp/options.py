@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any, Literal, get_args
 from urllib.parse import unquote, urlsplit
 
-from .backend import CompletionOptions, Extent
+from .backend import CompletionOptions, Extent, GrammarMode, SpeculateMode
 
 Multiline = Literal["auto", "always", "never"]
 
@@ -33,6 +33,8 @@ class Options:
     candidates: int = 3  # on explicit request; typing gets one
     deadline_ms: int = 3_000
     debounce_max_ms: int = 120
+    grammar: str = GrammarMode.EXACT.value
+    speculate: str = SpeculateMode.AUTO.value
     disabled_languages: tuple[str, ...] = ()
     disabled_globs: tuple[str, ...] = SECRETS
     max_file_chars: int = 1_000_000
@@ -63,6 +65,8 @@ class Options:
             max_tokens=self.max_tokens,
             candidates=self.candidates if invoked else 1,
             deadline_ms=self.deadline_ms,
+            grammar=GrammarMode(self.grammar),
+            speculate=SpeculateMode(self.speculate),
         )
 
     def updated(self, values: Mapping[str, Any]) -> tuple["Options", list[str]]:
@@ -83,6 +87,11 @@ class Options:
         return replace(self, **good), problems
 
 
+CHOICES: dict[str, tuple[str, ...]] = {
+    "multiline": get_args(Multiline),
+    "grammar": tuple(mode.value for mode in GrammarMode),
+    "speculate": tuple(mode.value for mode in SpeculateMode),
+}
 RANGES = {
     "max_tokens": (1, 1024),
     "candidates": (1, 10),
@@ -96,8 +105,8 @@ def _problem(name: str, value: Any) -> str | None:
     """What is wrong with `value` for the option `name`; None if nothing is."""
     if name == "enabled":
         return None if isinstance(value, bool) else "must be true or false"
-    if name == "multiline":
-        choices = get_args(Multiline)
+    if name in CHOICES:
+        choices = CHOICES[name]
         return None if value in choices else f"must be one of {', '.join(choices)}"
     if name in RANGES:
         low, high = RANGES[name]

@@ -61,13 +61,17 @@ class KeyturnServer(LanguageServer):
     ) -> None:
         super().__init__("keyturn", version, protocol_cls=Protocol)
         self._configured = configured
-        self._base_options, problems = configured(None)  # those of files, under the editor's
-        self.session = Session(backend, documents, self._base_options, self.problem)
+        self.session = Session(backend, documents, Options(), self.problem)
         self.state = BackendState(Phase.STARTING)
         self._progress = LoadProgress(self)
         self._troubled = False  # the status bar shows a problem
-        self._ready = False  # the client has said `initialized` and takes notifications
-        self._problems = list(problems)  # of the settings, shown when the client is ready
+        self.ready = asyncio.Event()  # the client has said `initialized` and takes notifications
+        self._folders: list[str] = []
+        self._base_options = self.session.options  # those of files
+        self._settings: Mapping[str, Any] = {}  # the editor's, over them
+        self._problems: list[str] = []  # of the settings, shown when the client is ready
+        self._known: set[str] = set()  # those shown, or about to be
+        self.reread()
         _register(self)
 
     def report_server_error(self, error: Exception, source: Any) -> None:
@@ -82,7 +86,7 @@ class KeyturnServer(LanguageServer):
             self.session.forget_suggestions()
         self.state = state
         self._tell(state)
-        if self._ready:
+        if self.ready.is_set():
             self._progress.show(state)
 
     def problem(self, message: str) -> None:
@@ -91,39 +95,52 @@ class KeyturnServer(LanguageServer):
         self._tell(BackendState(Phase.FAILED, message, self.state.model))
 
     def _tell(self, state: BackendState) -> None:
-        if self._ready:
+        if self.ready.is_set():
             self.protocol.notify("keyturn/status", status_of(state, self.session.options.enabled))
 
     # ------------------------------------------------------------------ settings
 
     def enter(self, workspace_uris: Iterable[str | None]) -> None:
-        """Use the settings that hold in the first of these folders; what any of them keeps from
-        us by a glob is kept."""
-        paths = [path for uri in workspace_uris if uri and (path := to_fs_path(uri))]
-        if not paths:
-            return
-        found = [self._configured(path) for path in paths]
+        """Use the settings that hold in these folders."""
+        self._folders = [path for uri in workspace_uris if uri and (path := to_fs_path(uri))]
+        self.reread()
+
+    def reread(self) -> None:
+        """Use the settings files as they are now: those of the first folder, but what any folder
+        keeps from us by a glob is kept."""
+        found = [self._configured(path) for path in self._folders or [None]]
         globs = dict.fromkeys(glob for options, _ in found for glob in options.disabled_globs)
         self._base_options = replace(found[0][0], disabled_globs=tuple(globs))
-        self._problems = list(dict.fromkeys(line for _, problems in found for line in problems))
-        self.session.set_options(self._base_options)
+        self._apply([line for _, problems in found for line in problems])
 
     def configure(self, settings: Any) -> None:
         """Put the editor's settings over those of the configuration files."""
         if isinstance(settings, Mapping) and isinstance(settings.get("keyturn"), Mapping):
             settings = settings["keyturn"]
-        if not isinstance(settings, Mapping):
-            return
-        options, problems = self._base_options.updated(settings)
+        if isinstance(settings, Mapping):
+            self._settings = settings
+            self._apply([])
+
+    def toggle(self) -> bool:
+        """Switch suggestions off, or on again, until the editor's own settings change; which."""
+        self._settings = {**self._settings, "enabled": not self.session.options.enabled}
+        self._apply([])
+        return self.session.options.enabled
+
+    def _apply(self, problems: Iterable[str]) -> None:
+        """`problems` are those of the files; the editor's are found here. Each is shown once."""
+        options, more = self._base_options.updated(self._settings)
         self.session.set_options(options)
-        self._problems += problems
-        if self._ready:
+        fresh = [each for each in dict.fromkeys((*problems, *more)) if each not in self._known]
+        self._known.update(fresh)
+        self._problems += fresh
+        if self.ready.is_set():
             self.show_problems()
             self._tell(self.state)  # what is switched off may be another thing now
 
     async def start(self) -> None:
         """The client is ready to be talked to."""
-        self._ready = True
+        self.ready.set()
         self.show_problems()
         self.state_changed(self.state)
         await self.fetch_settings()
@@ -229,10 +246,7 @@ def _register_commands(server: KeyturnServer) -> None:
 
     @server.command("keyturn.toggle")
     async def toggle() -> dict[str, Any]:
-        options, _ = session.options.updated({"enabled": not session.options.enabled})
-        session.set_options(options)
-        server.state_changed(server.state)
-        return {"enabled": options.enabled}
+        return {"enabled": server.toggle()}
 
     @server.command("keyturn.cycleModel")
     async def cycle_model() -> dict[str, Any]:

@@ -112,6 +112,8 @@ class Session:
 
     def set_options(self, options: Options) -> None:
         """Change the settings; documents that they allow or forbid now are opened or closed."""
+        if options != self.options:
+            self.forget_suggestions()  # what is known was asked for in another way
         before = [document for document in self.documents if self._allowed(document)]
         self.options = options
         for document in self.documents:

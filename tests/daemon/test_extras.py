@@ -1,6 +1,7 @@
 """What runs beside the daemon: the watch on files it depends on, the metrics for Prometheus."""
 
 import asyncio
+import shutil
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,23 @@ async def test_a_burst_of_changes_counts_once_and_other_files_do_not(tmp_path: P
         watcher.stop()
 
 
+async def test_what_does_not_exist_yet_or_no_more_is_noticed_when_it_comes(tmp_path: Path):
+    watched = tmp_path / "made" / "later" / "config.toml"
+    seen = asyncio.Queue[None]()
+    watcher = Watcher([watched], lambda: seen.put_nowait(None))
+    watcher.start()
+    try:
+        for _ in range(2):
+            watched.parent.mkdir(parents=True)
+            await asyncio.wait_for(seen.get(), 20)
+            watched.write_text("a")
+            await asyncio.wait_for(seen.get(), 20)
+            shutil.rmtree(tmp_path / "made")
+            await asyncio.wait_for(seen.get(), 20)
+    finally:
+        watcher.stop()
+
+
 async def test_a_changed_choice_of_model_is_loaded_and_other_settings_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -58,6 +76,26 @@ async def test_a_changed_choice_of_model_is_loaded_and_other_settings_are_not(
         while len(daemon.maker.made) < 2:
             await asyncio.sleep(0.01)
         assert len(await client.complete(request())) == 1
+        await extras.aclose()
+
+
+async def test_a_local_model_is_loaded_again_when_its_files_change_also_one_chosen_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("KEYTURN_CONFIG_DIR", str(tmp_path / "config"))
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("1")
+    async with Daemon(tmp_path / "run") as daemon:
+        await ready(daemon.client())
+        extras = await start_extras(daemon.server, lambda: load_config(workspace=tmp_path))
+        (tmp_path / "config").mkdir()
+        (tmp_path / "config" / "config.toml").write_text(f"[model]\nname = '{model}'\n")
+        while len(daemon.maker.made) < 2:
+            await asyncio.sleep(0.01)
+        (model / "config.json").write_text("2")
+        while len(daemon.maker.made) < 3:
+            await asyncio.sleep(0.01)
         await extras.aclose()
 
 

@@ -78,7 +78,7 @@ def test_killing_the_daemon_costs_an_editor_nothing_but_a_pause(environ: dict[st
         end = len(editor.text)
         while not (found := editor.ask(end)):  # one request may be lost with the daemon
             time.sleep(0.05)
-        assert found == [REST]
+        assert found[0] == REST
         assert editor.status()["pid"] != first
         # What the new daemon has open is what the editor has: a place that only exists there.
         editor.replace(end, end, "lue = compute()\nfirst_value = o")
@@ -207,3 +207,55 @@ def test_what_any_of_several_folders_keeps_from_us_is_kept(environ: dict[str, st
         with Editor(environ, folders=known) as editor:
             editor.open(TEXT)
             assert (editor.ask(len(TEXT)) == []) is kept
+
+
+def test_an_editor_follows_the_settings_files_while_it_runs(
+    environ: dict[str, str], tmp_path: Path
+):
+    project = tmp_path / "project"
+    project.mkdir()
+    with Editor(environ, workspace=project) as editor:
+        editor.open(TEXT)
+        assert editor.ask(len(TEXT)) == [REST]
+        (project / "keyturn.toml").write_text("[completion]\nenabled = false\n")
+        while editor.ask(len(TEXT)):
+            time.sleep(0.05)
+        (project / "keyturn.toml").unlink()
+        while not editor.ask(len(TEXT)):
+            time.sleep(0.05)
+        (tmp_path / "config").mkdir()
+        (tmp_path / "config" / "config.toml").write_text("[completion]\nmax_file_chars = 9\n")
+        while editor.ask(len(TEXT)):
+            time.sleep(0.05)
+
+
+def test_files_of_the_project_that_change_outside_the_editor_are_noticed(
+    environ: dict[str, str], tmp_path: Path
+):
+    project = tmp_path / "project"
+    (project / ".git").mkdir(parents=True)
+    (project / ".gitignore").write_text("generated.py\n")
+    (project / "generated.py").write_text("a_long_name = generated()")
+    (project / ".env").write_text("a_long_name = secret()")
+    (project / "other.py").write_text("a_long_name = first()")
+    text, uri = "a_long_name", (project / "other.py").as_uri()
+
+    def until(expected: list[str]) -> None:
+        while editor.ask(len(text)) != expected:
+            time.sleep(0.05)
+
+    with Editor(environ, workspace=project, uri=(project / "here.py").as_uri()) as editor:
+        editor.open(text)
+        until([" = first()"])
+        (project / "other.py").write_text("a_long_name = second()")
+        until([" = second()"])
+        item = {"uri": uri, "languageId": "python", "version": 1, "text": "a_long_name = unsaved()"}
+        editor.notify("textDocument/didOpen", {"textDocument": item})
+        until([" = unsaved()"])
+        (project / "other.py").write_text("a_long_name = third()")
+        time.sleep(1)
+        assert editor.ask(len(text)) == [" = unsaved()"]  # what is open always wins
+        editor.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+        until([" = third()"])
+        (project / "other.py").unlink()
+        until([])

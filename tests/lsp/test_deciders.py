@@ -10,12 +10,14 @@ from keyturn.lsp.shape import wants_block
 def test_options_are_read_in_either_case_and_bad_values_are_named():
     options, problems = Options().updated(
         {"maxTokens": 40, "multiline": "never", "disabled-languages": ["c"], "deadline_ms": "soon",
-         "candidates": True, "colour": "red"}
+         "candidates": True, "colour": "red", "grammar": "strict", "speculate": "off"}
     )  # fmt: skip
     assert (options.max_tokens, options.multiline) == (40, "never")
     assert options.disabled_languages == ("c",)
     assert (options.deadline_ms, options.candidates) == (3_000, 3)
-    assert [problem.split()[1] for problem in problems] == ["deadline_ms", "candidates", "there"]
+    assert (options.grammar, options.speculate) == ("exact", "off")
+    named = [problem.split()[1] for problem in problems]
+    assert named == ["deadline_ms", "candidates", "there", "grammar"]
 
 
 def test_a_glob_with_a_slash_is_matched_against_the_path():

@@ -1,11 +1,13 @@
 """What the status bar is told."""
 
+import json
+from dataclasses import replace
 from typing import Any
 
 from lsprotocol import types
 from tiny_backend import TinyBackend
 
-from keyturn.lsp.backend import BackendState, Phase, Trigger
+from keyturn.lsp.backend import BackendState, GrammarMode, Phase, SpeculateMode, Trigger
 from keyturn.lsp.documents import Change, Documents
 from keyturn.lsp.options import Options
 from keyturn.lsp.server import KeyturnServer
@@ -14,17 +16,20 @@ URI = "file:///a.py"
 
 
 class Recorder:
-    """A writer that keeps the notifications of one kind."""
+    """A writer that keeps what is sent."""
 
     def __init__(self) -> None:
-        self.phases: list[str] = []
+        self.messages: list[dict[str, Any]] = []
+
+    @property
+    def phases(self) -> list[str]:
+        return [each["params"]["phase"] for each in self.of("keyturn/status")]
+
+    def of(self, method: str) -> list[dict[str, Any]]:
+        return [each for each in self.messages if each.get("method") == method]
 
     def write(self, data: bytes) -> None:
-        import json
-
-        message: dict[str, Any] = json.loads(data.partition(b"\r\n\r\n")[2])
-        if message.get("method") == "keyturn/status":
-            self.phases.append(message["params"]["phase"])
+        self.messages.append(json.loads(data.partition(b"\r\n\r\n")[2]))
 
     def close(self) -> None:
         pass
@@ -58,3 +63,38 @@ async def test_another_model_makes_the_old_suggestions_go():
     server.state_changed(BackendState(Phase.READY, "", "two"))
     await server.suggest(URI, where, Trigger.TYPING)
     assert len(backend.requests) == 2
+
+
+async def test_settings_files_that_change_count_under_the_editor_s_and_beside_a_toggle():
+    options, problems = Options(max_tokens=10, candidates=5), ("a.toml: max_tokens is wrong",)
+    server = KeyturnServer("0", TinyBackend(), Documents(), lambda workspace: (options, problems))
+    recorder = Recorder()
+    server.protocol.set_writer(recorder)
+    server.protocol.client_capabilities = types.ClientCapabilities()
+    server.configure({"keyturn": {"candidates": 2}})
+    await server.start()
+    assert (server.session.options.max_tokens, server.session.options.candidates) == (10, 2)
+    assert server.toggle() is False
+    options = replace(options, max_tokens=20, candidates=6, grammar="off")
+    server.reread()
+    found = server.session.options
+    assert (found.max_tokens, found.candidates, found.grammar) == (20, 2, "off")
+    assert not found.enabled
+    shown = [each["params"]["message"] for each in recorder.of("window/showMessage")]
+    assert shown == ["a.toml: max_tokens is wrong"]  # once
+    problems = ("b.toml: is not TOML",)
+    server.reread()
+    assert len(recorder.of("window/showMessage")) == 2
+
+
+async def test_what_was_suggested_with_other_settings_is_not_shown_again():
+    backend = TinyBackend()
+    server = KeyturnServer("0", backend, Documents(), lambda workspace: (Options(), ()))
+    server.session.open(URI, "python", 1, "a")
+    where = types.Position(0, 1)
+    await server.suggest(URI, where, Trigger.TYPING)
+    server.configure({"grammar": "off", "speculate": "lookup"})
+    await server.suggest(URI, where, Trigger.TYPING)
+    first, second = (request.options for request in backend.requests)
+    assert (first.grammar, first.speculate) == (GrammarMode.EXACT, SpeculateMode.AUTO)
+    assert (second.grammar, second.speculate) == (GrammarMode.OFF, SpeculateMode.LOOKUP)

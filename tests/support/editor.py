@@ -36,7 +36,9 @@ class Editor:
         *arguments: str,
         workspace: Path | None = None,
         folders: tuple[Path, ...] = (),
+        uri: str = URI,
     ) -> None:
+        self.uri = uri
         self._root = None if workspace is None else workspace.as_uri()
         self._folders = [{"uri": each.as_uri(), "name": each.name} for each in folders]
         self.process = subprocess.Popen(
@@ -76,7 +78,7 @@ class Editor:
 
     def open(self, text: str) -> None:
         self.text, self.version = text, 1
-        item = {"uri": URI, "languageId": "python", "version": 1, "text": text}
+        item = {"uri": self.uri, "languageId": "python", "version": 1, "text": text}
         self.notify("textDocument/didOpen", {"textDocument": item})
 
     def replace(self, start: int, end: int, text: str) -> None:
@@ -86,7 +88,7 @@ class Editor:
         self.notify(
             "textDocument/didChange",
             {
-                "textDocument": {"uri": URI, "version": self.version},
+                "textDocument": {"uri": self.uri, "version": self.version},
                 "contentChanges": [{"range": where, "text": text}],
             },
         )
@@ -100,7 +102,7 @@ class Editor:
         answer = self.call(
             "textDocument/inlineCompletion",
             {
-                "textDocument": {"uri": URI},
+                "textDocument": {"uri": self.uri},
                 "position": self.position(offset),
                 "context": {"triggerKind": 1 if invoked else 2},
             },
