@@ -23,6 +23,18 @@ def wants_block(text: str, offset: int, multiline: Multiline = "auto") -> bool:
     return not stripped or stripped.endswith(OPENERS)
 
 
+def fits_word(text: str, offset: int, suggestion: str) -> bool:
+    """False for what would tear a word apart: between two characters of a word, only what goes on
+    with the word is a suggestion."""
+    around = text[max(0, offset - 1) : offset + 1]
+    inside = len(around) == 2 and all(_of_word(character) for character in around)
+    return not inside or _of_word(suggestion[0])
+
+
+def _of_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
+
+
 def _line_start(text: str, offset: int) -> int:
     return max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from .backend import Completion, CompletionMeta
+from .shape import fits_word
 
 PAIRS = {"(": ")", "[": "]", "{": "}", '"': '"', "'": "'", "`": "`"}
 
@@ -97,7 +98,8 @@ class Suggestions:
 
 
 def as_insertion(document: str, offset: int, completion: Completion) -> Completion | None:
-    """The same completion starting at the cursor; None if it changes what stands before it.
+    """The same completion starting at the cursor; None if it changes what stands before it, or
+    tears apart a word that the cursor is in.
 
     A healed token is answered with the part of the word that was already there; editors want only
     what is new.
@@ -106,4 +108,6 @@ def as_insertion(document: str, offset: int, completion: Completion) -> Completi
     if completion.end < offset or not completion.text.startswith(standing):
         return None
     text = completion.text[len(standing) :]
-    return replace(completion, text=text, start=offset) if text else None
+    if not text or not fits_word(document, offset, text):
+        return None
+    return replace(completion, text=text, start=offset)

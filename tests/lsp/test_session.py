@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from tiny_backend import TinyBackend
 
-from keyturn.lsp.backend import Completion, Outcome, Superseded, Trigger
+from keyturn.lsp.backend import Completion, Extent, Outcome, Superseded, Trigger
 from keyturn.lsp.documents import Change, Documents, Place
 from keyturn.lsp.options import Options
 from keyturn.lsp.session import Session
@@ -141,6 +141,63 @@ async def test_several_candidates_come_only_on_explicit_request():
     editor = Editor("a", Options(candidates=4))
     assert len(await editor.ask()) == 1
     assert len(await editor.ask(Trigger.INVOKED)) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "offset", "shown"),
+    [("comp_", 4, True), ("compute", 4, True), ("comp(x)", 4, True), ("a.b", 2, True)],
+)
+async def test_what_goes_on_with_a_word_is_suggested_anywhere(text: str, offset: int, shown: bool):
+    editor = Editor(text)
+    editor.backend.answer = "ute_all"
+    found = await editor.session.complete(URI, Place(0, offset), Trigger.TYPING)
+    assert bool(found) is shown
+
+
+async def test_nothing_is_suggested_in_a_word_that_does_not_go_on_with_it():
+    editor = Editor("compute(x)")
+    for answer, inside in (("(y)\n", []), (" = 1", []), ("_all", ["_all"])):
+        editor.backend.answer = answer
+        editor.session.forget_suggestions()
+        found = await editor.session.complete(URI, Place(0, 4), Trigger.INVOKED)
+        assert [each.text for each in found][:1] == inside
+        editor.session.forget_suggestions()
+        [after] = await editor.session.complete(URI, Place(0, 7), Trigger.TYPING)
+        assert after.text == answer
+
+
+async def test_a_block_is_asked_for_where_one_begins_and_a_line_inside_one():
+    editor = Editor("def f():\n    \nx = (a, b)\n")
+    for place, extent in ((Place(1, 4), Extent.AUTO), (Place(2, 6), Extent.LINE)):
+        await editor.session.complete(URI, place, Trigger.TYPING)
+        assert editor.backend.requests[-1].options.extent is extent
+
+
+async def test_requests_are_held_back_only_while_answers_are_slower_than_keys():
+    editor = Editor("x = ", Options(debounce_max_ms=2_000))
+    editor.backend.answer = "never fits"
+    editor.type("a")
+    await editor.ask()  # answers come at once so far
+    editor.backend.go.clear()
+    for _ in range(3):
+        editor.type("b")
+        await asyncio.sleep(0.02)  # the user's usual gap
+    editor.type("SLOW")
+    slow = editor.ask(Trigger.INVOKED)
+    await asyncio.sleep(0.5)
+    editor.backend.go.set()
+    await slow
+    before = len(editor.backend.requests)
+    editor.type("c")
+    held = editor.ask()
+    await settle()
+    assert len(editor.backend.requests) == before  # it waits for a pause
+    await held
+    assert len(editor.backend.requests) == before + 1
+    asked = editor.ask(Trigger.INVOKED)
+    await settle()
+    assert len(editor.backend.requests) == before + 2  # the user's wish never waits
+    await asked
 
 
 async def test_a_failure_is_a_status_and_an_empty_answer():
