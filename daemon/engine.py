@@ -9,6 +9,7 @@ Not for two threads at once.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from torch import Tensor
 
@@ -43,6 +44,7 @@ class EngineOptions:
     order: Order | None = None  # the model's default
     heal: bool = True
     repair: Repair = field(default_factory=Repair)  # of what edits make stale
+    memory: Path | None = None  # folder in which drafters keep what they learn
 
 
 def never() -> bool:
@@ -63,7 +65,7 @@ class Engine:
         self._decoder = Decoder(loaded.model, loaded.tokenizer)
         self._sequence = CachedSequence(loaded.model.new_arena())  # of what has no session
         self._grammars = Grammars()
-        self.speculator = speculator(loaded)
+        self.speculator = speculator(loaded, options.memory)
         self.context_tokens = min(options.context_tokens, loaded.config.context_tokens)
 
     def complete(

@@ -145,6 +145,7 @@ class Headless:
         return Answer(completion, load_ms, engine.loaded.name, str(engine.loaded.model.device))
 
     def _load(self) -> "Engine":
+        from ..models.cache_folder import cache_folder
         from ..models.families import Order
         from ..models.loader import load
         from ..models.progress import Progress
@@ -152,7 +153,7 @@ class Headless:
 
         choice = self._choice
         order = None if choice.order is None else Order(choice.order)
-        options = EngineOptions(context_tokens=choice.context_tokens, order=order)
+        options = EngineOptions(choice.context_tokens, order=order, memory=cache_folder())
         progress = Progress(self._progress)
         loaded = load(
             choice.model, choice.device, choice.dtype, progress=progress, settle=self._many

@@ -57,6 +57,7 @@ def engine_maker(
             library = Library(options_in, chosen.workspace_mib * 2**20)
             return LookupEngine(open_files, path_of, library)
         report(BackendState(Phase.LOADING, f"loading {name}", name))
+        from ..models.cache_folder import cache_folder
         from ..models.loader import load
         from .engine import EngineOptions
         from .load_progress import ReportedProgress
@@ -69,7 +70,7 @@ def engine_maker(
         )
         return ModelEngine(
             loaded,
-            EngineOptions(context_tokens=chosen.context_tokens),
+            EngineOptions(context_tokens=chosen.context_tokens, memory=cache_folder()),
             path_of,
             budget(chosen, loaded),
             Refresher(IdleWork(chosen.idle_work)),

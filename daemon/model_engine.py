@@ -1,5 +1,6 @@
 """The engine thread's engine around a loaded model: a session for each recent file."""
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -15,6 +16,7 @@ from ..lsp.backend import (
 )
 from ..models.align import Mode
 from ..models.draft import Tokens
+from ..models.errors import ModelError
 from ..models.loader import Loaded
 from ..models.sampler import Sampling
 from ..models.speculator import Speculate
@@ -26,6 +28,8 @@ from .engine_thread import File
 from .file_session import FileSession
 from .jobs import FileKey
 from .refreshing import Refresher
+
+log = logging.getLogger(__name__)
 
 
 class ModelEngine:
@@ -109,6 +113,10 @@ class ModelEngine:
         }
 
     def close(self) -> None:
+        try:
+            self._engine.speculator.save()
+        except ModelError as error:  # they are only guesses
+            log.warning("what drafts are made of is not kept: %s", error)
         for key in self._sessions:
             self._budget.forget(key)
         self._sessions.clear()

@@ -127,6 +127,7 @@ class SpeculationMeta:
     accepted: int = 0  # of them
     passes: int = 0  # verifications: forward passes after the prompt's
     exit_layer: int | None = None  # of the last draft that used one
+    own_ms: float = 0.0  # spent on guessing and on learning, not on verification
 
 
 @dataclass(frozen=True, slots=True)

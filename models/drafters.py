@@ -1,13 +1,18 @@
 """Every drafter of one model."""
 
+from pathlib import Path
+
 from .loader import Loaded
 from .lookup import Lookup
 from .pace import CPU_SHAPE, GPU_SHAPE, Pace
 from .recycle import Recycle
+from .recycle_store import RecycleStore
 from .speculator import Speculator
 
 
-def speculator(loaded: Loaded) -> Speculator:
-    """With all drafters that the loaded model can have."""
+def speculator(loaded: Loaded, cache: Path | None = None) -> Speculator:
+    """With all drafters that the loaded model can have. `cache` is the folder in which they keep
+    what they learn; without one they start anew."""
     on_gpu = loaded.model.device.type == "cuda"
-    return Speculator([Lookup(), Recycle()], Pace(GPU_SHAPE if on_gpu else CPU_SHAPE))
+    store = None if cache is None else RecycleStore(cache, loaded.files.sha256)
+    return Speculator([Lookup(), Recycle(store)], Pace(GPU_SHAPE if on_gpu else CPU_SHAPE))

@@ -6,62 +6,46 @@ the two last tokens are looked up first, and the last one alone where they are n
 with the model's probabilities, which serve as confidence.
 """
 
-from dataclasses import dataclass, field
-
 import torch
 from torch import Tensor
 
 from .draft import Context, Draft, Scene, Verified
+from .recycle_memory import Memory
+from .recycle_store import RecycleStore
 
 SUCCESSORS = 8
-PAIR_TRUST, SINGLE_TRUST = 0.75, 0.45  # of a remembered probability; the controller knows better
-MOST_PAIRS = 100_000  # of tokens; the oldest are forgotten
 CHUNK_TOKENS = 128
 LEAST_CONFIDENCE = 0.05
 
-Successors = tuple[tuple[int, ...], tuple[float, ...]]  # ids and probabilities, best first
-
-
-@dataclass
-class Memory:
-    """What followed, in one language."""
-
-    singles: dict[int, Successors] = field(default_factory=dict)
-    pairs: dict[tuple[int, int], Successors] = field(default_factory=dict)
-
-    def learn(self, before: int | None, token: int, successors: Successors) -> None:
-        self.singles[token] = successors
-        if before is not None:
-            self.pairs.pop((before, token), None)  # the newest last
-            self.pairs[before, token] = successors
-            if len(self.pairs) > MOST_PAIRS:
-                del self.pairs[next(iter(self.pairs))]
-
-    def after(self, before: int | None, token: int) -> tuple[Successors, float] | None:
-        """Successors, and how far they are to be trusted."""
-        if before is not None and (found := self.pairs.get((before, token))):
-            return found, PAIR_TRUST
-        found = self.singles.get(token)
-        return found and (found, SINGLE_TRUST)
-
 
 class Recycle:
-    """`draft.Drafter`. Owns a memory for each language."""
+    """`draft.Drafter`. Owns a memory for each language; `store` is where they are kept."""
 
     name = "recycle"
     free = True
     taps: frozenset[int] = frozenset()
 
-    def __init__(self) -> None:
+    def __init__(self, store: RecycleStore | None = None) -> None:
+        self._store = store
         self.memories: dict[str, Memory] = {}
         self._memory = Memory()
         self._before: int | None = None  # the last token of the left side
         self._last: tuple[int | None, int] | None = None  # the path's two last tokens
 
     def begin(self, scene: Scene) -> None:
-        self._memory = self.memories.setdefault(scene.language, Memory())
+        if scene.language not in self.memories:
+            kept = None if self._store is None else self._store.load(scene.language)
+            self.memories[scene.language] = kept or Memory()
+        self._memory = self.memories[scene.language]
         self._before = int(scene.before[-1]) if len(scene.before) else None
         self._last = None
+
+    def save(self) -> None:
+        """Keep what was learnt. Raises `ModelError`."""
+        for language, memory in self.memories.items():
+            if self._store is not None and memory.news:
+                self._store.save(language, memory)
+                memory.news = 0
 
     def propose(self, context: Context, budget: int) -> Draft:
         """The best successor's best successor, and so on."""

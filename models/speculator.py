@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from .controller import Controller, Plan
 from .draft import Context, Draft, Drafter, Scene, Verified
@@ -22,6 +23,13 @@ class Speculate(StrEnum):
     OFF = "off"
 
 
+@runtime_checkable
+class Remembering(Protocol):
+    """A drafter that keeps what it learns beyond the process."""
+
+    def save(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class SpeculationUse:
     """What speculation did for one request."""
@@ -31,6 +39,7 @@ class SpeculationUse:
     accepted: int = 0  # of them
     passes: int = 0  # verifications: forward passes after the prompt's
     exit_layer: int | None = None  # of the last draft that used one
+    own_ms: float = 0.0  # spent on guessing and on learning, not on verification
 
 
 @dataclass(slots=True)
@@ -60,7 +69,14 @@ class Speculator:
     def speculation(self, mode: Speculate, scene: Scene) -> "Speculation":
         """For one request. Raises `ModelError` if the model has no such drafter."""
         controller = self._controllers.setdefault(scene.language, Controller(self._pace))
-        return Speculation(controller, self._allowed(mode), scene, self.ledgers)
+        judged = mode is not Speculate.DEL  # as published, it drafts in every round
+        return Speculation(controller, self._allowed(mode), scene, self.ledgers, judged)
+
+    def save(self) -> None:
+        """Have the drafters that remember write it down. Raises `ModelError`."""
+        for drafter in self.drafters.values():
+            if isinstance(drafter, Remembering):
+                drafter.save()
 
     def status(self) -> dict[str, dict[str, float | int | None]]:
         """What every arm has done since the start: `acceptance` of its drafted tokens, and `gain`,
@@ -80,7 +96,8 @@ class Speculator:
         if mode is Speculate.OFF:
             return []
         if mode is Speculate.AUTO:
-            return list(self.drafters.values())
+            # as published, DEL asks every layer in every round, which costs more than it gives
+            return [d for name, d in self.drafters.items() if name != Speculate.DEL]
         if mode not in self.drafters:
             raise ModelError(f"the model has no {mode} drafter here: use --speculate auto")
         return [self.drafters[mode]]
@@ -104,8 +121,12 @@ class Speculation:
         drafters: Iterable[Drafter],
         scene: Scene,
         ledgers: dict[str, Ledger],
+        judged: bool = True,
     ) -> None:
+        """Not `judged`, the one drafter given is asked and verified in every round."""
         self.passes = 0
+        self.own_ms = 0.0  # spent on anything but forward passes
+        self._judged = judged
         self._controller = controller
         self._drafters = {drafter.name: drafter for drafter in drafters}
         self.taps = frozenset(tap for d in self._drafters.values() for tap in d.taps)
@@ -122,7 +143,8 @@ class Speculation:
         drafted = sum(count for count, _ in self._counts.values())
         accepted = sum(count for _, count in self._counts.values())
         most = max(self._counts, key=lambda name: self._counts[name][1], default="")
-        return SpeculationUse(most, drafted, accepted, self.passes, self._exit_layer)
+        own_ms = round(self.own_ms, 2)
+        return SpeculationUse(most, drafted, accepted, self.passes, self._exit_layer, own_ms)
 
     def begin(self) -> None:
         """A candidate starts."""
@@ -139,6 +161,11 @@ class Speculation:
         self._length = len(context.path)
         if budget == 0:
             return "", Draft()
+        if not self._judged:
+            [name] = self._drafters
+            draft = self._drafters[name].propose(context, budget)
+            self._proposed(began)
+            return name, draft
         drafts: dict[str, Draft] = {}
         plans: dict[str, Plan] = {}
         for name, drafter in self._drafters.items():
@@ -155,8 +182,12 @@ class Speculation:
                 self._controller.arm(name).left_alone()
         if chosen and chosen not in drafts:
             drafts[chosen] = self._asked(chosen, context, plan.tokens)
-        self._proposed_ms = (time.perf_counter() - began) * 1000
+        self._proposed(began)
         return (chosen, drafts[chosen].first(plan.tokens)) if chosen else ("", Draft())
+
+    def _proposed(self, began: float) -> None:
+        self._proposed_ms = (time.perf_counter() - began) * 1000
+        self.own_ms += self._proposed_ms
 
     def _asked(self, name: str, context: Context, tokens: int) -> Draft:
         began = time.perf_counter()
@@ -168,6 +199,7 @@ class Speculation:
 
     def verified(self, verified: Verified, forward_ms: float) -> None:
         """Count what came of a round, and tell the drafters."""
+        began = time.perf_counter()
         drafted = len(verified.draft.tokens)
         name = verified.drafter if drafted else ""
         pace = self._controller.pace
@@ -188,6 +220,7 @@ class Speculation:
         for drafter in self._drafters.values():
             drafter.observe(verified)
         self._proposed_ms = 0.0
+        self.own_ms += (time.perf_counter() - began) * 1000
 
     def _settle_bets(self, verified: Verified) -> None:
         """Compare what was proposed with what was taken; `taken` follows the path of the round."""

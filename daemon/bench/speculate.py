@@ -25,12 +25,13 @@ from ._places import INFILLING, KINDS, PACKAGES, SAMPLED, Place
 from ._places import edits as edits_of
 from ._places import fresh as fresh_of
 from ._places import infilling as infilling_of
+from ._speedups import PLAIN, draw
 
 if TYPE_CHECKING:
     from ...models.loader import Loaded
     from ..file_session import FileSession
 
-PLAIN, AUTO = "off", "auto"
+AUTO = "auto"
 DATA = Path(__file__).parents[2] / "tests/data/human-eval-infilling"
 INFILLING_FILE = DATA / "HumanEval-RandomSpanInfillingLight.jsonl.gz"
 
@@ -45,6 +46,7 @@ class Timed:
     drafted: int
     accepted: int
     same: bool  # as plain decoding
+    own_ms: float = 0.0  # of decode_ms, for guessing and learning
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Row:
     tokens_per_pass: float  # forward passes after the prompt's
     accepted: float | None  # of the drafted tokens
     ratio: float  # to plain decoding of the same completions
+    own_share: float = 0.0  # of the time, for guessing and learning
 
 
 @click.command(name="speculate")
@@ -228,6 +231,7 @@ class Bench:
             use.drafted,
             use.accepted,
             same=True,
+            own_ms=use.own_ms,
         )
 
 
@@ -251,6 +255,7 @@ def _row(
         round(verified / passes, 3) if passes else 0.0,
         round(sum(one.accepted for one, _ in pairs) / drafted, 3) if drafted else None,
         round(sum(base.decode_ms for _, base in pairs) / took_ms, 3) if took_ms else 0.0,
+        round(sum(one.own_ms for one, _ in pairs) / took_ms, 4) if took_ms else 0.0,
     )
 
 
@@ -274,38 +279,11 @@ def ratios(rows: Sequence[Row]) -> dict[str, float]:
     return found
 
 
-def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Speed-up by class and arm, one panel for each context and number of threads."""
-    import matplotlib  # pyright: ignore[reportMissingImports]
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot  # pyright: ignore[reportMissingImports]
-
-    panels = list(dict.fromkeys((row["context"], row["threads"]) for row in rows))
-    figure, all_axes = pyplot.subplots(
-        1, len(panels), figsize=(5 * len(panels), 4), sharey=True, squeeze=False
-    )
-    for axes, panel in zip(all_axes[0], panels, strict=True):
-        shown = [row for row in rows if (row["context"], row["threads"]) == panel]
-        kinds = list(dict.fromkeys(row["kind"] for row in shown))
-        arms = list(dict.fromkeys(row["arm"] for row in shown if row["arm"] != PLAIN))
-        for number, arm in enumerate(arms):
-            by_kind = {row["kind"]: row["ratio"] for row in shown if row["arm"] == arm}
-            at = [k + 0.8 * (number / len(arms) - 0.5) for k in range(len(kinds))]
-            heights = [by_kind.get(kind, 0.0) for kind in kinds]
-            axes.bar(at, heights, width=0.8 / len(arms), label=arm, align="edge")
-        axes.axhline(1.0, color="black", linewidth=0.8)
-        axes.set_xticks(range(len(kinds)), kinds)
-        axes.set_title(f"{panel[0]} tokens of context, {panel[1]} threads")
-    all_axes[0][0].set_ylabel("times as fast as plain decoding")
-    all_axes[0][-1].legend()
-    figure.tight_layout()
-    figure.savefig(path)
-    pyplot.close(figure)
-
-
 def _line(row: Row) -> str:
-    taken = "" if row.accepted is None else f"{row.accepted:.0%} of drafts taken"
-    line = f"{row.context:>6} {row.threads} threads {row.kind:<10}{row.arm:<26}"
-    line += f"{row.tokens_per_second:7.1f}/s {row.tokens_per_pass:6.2f} per pass "
-    return line + f"{row.ratio:6.2f} times {row.completions:>3} completions {taken}"
+    taken = "" if row.accepted is None else f", {row.accepted:.0%} of drafts taken"
+    return (
+        f"{row.context:>6} {row.threads} threads {row.kind:<10}{row.arm:<26}"
+        f"{row.tokens_per_second:7.1f}/s {row.tokens_per_pass:6.2f} per pass "
+        f"{row.ratio:6.2f} times {row.completions:>3} completions, "
+        f"{row.own_share:.1%} own time{taken}"
+    )

@@ -1,12 +1,18 @@
 """Drafts from what the model has said before."""
 
+from pathlib import Path
+
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keyturn.models import recycle
+from keyturn.models import recycle_memory
 from keyturn.models.draft import Context, Draft, Scene, Verified
-from keyturn.models.recycle import CHUNK_TOKENS, Memory, Recycle, top
+from keyturn.models.errors import ModelError
+from keyturn.models.recycle import CHUNK_TOKENS, Recycle, top
+from keyturn.models.recycle_memory import Memory
+from keyturn.models.recycle_store import RecycleStore
 
 from .test_lookup import NoRows
 
@@ -86,7 +92,7 @@ def test_languages_do_not_mix_and_are_kept() -> None:
 
 
 def test_the_oldest_pairs_are_forgotten(monkeypatch) -> None:
-    monkeypatch.setattr(recycle, "MOST_PAIRS", 3)
+    monkeypatch.setattr(recycle_memory, "MOST_PAIRS", 3)
     memory = Memory()
     for token in range(5):
         memory.learn(9, token, ((1,), (0.5,)))
@@ -109,3 +115,55 @@ def test_the_best_tokens_are_those_of_topk(rows, vocabulary, count, seed) -> Non
     expected = logits.softmax(-1).topk(min(count, vocabulary))
     assert torch.equal(ids, expected.indices)
     torch.testing.assert_close(chances, expected.values)
+
+
+# region Keeping it
+def learnt(store: RecycleStore) -> Recycle:
+    made = Recycle(store)
+    made.begin(Scene("c++", [0]))
+    propose(made, 1)
+    made.observe(round_of([1, 2, 3], 2, (2, 0.9), (3, 0.9), (4, 0.9)))
+    return made
+
+
+def test_what_was_learnt_is_there_in_the_next_process(tmp_path: Path) -> None:
+    before = learnt(RecycleStore(tmp_path, "abc"))
+    before.save()
+    after = Recycle(RecycleStore(tmp_path, "abc"))
+    after.begin(Scene("c++", [0]))
+    assert propose(after, 1).tokens == propose(before, 1).tokens == (2, 3, 4)
+    after.begin(Scene("c", [0]))
+    assert propose(after, 1).tokens == ()  # another language
+    other = Recycle(RecycleStore(tmp_path, "abd"))
+    other.begin(Scene("c++", [0]))
+    assert propose(other, 1).tokens == ()  # another model's vocabulary
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["c++.npz"]
+
+
+def test_nothing_new_is_not_written_again(tmp_path: Path) -> None:
+    drafter = learnt(RecycleStore(tmp_path, "abc"))
+    drafter.save()
+    [file] = tmp_path.rglob("*.npz")
+    file.unlink()
+    drafter.save()
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK no zip", None])
+def test_a_broken_file_is_as_good_as_none(tmp_path: Path, damage, caplog) -> None:
+    learnt(RecycleStore(tmp_path, "abc")).save()
+    [file] = tmp_path.rglob("*.npz")
+    file.write_bytes(file.read_bytes()[:-40] if damage is None else damage)
+    drafter = Recycle(RecycleStore(tmp_path, "abc"))
+    drafter.begin(Scene("c++", [0]))
+    assert propose(drafter, 1).tokens == ()
+    assert "start anew" in caplog.text
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "recycled").write_text("a file where a folder should be")
+    with pytest.raises(ModelError, match="KEYTURN_CACHE"):
+        learnt(RecycleStore(tmp_path, "abc")).save()
+
+
+# endregion
