@@ -24,20 +24,26 @@ from .linear import (
     RmsNorm,
     WeightOnlyProduct,
 )
+from .weight_only import Int4Weight, WeightOnlyLinear
 
-Kernel = Literal["float32", "bfloat16", "float16", "int8-fbgemm", "int8-onednn", "int8-weight-only"]
+# The last two keep activations in bfloat16; they are for GPUs, and run anywhere.
+Kernel = Literal["float32", "bfloat16", "float16", "int8-fbgemm", "int8-onednn", "int8-weight-only",
+                 "int8-bfloat16", "int4-bfloat16"]  # fmt: skip
 KERNELS: tuple[Kernel, ...] = get_args(Kernel)
 
 # What is stored for a linear weight. "int7" are int8 bytes of at most 63: x86 processors without
 # VNNI add pairs of products in saturating 16-bit arithmetic, which 255 * 63 * 2 just does not fill.
-Form = Literal["float32", "bfloat16", "float16", "int8", "int7"]
+# "int4" is int4 in groups where the shape allows it and for all but the head, int8 elsewhere.
+Form = Literal["float32", "bfloat16", "float16", "int8", "int7", "int4"]
 FORMS: tuple[Form, ...] = get_args(Form)
-LEVELS: Mapping[str, int] = {"int8": 127, "int7": 63}
+LEVELS: Mapping[str, int] = {"int8": 127, "int7": 63}  # forms that integer activations read too
+INTEGERS = (*LEVELS, "int4")
 
 
 def form_of(kernel: Kernel) -> Form:
     """What a kernel reads, where nothing is known of the machine."""
-    return "int8" if kernel.startswith("int8") else kernel  # type: ignore[return-value]
+    whole = kernel.partition("-")[0]
+    return whole if whole in INTEGERS else kernel  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,8 @@ class KernelPlan:
     @property
     def dtype(self) -> torch.dtype:
         """Of hidden states, keys and values."""
+        if self.rest.endswith("-bfloat16"):
+            return torch.bfloat16
         return torch.float32 if self.form in LEVELS else getattr(torch, self.form)
 
     def __str__(self) -> str:
@@ -75,7 +83,7 @@ def stored(
         noun = name.rpartition(".")[0]
         if tensor.dim() == 1:
             yield name, tensor.float()
-        elif form not in LEVELS:
+        elif form not in INTEGERS:
             yield name, tensor.to(getattr(torch, form))
         elif noun == "embed":
             yield name, tensor.half()
@@ -89,7 +97,12 @@ def stored(
 
 def integer(name: str, weight: Tensor, form: Form) -> Iterator[tuple[str, Tensor]]:
     """One linear weight as the integer kernels read it."""
-    quantised = Int8Weight.quantise(weight, LEVELS[form])
+    if form == "int4" and name != "head" and Int4Weight.takes(weight):
+        fine = Int4Weight.quantise(weight)
+        yield f"{name}.codes", fine.codes
+        yield f"{name}.scales_zeros", fine.scales_zeros
+        return
+    quantised = Int8Weight.quantise(weight, LEVELS.get(form, 127))
     yield f"{name}.values", quantised.values
     yield f"{name}.scales", quantised.scales
 
@@ -121,8 +134,12 @@ def linears(
     return {name: build(name) for name in names or layout.linear_names(config)}
 
 
-def read_weight(tensors: Mapping[str, Tensor], name: str, form: Form) -> Tensor | Int8Weight:
-    if form in LEVELS:
+def read_weight(
+    tensors: Mapping[str, Tensor], name: str, form: Form
+) -> Tensor | Int8Weight | Int4Weight:
+    if form == "int4" and (codes := tensors.get(f"{name}.codes")) is not None:
+        return Int4Weight(codes, tensors[f"{name}.scales_zeros"])
+    if form in INTEGERS:
         return Int8Weight(tensors[f"{name}.values"], tensors[f"{name}.scales"])
     weight = tensors.get(f"{name}.weight")
     return tensors["embed.weight"] if weight is None else weight  # a tied head
@@ -141,7 +158,7 @@ def read_norm(
 
 def make(
     kernel: Kernel,
-    weight: Tensor | Int8Weight,
+    weight: Tensor | Int8Weight | Int4Weight,
     bias: Tensor | None = None,
     norm: Norm | None = None,
 ) -> Linear:
@@ -149,6 +166,8 @@ def make(
     match kernel, weight:
         case (("float32" | "bfloat16" | "float16"), Tensor()):
             return FloatLinear(weight, bias, norm)
+        case (("int8-bfloat16" | "int4-bfloat16"), Int8Weight()) | ("int4-bfloat16", Int4Weight()):
+            return WeightOnlyLinear(weight, torch.bfloat16, bias, norm)
         case "int8-fbgemm", Int8Weight():
             product = FbgemmProduct(weight)
         case "int8-onednn", Int8Weight():

@@ -185,6 +185,8 @@ class RmsNorm:
         self.weight, self.eps = weight, eps
 
     def __call__(self, x: Tensor) -> Tensor:
+        if x.is_cuda:  # one kernel instead of seven
+            return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
         wide = x.float()
         factor = wide.square().mean(dim=-1, keepdim=True).add_(self.eps).rsqrt_()
         return (wide * factor).to(x.dtype).mul_(self.weight)

@@ -15,7 +15,7 @@ from .cache_folder import cache_folder, require_space
 from .checkpoint import Checkpoint, open_checkpoint
 from .config import ModelConfig
 from .errors import ModelError, UnsupportedModel
-from .kernels import LEVELS, Form, KernelPlan, stored
+from .kernels import INTEGERS, LEVELS, Form, KernelPlan, stored
 from .obtain import ModelFiles, obtain
 from .progress import Progress
 from .registry import find
@@ -26,7 +26,8 @@ from .transformer import Transformer, assemble
 from .tuning import fastest
 from .vocabulary import Vocabulary
 
-FORM_BYTES: Mapping[Form, int] = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1, "int7": 1}
+FORM_BYTES: Mapping[Form, int] = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1, "int7": 1,
+                                          "int4": 1}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def load(
 ) -> Loaded:
     """Load a model by name, repository or path, fetching and converting it the first time.
 
-    `dtype`: auto, float32, bfloat16, float16 or int8; `plan` overrides it with exact kernels.
+    `dtype`: auto, float32, bfloat16, float16, int8 or int4; `plan` overrides it with exact kernels.
     `cache` defaults to `cache_folder()`; `progress` to silence. `settle`: pack the
     fastest kernels now, which takes seconds, rather than when `Transformer.settle` is called.
     `attention`: auto, or a backend by name (`backends.NAMES`). Raises `ModelError`.
@@ -76,7 +77,7 @@ def _load_planned(
     progress: Progress,
     attention: str,
 ) -> Loaded:
-    if plan.form == "float32" or (files.path.is_dir() and plan.form not in LEVELS):
+    if plan.form == "float32" or (files.path.is_dir() and plan.form not in INTEGERS):
         return _load_source(files, plan, device, attention)
     entry = converted(files, plan.form, Store(cache), progress)
     config = ModelConfig.from_hf(entry.info.config)
@@ -138,6 +139,10 @@ def pick_plan(device: torch.device, dtype: str, cache: Path, progress: Progress)
     match dtype:
         case "float32" | "bfloat16" | "float16":
             return KernelPlan.floating(dtype)
+        case "int4":
+            return KernelPlan("int4", "int4-bfloat16")
+        case "int8" if device.type == "cuda":
+            return KernelPlan("int8", "int8-bfloat16")
         case "auto" | "int8" if device.type == "cpu":
             return fastest(cache, progress.note, integers_only=dtype == "int8")
     raise UnsupportedModel(f"dtype {dtype!r} does not exist on {device.type}")
