@@ -7,7 +7,7 @@
 Any number of edits, cursor moves and window moves between two prompts make one plan.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -140,20 +140,23 @@ def merge(spans: Iterable[range], bridge: int = 0, bridge_from: int = 0) -> list
     return result
 
 
-def batches(spans: Iterable[range], most: int) -> list[list[range]]:
-    """The same tokens in order, in batches of `most` at the most; a batch may hold many spans."""
-    result: list[list[range]] = []
+def batches(spans: Iterable[range], most: Callable[[], int]) -> Iterator[list[range]]:
+    """The same tokens in order, in batches of `most()` at the most, which is asked for each; a
+    batch may hold many spans."""
+    batch: list[range] = []
     room = 0
     for span in spans:
         while span:
             if not room:
-                result.append([])
-                room = most
+                if batch:
+                    yield batch
+                batch, room = [], most()
             piece = span[:room]
-            result[-1].append(piece)
+            batch.append(piece)
             room -= len(piece)
             span = span[len(piece) :]
-    return result
+    if batch:
+        yield batch
 
 
 def _first_change(matches: Sequence[Match], old_size: int, new_size: int) -> int | None:

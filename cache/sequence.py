@@ -1,6 +1,6 @@
 """One file's tokens with their keys and values: what is cached, and where each token stands."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -161,10 +161,13 @@ class CachedSequence:
     # endregion
     # region Edits
 
-    def apply(self, plan: EditPlan, target: Target, most: int = 512) -> Generator[Step]:
+    def apply(
+        self, plan: EditPlan, target: Target, most: int | Callable[[], int] = 512
+    ) -> Generator[Step]:
         """Make the sequence `target`: drops and moves at once, then a step for every `most` tokens
-        that have to be encoded. Each step must have been run when the next one is asked for; an
-        iterator that is closed early leaves a consistent part of the target behind.
+        that have to be encoded; a function is asked anew for each. Each step must have been run
+        when the next one is asked for; an iterator that is closed early leaves a consistent part
+        of the target behind.
 
         Raises `ContextOverflow` or `OverBudget`, before anything has changed.
         """
@@ -173,7 +176,7 @@ class CachedSequence:
             self.drop(span.start, span.stop)
         if plan.seen is not None:
             self.changed(plan.seen)
-        for spans in batches(plan.encode, most):
+        for spans in batches(plan.encode, most if callable(most) else lambda: most):
             step = self.insert(
                 [
                     Insert(

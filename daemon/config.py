@@ -149,6 +149,8 @@ class _Layers:
         accepted = (float, int) if wanted is float else (wanted,)
         if type(value) not in accepted:
             return f"{key} is {value!r}, but must be {_name(wanted)}"
+        if key == "model.gpu_share" and isinstance(value, int | float) and not 0 < value <= 1:
+            return f"{key} is {value!r}, but must be above 0 and at most 1"
         if isinstance(value, int | float) and value < 0:
             return f"{key} is {value!r}, but must not be negative"
         return None

@@ -30,7 +30,6 @@ from .related import Related
 from .scraps import Scraps
 from .window import Span, choose
 
-PREFILL_TOKENS = 128  # per step, so that a cancel is seen within one of them
 SCENE_TOKENS = 50_000  # left and right of the cursor, to be repeated
 MANY_SEGMENTS = 12  # attention pays for each; beyond that, the rows are put in order
 
@@ -115,10 +114,14 @@ class FileSession:
         Raises `ContextOverflow` or `OverBudget`, with nothing changed.
         """
         hidden, self.encoded_tokens = None, 0
-        with closing(self.sequence.apply(planned.plan, planned.target, PREFILL_TOKENS)) as steps:
+        stride = self.model.stride
+        apply = self.sequence.apply(planned.plan, planned.target, lambda: stride.tokens)
+        with closing(apply) as steps:
             for step in steps:
+                stride.keep_up()
                 look_up()
-                hidden = encode(self.model, self.sequence, step)
+                with stride.step(len(step)):
+                    hidden = encode(self.model, self.sequence, step)
                 self.encoded_tokens += len(step)
         if spans := self._deviating():
             look_up()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LOOKUP = "lookup"
 IDLE_WORK = ("off", "gentle", "full")
 ATTENTION = ("auto", "triton", "flash-attn-4", "flash-attn", "torch", "readable")
+CPU_CACHE_MIB = 1024
 HOST_SHARE = 4  # of the device's budget, for what gave way on it
 HEADLESS_SCHEME = "keyturn-headless:"  # and the name given with the text, as it was given
 
@@ -34,7 +35,8 @@ class ModelChoice:
     dtype: str = "auto"
     attention: str = "auto"
     context_tokens: int = 2048
-    cache_mib: int = 1024  # for the keys and values of all files
+    cache_mib: int = 0  # for the keys and values of all files; 0: as much as is polite
+    gpu_share: float = 0.5  # of the GPU memory that nobody uses, to be that
     spill_folder: str = ""  # where caches that give way wait; empty: they are forgotten
     idle_work: str = "full"  # off, gentle or full: making caches exact while nobody types
     workspace_mib: int = 8  # text of files that are not open, for "lookup"; 0: only open ones
@@ -58,6 +60,7 @@ def engine_maker(
             return LookupEngine(open_files, path_of, library)
         report(BackendState(Phase.LOADING, f"loading {name}", name))
         from ..models.cache_folder import cache_folder
+        from ..models.device import come_first
         from ..models.loader import load
         from .engine import EngineOptions
         from .load_progress import ReportedProgress
@@ -68,12 +71,16 @@ def engine_maker(
         loaded = load(
             name, chosen.device, chosen.dtype, progress=progress, attention=chosen.attention
         )
+        if loaded.model.device.type == "cuda":
+            come_first(loaded.model.device)
+            loaded.model.settle()  # compile and record now, not at the first keystroke
         return ModelEngine(
             loaded,
             EngineOptions(context_tokens=chosen.context_tokens, memory=cache_folder()),
             path_of,
             budget(chosen, loaded),
             Refresher(IdleWork(chosen.idle_work)),
+            allowance(chosen, loaded),
         )
 
     return make
@@ -85,7 +92,7 @@ def budget(choice: ModelChoice, loaded: "Loaded") -> "Budget":
     from ..cache.budget import Budget
     from ..cache.spill import DiskSpill, HostSpill
 
-    most_bytes = choice.cache_mib * 2**20
+    most_bytes = allowance(choice, loaded)(0)
     if choice.spill_folder:
         spill = DiskSpill(Path(choice.spill_folder).expanduser(), loaded.files.sha256)
     elif loaded.model.device.type != "cpu":
@@ -93,6 +100,24 @@ def budget(choice: ModelChoice, loaded: "Loaded") -> "Budget":
     else:
         spill = None
     return Budget(most_bytes, spill)
+
+
+def allowance(choice: ModelChoice, loaded: "Loaded") -> "Callable[[int], int]":
+    """How many bytes caches may take that take so many now. On a GPU that follows what other
+    programs leave free, at the time when it is asked."""
+    from ..models.device import memory_of, polite_bytes
+
+    device = loaded.model.device
+    if choice.cache_mib or device.type == "cpu":
+        fixed_bytes = (choice.cache_mib or CPU_CACHE_MIB) * 2**20
+        return lambda held_bytes: fixed_bytes
+    tokens = min(choice.context_tokens, loaded.config.context_tokens)
+    least_bytes = tokens * loaded.model.new_arena(0).bytes_per_row
+
+    def found(held_bytes: int) -> int:
+        return polite_bytes(memory_of(device), held_bytes, choice.gpu_share, least_bytes)
+
+    return found
 
 
 def path_of(uri: str) -> str:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..cache.budget import Budget
@@ -15,6 +15,7 @@ from ..lsp.backend import (
     SpeculationMeta,
 )
 from ..models.align import Mode
+from ..models.device import Aside, aside, give_back
 from ..models.draft import Tokens
 from ..models.errors import ModelError
 from ..models.loader import Loaded
@@ -32,6 +33,17 @@ from .refreshing import Refresher
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A session whose refreshing runs where nothing waits for it; `refreshing.Refreshable`."""
+
+    session: FileSession
+    aside: Aside
+
+    def refresh(self, most_tokens: int) -> int:
+        return self.aside.run(lambda: self.session.refresh(most_tokens))
+
+
 class ModelEngine:
     """Completes with one model. The file used longest ago gives its cache up first."""
 
@@ -42,7 +54,10 @@ class ModelEngine:
         path_of: Callable[[str], str],
         budget: Budget,
         refresher: Refresher,
+        allowance: Callable[[int], int] | None = None,
     ) -> None:
+        """`allowance`: how many bytes caches may take that take so many now, asked before each
+        completion; the budget's own number without it."""
         self.name = loaded.name
         self._budget = budget
         self._refresher = refresher
@@ -50,6 +65,8 @@ class ModelEngine:
         self._engine = Engine(loaded, options)
         self._path_of = path_of
         self._sessions: dict[FileKey, FileSession] = {}
+        self._allowance = allowance
+        self._aside = aside(loaded.model.device)
 
     def complete(
         self,
@@ -86,7 +103,7 @@ class ModelEngine:
             return
         session = self._sessions.get(file.key)
         if session is not None:
-            self._refresher.run(session, interrupted)
+            self._refresher.run(Apart(session, self._aside), interrupted)
 
     def forget(self, key: FileKey) -> None:
         self._sessions.pop(key, None)
@@ -113,6 +130,7 @@ class ModelEngine:
         }
 
     def close(self) -> None:
+        """Free everything, on the device too. Nothing can be asked afterwards."""
         try:
             self._engine.speculator.save()
         except ModelError as error:  # they are only guesses
@@ -120,12 +138,20 @@ class ModelEngine:
         for key in self._sessions:
             self._budget.forget(key)
         self._sessions.clear()
+        device = self._loaded.model.device
+        del self._engine, self._loaded
+        give_back(device)
 
     def _session(self, key: FileKey) -> FileSession:
         """The file's, with room for a whole context. Raises `OverBudget`."""
         session = self._sessions.pop(key, None) or self._engine.new_session()
         self._sessions[key] = session  # the last one used comes last
+        if self._allowance is not None:
+            self._budget.most_bytes = self._allowance(self._budget.used_bytes)
+        evicted = self._budget.evicted
         self._budget.use(key, session.sequence, self._engine.context_tokens)
+        if self._budget.evicted > evicted:
+            give_back(self._loaded.model.device)
         return session
 
     def _others(self, key: FileKey) -> list[Tokens]:

@@ -27,7 +27,6 @@ from .transformer import Transformer
 from .verify import Guesser, NoGuess, Verifier
 
 LIKELY_TOKENS = 64
-PREFILL_TOKENS = 128  # per step, so that a cancel is seen within one of them
 
 
 class Finish(StrEnum):
@@ -113,9 +112,11 @@ class Decoder:
         sequence.truncate(min(shared(sequence.tokens, tokens), len(tokens) - 1))
         hidden = None
         while len(sequence) < len(tokens):
+            self._model.stride.keep_up()
             look_up(stops, cancelled)
-            chunk = tokens[len(sequence) : len(sequence) + PREFILL_TOKENS]
-            hidden = self._advance(sequence, chunk)
+            chunk = tokens[len(sequence) : len(sequence) + self._model.stride.tokens]
+            with self._model.stride.step(len(chunk)):
+                hidden = self._advance(sequence, chunk)
         assert hidden is not None
         return self._logits(hidden)
 

@@ -22,6 +22,7 @@ from .kernels import KernelPlan, linears
 from .linear import LateLinear, Linear
 from .staging import staged
 from .step_attention import BySegments, Heads, StepAttention
+from .stride import Stride
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Shortcut(Protocol):
 
 
 class Transformer:
-    """One model's weights and its forward pass. Keeps no state between calls but rotary tables."""
+    """One model's weights and its forward pass. Keeps no state between calls but rotary tables
+    and what it learns of the device's speed."""
 
     def __init__(
         self,
@@ -75,6 +77,7 @@ class Transformer:
             Layer(*(linears[f"layers.{n}.{name}"] for name in ("qkv", "out", "up", "down")))
             for n in range(config.layers)
         ]
+        self.stride = Stride.of(self.device)
         self.shortcut = None if shortcut is None else shortcut(self)
 
     def new_arena(self, rows: int = 256) -> Arena:

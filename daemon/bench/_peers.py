@@ -37,17 +37,19 @@ class Keyturn:
         import torch
 
         from ...cache.sequence import CachedSequence
-        from ...models.decode import PREFILL_TOKENS
 
-        self.torch, self.new_sequence, self.chunk = torch, CachedSequence, PREFILL_TOKENS
+        self.torch, self.new_sequence = torch, CachedSequence
         self.model = loaded.model
 
     def measure(self, prompt: list[int], new_tokens: int) -> Speeds:
         sequence = self.new_sequence(self.model.new_arena())
         start = time.perf_counter()
-        hidden = None
-        for at in range(0, len(prompt), self.chunk):
-            hidden = self._run(sequence, prompt[at : at + self.chunk])
+        hidden, stride = None, self.model.stride
+        while len(sequence) < len(prompt):
+            stride.keep_up()
+            chunk = prompt[len(sequence) : len(sequence) + stride.tokens]
+            with stride.step(len(chunk)):
+                hidden = self._run(sequence, chunk)
         assert hidden is not None, "nothing to encode"
         with self.torch.inference_mode():
             token = int(self.model.logits(hidden[-1:]).argmax())
@@ -61,7 +63,7 @@ class Keyturn:
 
     def _run(self, sequence: Any, tokens: list[int]) -> Any:
         with self.torch.inference_mode():
-            hidden = self.model.embed(self.torch.tensor(tokens, device=self.model.device))
+            hidden = self.model.embed(self.model.ids(tokens))
             return self.model.run(hidden, sequence.append(tokens), sequence.arena)
 
 

@@ -1,6 +1,7 @@
 """The service's engine: one session for each file, within one budget."""
 
 import time
+import weakref
 
 import pytest
 
@@ -110,3 +111,38 @@ def test_a_configured_folder_takes_what_gave_way(tmp_path) -> None:
     for number in range(files):
         ask(model, str(number), PAGE * 4, 300)
     assert list((tmp_path / "spill").glob("*.safetensors"))
+
+
+def test_files_give_way_when_other_programs_need_the_memory() -> None:
+    allowed = [6 * 512 * PER_TOKEN]
+    made = ModelEngine(
+        tiny_loaded(),
+        EngineOptions(context_tokens=512),
+        path_of,
+        Budget(allowed[0]),
+        Refresher(IdleWork.OFF),
+        lambda held: allowed[0],
+    )
+    for name in "abc":
+        ask(made, name, PAGE * 4, 300)
+    assert made.status()["evicted_files"] == 0
+    allowed[0] = 512 * PER_TOKEN
+    ask(made, "c", PAGE * 4, 310)
+    assert made.status()["evicted_files"] == 2
+    assert made.status()["cache_bytes"] <= made.status()["cache_most_bytes"] == allowed[0]
+
+
+def test_a_budget_is_what_was_set_or_else_found() -> None:
+    assert budget(ModelChoice(cache_mib=3), tiny_loaded()).most_bytes == 3 * 2**20
+    assert budget(ModelChoice(), tiny_loaded()).most_bytes == 1024 * 2**20
+
+
+def test_closing_lets_go_of_the_model() -> None:
+    loaded = tiny_loaded.__wrapped__()  # one that no cache holds
+    gone = weakref.ref(loaded.model)
+    made = ModelEngine(loaded, EngineOptions(), path_of, Budget(2**30), Refresher(IdleWork.OFF))
+    ask(made, "a", PAGE, 300)
+    del loaded
+    assert gone() is not None
+    made.close()
+    assert gone() is None

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keyturn.cache.sequence import CachedSequence
-from keyturn.models.decode import PREFILL_TOKENS, Decoder, Finish, Interrupted, Stops, Token
+from keyturn.models.decode import Decoder, Finish, Interrupted, Stops, Token
 from keyturn.models.fim import Prompt, PromptBuilder, PromptOptions
 from keyturn.models.round import shared
 from keyturn.models.sampler import Sampler, Sampling
 from keyturn.models.stops import SingleLine, StopRule
+from keyturn.models.stride import FIRST_TOKENS
 from keyturn.models.transformer import Transformer
 
 from .tiny import oracle, oracle_logits, ours
@@ -203,7 +204,7 @@ def test_a_cancel_is_seen_between_two_tokens_and_leaves_the_sequence_whole(
 
 def test_a_cancel_cuts_into_a_long_prefill(decoder: Decoder, sequence: CachedSequence) -> None:
     prompt = prompt_for(PAGE * 3)
-    assert len(prompt.tokens) > 2 * PREFILL_TOKENS
+    assert len(prompt.tokens) > 2 * FIRST_TOKENS
     looked: list[int] = []
 
     def cancelled() -> bool:
@@ -212,8 +213,8 @@ def test_a_cancel_cuts_into_a_long_prefill(decoder: Decoder, sequence: CachedSeq
 
     with pytest.raises(Interrupted):
         next(iter(decoder.decode(sequence, prompt, GREEDY, stops(5), cancelled)))
-    assert looked == [0, PREFILL_TOKENS]
-    assert sequence.tokens == list(prompt.tokens[:PREFILL_TOKENS])
+    assert looked == [0, FIRST_TOKENS]
+    assert sequence.tokens == list(prompt.tokens[:FIRST_TOKENS])
 
 
 def test_a_deadline_in_the_past_interrupts_before_any_work(
