@@ -15,15 +15,27 @@ def lines(status: Mapping[str, Any]) -> Iterator[str]:
     engine = dict(status["engine"])
     for name, arm in engine.pop("speculation", {}).items():
         yield f"drafts     {_arm(name, arm)}"
+    files = engine.pop("files", ())
     for name, value in engine.items():
-        yield f"{name.replace('_', ' '):<10} {value}"
+        yield f"{name.replace('_', ' '):<10} {_plain(value)}"
+    for file in files:
+        stale = f"{file['stale_share']:.0%} stale"
+        yield f"cached     {file['uri']}: {file['tokens']:,} tokens, {stale}"
     requests = ", ".join(f"{count} {how}" for how, count in sorted(status["requests"].items()))
     yield f"requests   {requests or 'none'}"
+    if status["protocol_errors"]:
+        yield f"refused    {status['protocol_errors']} malformed messages"
     for phase, found in status["latency_ms"].items():
         label = phase.replace("_", " ")
         yield f"{label:<10} p50 {found['p50']} ms, p95 {found['p95']} ms of {found['n']}"
     if status["acceptance"] is not None:
         yield f"accepted   {status['acceptance']:.0%} of suggestions"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{each} {name}" for name, each in value.items())
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _arm(name: str, arm: Mapping[str, Any]) -> str:

@@ -118,6 +118,26 @@ def test_a_runtime_folder_too_long_for_a_socket_is_replaced_by_a_short_one(tmp_p
     subprocess.run(keyturn("daemon", "stop"), env=environ, check=True, timeout=60)
 
 
+def test_a_runtime_folder_that_cannot_be_made_is_said_so_and_is_no_crash(tmp_path: Path):
+    environ = environment(tmp_path)
+    (tmp_path / "run").write_text("a file")
+    started = subprocess.run(
+        keyturn("daemon", "start"), env=environ, capture_output=True, text=True, timeout=60
+    )
+    assert (started.returncode, started.stderr.count("\n")) == (3, 1)
+    assert str(tmp_path / "run") in started.stderr
+    environ["KEYTURN_COMPLETION_DEADLINE_MS"] = "100"
+    with Editor(environ) as editor:
+        editor.open(TEXT)
+        assert editor.ask(len(TEXT)) == []
+        said = [each["params"] for each in editor.notes if each["method"] == "keyturn/status"]
+        assert any(each["phase"] == "failed" for each in said)
+        (tmp_path / "run").unlink()
+        while editor.ask(len(TEXT)) != [REST]:  # it has gone on trying
+            time.sleep(0.05)
+    subprocess.run(keyturn("daemon", "stop"), env=environ, check=True, timeout=60)
+
+
 def test_a_second_daemon_leaves_at_once_and_the_first_stays(environ: dict[str, str]):
     subprocess.run(keyturn("daemon", "start"), env=environ, check=True, timeout=60)
     first = status(environ)["pid"]

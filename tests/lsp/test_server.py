@@ -181,6 +181,32 @@ async def test_a_document_s_status_says_why_nothing_is_suggested(client: Languag
         assert await refusal() == reason
 
 
+async def test_settings_change_while_the_server_runs_pushed_or_asked_for(client: LanguageClient):
+    open_document(client, "a")
+    change = client.workspace_did_change_configuration
+    change(types.DidChangeConfigurationParams({"keyturn": {"enabled": False}}))
+    assert await ask(client, at(0, 1)) == []
+    change(types.DidChangeConfigurationParams({"keyturn": {"enabled": True, "candidates": 4}}))
+    assert len(await ask(client, at(0, 1, invoked=True))) == 4
+    client.set_configuration({"keyturn": {"candidates": 1}})
+    change(types.DidChangeConfigurationParams(None))
+    while len(await ask(client, at(0, 1, invoked=True))) != 1:
+        await asyncio.sleep(0.01)
+
+
+async def test_the_commands_reach_the_backend_and_answer(client: LanguageClient):
+    for name, arguments in (
+        ("keyturn.cycleModel", []),
+        ("keyturn.useModel", ["other"]),
+        ("keyturn.refresh", []),
+        ("keyturn.showStatus", []),
+    ):
+        answer = await client.workspace_execute_command_async(
+            types.ExecuteCommandParams(name, arguments)
+        )
+        assert dict(answer)["model"] == "tiny"  # what the tiny backend says to everything
+
+
 class Pipe:
     """A server process and the raw bytes of the conversation."""
 

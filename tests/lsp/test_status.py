@@ -1,5 +1,6 @@
 """What the status bar is told."""
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import Any
@@ -98,3 +99,50 @@ async def test_what_was_suggested_with_other_settings_is_not_shown_again():
     first, second = (request.options for request in backend.requests)
     assert (first.grammar, first.speculate) == (GrammarMode.EXACT, SpeculateMode.AUTO)
     assert (second.grammar, second.speculate) == (GrammarMode.OFF, SpeculateMode.LOOKUP)
+
+
+async def test_loading_and_downloading_are_shown_as_progress_where_the_client_can():
+    server = KeyturnServer("0", TinyBackend(), Documents(), lambda workspace: (Options(), ()))
+    recorder = Recorder()
+    server.protocol.set_writer(recorder)
+    window = types.WindowClientCapabilities(work_done_progress=True)
+    server.protocol.client_capabilities = types.ClientCapabilities(window=window)
+    await server.start()
+    server.state_changed(BackendState(Phase.DOWNLOADING, "fetching", "m", 0.25))
+    await asyncio.sleep(0)
+    [asked] = recorder.of("window/workDoneProgress/create")
+    server.protocol.receive(
+        json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": None}).encode()
+    )
+    while not recorder.of("$/progress"):
+        await asyncio.sleep(0)
+    server.state_changed(BackendState(Phase.DOWNLOADING, "fetching", "m", 0.5))
+    server.state_changed(BackendState(Phase.LOADING, "loading", "m"))
+    server.state_changed(BackendState(Phase.READY, "", "m"))
+    server.state_changed(BackendState(Phase.ASLEEP, "", "m"))
+    values = [each["params"]["value"] for each in recorder.of("$/progress")]
+    assert {each["params"]["token"] for each in recorder.of("$/progress")} == {
+        asked["params"]["token"]
+    }
+    assert [value["kind"] for value in values] == ["begin", "report", "report", "report", "end"]
+    assert [value.get("percentage") for value in values] == [0, 25, 50, None, None]
+
+
+async def test_a_client_that_declines_a_progress_display_is_asked_again_for_the_next_load():
+    server = KeyturnServer("0", TinyBackend(), Documents(), lambda workspace: (Options(), ()))
+    recorder = Recorder()
+    server.protocol.set_writer(recorder)
+    window = types.WindowClientCapabilities(work_done_progress=True)
+    server.protocol.client_capabilities = types.ClientCapabilities(window=window)
+    await server.start()
+    for count in (1, 2):
+        server.state_changed(BackendState(Phase.LOADING, "loading", "m"))
+        await asyncio.sleep(0)
+        asked = recorder.of("window/workDoneProgress/create")
+        assert len(asked) == count
+        error = {"code": -32601, "message": "no"}
+        answer = {"jsonrpc": "2.0", "id": asked[-1]["id"], "error": error}
+        server.protocol.receive(json.dumps(answer).encode())
+        for _ in range(5):
+            await asyncio.sleep(0)
+    assert recorder.of("$/progress") == []
