@@ -7,6 +7,7 @@ or the deadline. A client that does not read is cut off; nobody waits for it.
 import asyncio
 import logging
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import jobs, protocol
@@ -24,6 +25,15 @@ MAX_UNREAD_BYTES = 16 * 1024 * 1024
 DEADLINE_GRACE_SECONDS = 0.25  # the engine ends by itself at the deadline, with what it has
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A request that is not answered yet."""
+
+    job: jobs.Complete
+    started: float  # time.monotonic()
+    overdue: asyncio.TimerHandle  # to be cancelled: it may be hours away, and holds the job
+
+
 class Connection:
     """Reads one client until it leaves. Runs on the daemon's event loop only."""
 
@@ -39,7 +49,7 @@ class Connection:
         self._server = server
         self._reader = reader
         self._writer = writer
-        self._waiting: dict[int, tuple[jobs.Complete, float]] = {}  # by the client's id; started
+        self._waiting: dict[int, Waiting] = {}  # by the client's id
         self._open: set[str] = set()
 
     async def serve(self) -> None:
@@ -128,8 +138,8 @@ class Connection:
         job = jobs.Complete(
             FileKey(self.number, request.uri), request, time.monotonic() + seconds, reply
         )
-        self._waiting[request_id] = job, time.monotonic()
-        loop.call_later(seconds + DEADLINE_GRACE_SECONDS, self._overdue, request_id, job)
+        overdue = loop.call_later(seconds + DEADLINE_GRACE_SECONDS, self._overdue, request_id, job)
+        self._waiting[request_id] = Waiting(job, time.monotonic(), overdue)
         self._server.active()
         for superseded in self._server.engine.put(job):
             self._server.superseded(superseded)
@@ -138,18 +148,17 @@ class Connection:
 
     def supersede(self, job: jobs.Complete) -> None:
         """`job` never ran; answer it."""
-        for request_id, (waiting, _) in list(self._waiting.items()):
-            if waiting is job:
+        for request_id, waiting in list(self._waiting.items()):
+            if waiting.job is job:
                 self._fail(request_id, Why.SUPERSEDED, "something newer took its place")
 
     def _answer(self, request_id: int, job: jobs.Complete, outcome: Outcome) -> None:
         waiting = self._waiting.get(request_id)
-        if waiting is None or waiting[0] is not job:
+        if waiting is None or waiting.job is not job:
             return  # answered already
         if outcome.completions is not None:
-            del self._waiting[request_id]
             self._server.metrics.completed(outcome.completions)
-            self._server.metrics.ended("completed", (time.monotonic() - waiting[1]) * 1e3)
+            self._settle(request_id, "completed")
             self.send(protocol.Completed(request_id, outcome.completions))
         elif outcome.cancelled:
             self._fail(request_id, Why.SUPERSEDED, "something newer took its place")
@@ -159,19 +168,23 @@ class Connection:
             self._fail(request_id, Why.ERROR, outcome.error or "no reason given")
 
     def _fail(self, request_id: int, why: Why, message: str) -> None:
-        _, started = self._waiting.pop(request_id)
-        self._server.metrics.ended(why.value, (time.monotonic() - started) * 1e3)
+        self._settle(request_id, why.value)
         self.send(Failed(request_id, why, message))
+
+    def _settle(self, request_id: int, how: str) -> None:
+        waiting = self._waiting.pop(request_id)
+        waiting.overdue.cancel()
+        self._server.metrics.ended(how, (time.monotonic() - waiting.started) * 1e3)
 
     def _cancel(self, request_id: int, why: Why, message: str) -> None:
         waiting = self._waiting.get(request_id)
         if waiting is not None:
-            self._server.engine.withdraw(waiting[0])
+            self._server.engine.withdraw(waiting.job)
             self._fail(request_id, why, message)
 
     def _overdue(self, request_id: int, job: jobs.Complete) -> None:
         waiting = self._waiting.get(request_id)
-        if waiting is not None and waiting[0] is job:
+        if waiting is not None and waiting.job is job:
             self._cancel(request_id, Why.DEADLINE, "no answer within the deadline")
 
     def _cancel_all(self, why: str) -> None:

@@ -1,6 +1,7 @@
 """The daemon's server and its client over a real socket, with a tiny engine behind them."""
 
 import asyncio
+import gc
 import hashlib
 import os
 from collections.abc import AsyncIterator
@@ -10,7 +11,7 @@ import pytest
 from daemon_fixture import URI, Daemon, ready, request
 from small_engine import suggestion
 
-from keyturn.daemon import protocol
+from keyturn.daemon import jobs, protocol
 from keyturn.daemon.idle import Due, IdleLimits
 from keyturn.daemon.paths import DaemonPaths
 from keyturn.daemon.startup import connect_or_start
@@ -116,6 +117,20 @@ async def test_the_deadline_ends_a_request_even_while_the_model_loads(tmp_path: 
         daemon.maker.gate.set()
         [completion] = await client.complete(request())
         assert completion.text == suggestion(1, 0, "text")
+
+
+async def test_an_answered_request_is_forgotten_long_before_its_deadline(daemon: Daemon):
+    client = daemon.client()
+    await ready(client)
+    before = jobs_alive()
+    for _ in range(300):
+        await client.complete(request(deadline_ms=3_600_000))
+    gc.collect()
+    assert jobs_alive() - before < 150  # those of cancelled timers go when they are many
+
+
+def jobs_alive() -> int:
+    return sum(type(each) is jobs.Complete for each in gc.get_objects())
 
 
 async def test_a_request_for_a_document_or_a_version_unknown_is_an_error(daemon: Daemon):
