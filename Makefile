@@ -1,6 +1,6 @@
 PYTHON ?= .venv/bin/python
 
-.PHONY: setup run test slow lint bench
+.PHONY: setup run test slow lint bench vsix
 
 setup:
 	python3 -m venv .venv
@@ -24,3 +24,12 @@ bench:
 	$(PYTHON) -m keyturn.daemon bench decode
 	$(PYTHON) -m keyturn.daemon bench edit
 	$(PYTHON) -m keyturn.daemon bench lsp
+
+vsix: vscode-extension/node_modules # vscode-extension/keyturn.vsix, with the server's package in it
+	rm -rf build vscode-extension/dist
+	$(PYTHON) -m pip wheel -q --no-deps -w vscode-extension/dist .
+	rm -rf build
+	cd vscode-extension && npm run -s vsix
+
+vscode-extension/node_modules: vscode-extension/package-lock.json
+	cd vscode-extension && npm ci --loglevel=error && touch node_modules

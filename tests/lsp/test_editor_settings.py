@@ -1,0 +1,25 @@
+"""The settings that the VS Code extension offers are the server's options, to the letter."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import get_args
+
+from keyturn.lsp.options import RANGES, Multiline, Options
+
+MANIFEST = Path(__file__).parents[2] / "vscode-extension" / "package.json"
+
+
+def test_each_option_is_offered_with_its_default_its_choices_and_its_range():
+    offered = json.loads(MANIFEST.read_text())["contributes"]["configuration"]["properties"]
+    for field in fields(Options):
+        first, *rest = field.name.split("_")
+        setting = offered["keyturn." + first + "".join(word.title() for word in rest)]
+        default = getattr(Options(), field.name)
+        assert setting["default"] == (list(default) if isinstance(default, tuple) else default)
+        assert (setting.get("minimum"), setting.get("maximum")) == RANGES.get(
+            field.name, (None, None)
+        )
+        assert setting.get("enum") == (
+            list(get_args(Multiline)) if field.name == "multiline" else None
+        )

@@ -1,0 +1,242 @@
+/** keyturn in VS Code: starts the server, shows its state, passes settings on. What to suggest is the server's. */
+
+import { execFile } from "node:child_process";
+import { homedir } from "node:os";
+import { promisify } from "node:util";
+import * as vscode from "vscode";
+import { findServer, NOT_INSTALLED, sameSeries, type Found } from "./find";
+import { install } from "./install";
+import { pickModel, showMenu, type Entry, type Models } from "./menu";
+import { SCHEMES, Server, type Hooks } from "./server";
+import { serverOptions, toggled } from "./settings";
+import { STARTING, view, type ServerStatus, type State } from "./view";
+
+const THINKING_AFTER_MS = 250; // sooner, the status bar would flicker
+
+/** What is remembered: this window's switch; where we installed the server; that we offered to. */
+const HERE = "enabledHere";
+const INSTALLED_IN = "installedIn";
+const OFFERED = "offered";
+
+let keyturn: Keyturn | undefined;
+
+export function activate(context: vscode.ExtensionContext): void {
+  keyturn = new Keyturn(context);
+  void keyturn.restart();
+}
+
+export async function deactivate(): Promise<void> {
+  await keyturn?.server.stop();
+}
+
+class Keyturn implements Hooks {
+  readonly server: Server;
+  readonly #log = vscode.window.createOutputChannel("keyturn", { log: true });
+  readonly #item = vscode.window.createStatusBarItem("keyturn", vscode.StatusBarAlignment.Right, 100);
+  readonly #pageChanged = new vscode.EventEmitter<vscode.Uri>();
+  #page = "";
+  #state: State = { problem: "", status: STARTING, refusal: null, thinking: false };
+  #command = ""; // the server's program, once it runs
+  #disabledLanguages: string[] = [];
+  #thinkingSoon: NodeJS.Timeout | undefined;
+
+  constructor(private readonly context: vscode.ExtensionContext) {
+    this.server = new Server(this, this.#log);
+    this.#item.name = "keyturn";
+    this.#item.command = "keyturn.menu";
+    this.#item.show();
+    const page = { provideTextDocumentContent: () => this.#page, onDidChange: this.#pageChanged.event };
+    const command = (id: string, run: () => unknown) => vscode.commands.registerCommand(id, run);
+    context.subscriptions.push(
+      this.#log,
+      this.#item,
+      this.#pageChanged,
+      command("keyturn.menu", () => this.#menu()),
+      command("keyturn.toggleHere", () => this.#toggleHere()),
+      command("keyturn.toggleLanguage", () => this.#toggleLanguage()),
+      command("keyturn.selectModel", () => this.#run(() => this.#selectModel())),
+      command("keyturn.status", () => this.#run(() => this.#showStatus())),
+      command("keyturn.log", () => { this.#log.show(); }),
+      command("keyturn.restart", () => this.restart()),
+      command("keyturn.install", () => this.#install()),
+      vscode.workspace.registerTextDocumentContentProvider("keyturn", page),
+      vscode.workspace.onDidChangeConfiguration((event) => this.#settingsChanged(event)),
+      vscode.workspace.onDidChangeWorkspaceFolders(() => this.restart()),
+      vscode.workspace.onDidGrantWorkspaceTrust(() => this.restart()),
+      vscode.window.onDidChangeActiveTextEditor(() => this.#lookAtFile()),
+    );
+  }
+
+  async restart(): Promise<void> {
+    this.#command = "";
+    this.#update({ problem: "", status: STARTING, refusal: null });
+    await this.server.restart();
+  }
+
+  // ---------------------------------------------------------------- what the server asks for
+
+  find(): Found {
+    const folders = vscode.workspace.isTrusted ? (vscode.workspace.workspaceFolders ?? []) : [];
+    return findServer({
+      setting: settings().get("command", ""),
+      folders: folders.filter(({ uri }) => uri.scheme === "file").map(({ uri }) => uri.fsPath),
+      path: process.env.PATH ?? "",
+      home: homedir(),
+      installedIn: this.context.globalState.get(INSTALLED_IN, ""),
+    });
+  }
+
+  options(): Record<string, unknown> {
+    return serverOptions((name) => settings().inspect(name), this.context.workspaceState.get<boolean>(HERE));
+  }
+
+  // ---------------------------------------------------------------- what the server says
+
+  running(command: string, version: string): void {
+    this.#command = command;
+    this.#log.info(`${command} is keyturn ${version}`);
+    void vscode.commands.executeCommand("setContext", "keyturn.running", true);
+    const { version: ours } = this.context.extension.packageJSON as { version: string };
+    if (!sameSeries(version, ours)) void this.#offer(`${command} is keyturn ${version}; this extension is ${ours}.`, "Update…");
+    void this.#lookAtFile();
+  }
+
+  status(status: ServerStatus): void {
+    this.#update({ status, problem: "" });
+    void vscode.commands.executeCommand("setContext", "keyturn.ready", status.phase === "ready");
+    void this.#lookAtFile();
+  }
+
+  problem(problem: string): void {
+    this.#log.error(problem);
+    this.#update({ problem });
+    if (problem !== NOT_INSTALLED || this.context.globalState.get(OFFERED)) return;
+    void this.context.globalState.update(OFFERED, true); // the status bar goes on saying it
+    void this.#offer(problem, "Install…");
+  }
+
+  asking(requests: number): void {
+    if (requests > 0) {
+      this.#thinkingSoon ??= setTimeout(() => { this.#update({ thinking: true }); }, THINKING_AFTER_MS);
+      return;
+    }
+    clearTimeout(this.#thinkingSoon);
+    this.#thinkingSoon = undefined;
+    this.#update({ thinking: false });
+  }
+
+  // ---------------------------------------------------------------- what is shown
+
+  #update(change: Partial<State>): void {
+    this.#state = { ...this.#state, ...change };
+    const { text, sentence, warn } = view(this.#state);
+    this.#item.text = text;
+    this.#item.tooltip = `keyturn: ${sentence}`;
+    this.#item.accessibilityInformation = { label: `keyturn: ${sentence}` };
+    this.#item.backgroundColor = warn ? new vscode.ThemeColor("statusBarItem.warningBackground") : undefined;
+  }
+
+  /** Ask whether there may be suggestions in the file in front. */
+  async #lookAtFile(): Promise<void> {
+    const document = file();
+    const status = document && (await this.server.ask<DocumentStatus>("keyturn.documentStatus", String(document.uri)));
+    if (document !== file()) return; // another one is in front by now
+    this.#disabledLanguages = status?.disabledLanguages ?? [];
+    this.#update({ refusal: status?.refusal ?? null });
+  }
+
+  async #menu(): Promise<void> {
+    const language = file()?.languageId;
+    const entries: Entry[] = [];
+    const entry = (...each: Entry) => entries.push(each);
+    const toggle = (on: boolean, where: string) => (on ? `$(circle-slash) Switch off ${where}` : `$(sparkle) Switch on ${where}`);
+    if (this.#command) {
+      entry(toggle(this.#state.status.enabled, "in this window"), "keyturn.toggleHere");
+      if (language) entry(toggle(!this.#disabledLanguages.includes(language), `for ${language}`), "keyturn.toggleLanguage");
+      entry("$(server) Switch model…", "keyturn.selectModel");
+      entry("$(pulse) Show status", "keyturn.status");
+    } else {
+      entry("$(cloud-download) Install the server…", "keyturn.install");
+    }
+    entry("$(output) Open log", "keyturn.log");
+    entry("$(debug-restart) Restart", "keyturn.restart");
+    entry("$(gear) Settings", "workbench.action.openSettings", "@ext:keyturn.keyturn");
+    await showMenu(view(this.#state).sentence, entries);
+  }
+
+  // ---------------------------------------------------------------- commands
+
+  async #toggleHere(): Promise<void> {
+    await this.context.workspaceState.update(HERE, !this.#state.status.enabled);
+    await this.server.configure();
+  }
+
+  async #toggleLanguage(): Promise<void> {
+    const language = file()?.languageId;
+    if (!language) return;
+    const inWorkspace = settings().inspect("disabledLanguages")?.workspaceValue !== undefined;
+    await settings().update("disabledLanguages", toggled(this.#disabledLanguages, language), !inWorkspace);
+  }
+
+  async #selectModel(): Promise<void> {
+    const models = JSON.parse(await this.#keyturn("model", "list", "--json")) as Models;
+    const name = await pickModel(models, this.#state.status.model);
+    const answer = name ? await this.server.ask<{ error?: string }>("keyturn.useModel", name) : undefined;
+    if (answer?.error) throw new Error(answer.error);
+  }
+
+  async #showStatus(): Promise<void> {
+    const status = await this.#keyturn("daemon", "status");
+    this.#page = `${view(this.#state).sentence}\n\nprogram    ${this.#command}\n${status}`;
+    const uri = vscode.Uri.parse("keyturn:keyturn status");
+    this.#pageChanged.fire(uri);
+    await vscode.window.showTextDocument(uri, { preview: true });
+  }
+
+  /** What the program prints when run with `args`. Rejects with what it says is wrong. */
+  async #keyturn(...args: string[]): Promise<string> {
+    if (!this.#command) throw new Error("no server runs");
+    return (await promisify(execFile)(this.#command, args, { timeout: 20_000 })).stdout;
+  }
+
+  /** Do what the user has asked for; say why if it can't be done. */
+  async #run(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      void vscode.window.showErrorMessage(`keyturn: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  async #settingsChanged(event: vscode.ConfigurationChangeEvent): Promise<void> {
+    if (event.affectsConfiguration("keyturn.command")) await this.restart();
+    if (event.affectsConfiguration("keyturn.enabled")) await this.context.workspaceState.update(HERE, undefined);
+    if (event.affectsConfiguration("keyturn")) await this.server.configure();
+  }
+
+  async #install(): Promise<void> {
+    const folder = await install(this.context, this.#log);
+    if (!folder) return;
+    await this.context.globalState.update(INSTALLED_IN, folder);
+    await this.restart();
+  }
+
+  async #offer(text: string, button: string): Promise<void> {
+    if (await vscode.window.showInformationMessage(text, button)) await this.#install();
+  }
+}
+
+interface DocumentStatus {
+  refusal: string | null;
+  disabledLanguages: string[];
+}
+
+function settings(): vscode.WorkspaceConfiguration {
+  return vscode.workspace.getConfiguration("keyturn");
+}
+
+/** The document in front, if it is one that the server follows. */
+function file(): vscode.TextDocument | undefined {
+  const document = vscode.window.activeTextEditor?.document;
+  return document && SCHEMES.includes(document.uri.scheme) ? document : undefined;
+}
