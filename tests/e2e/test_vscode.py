@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.editor, pytest.mark.timeout(900)]
 PICTURES = REPOSITORY / "out" / "vscode"
 SETTINGS = {
     "keyturn.deadlineMs": 60_000,
-    "keyturn.maxTokens": 24,
+    "keyturn.maxTokens": 32,
     "workbench.startupEditor": "none",
     "workbench.colorTheme": "Default Dark Modern",
     "editor.wordBasedSuggestions": "currentDocument",
@@ -159,8 +159,8 @@ def test_a_block_is_suggested_where_one_begins(window: Window):
     window.press("Control+g")
     window.type("19")
     window.press("Enter")
-    window.type("    e")
-    window.wait(lambda: window.ghost.startswith("lse:\n        return (ordered["))
+    window.type("    ")
+    window.wait(lambda: window.ghost.startswith("else:\n        return (ordered["))
     window.picture("block")
     window.press("Tab")
     window.wait(lambda: "        return (ordered[" in "\n".join(window.lines))

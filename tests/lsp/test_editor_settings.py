@@ -3,9 +3,8 @@
 import json
 from dataclasses import fields
 from pathlib import Path
-from typing import get_args
 
-from keyturn.lsp.options import RANGES, Multiline, Options
+from keyturn.lsp.options import CHOICES, RANGES, Options
 
 MANIFEST = Path(__file__).parents[2] / "vscode-extension" / "package.json"
 
@@ -20,6 +19,4 @@ def test_each_option_is_offered_with_its_default_its_choices_and_its_range():
         assert (setting.get("minimum"), setting.get("maximum")) == RANGES.get(
             field.name, (None, None)
         )
-        assert setting.get("enum") == (
-            list(get_args(Multiline)) if field.name == "multiline" else None
-        )
+        assert setting.get("enum") == (list(CHOICES[field.name]) if field.name in CHOICES else None)

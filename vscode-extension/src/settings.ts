@@ -7,6 +7,8 @@ export const OPTIONS = [
   "candidates",
   "deadlineMs",
   "debounceMaxMs",
+  "grammar",
+  "speculate",
   "disabledLanguages",
   "disabledGlobs",
   "maxFileChars",
