@@ -13,3 +13,15 @@ class UnsupportedModel(ModelError):
 
 class SourceFailed(ModelError):
     """One source of a model could not give it; another may."""
+
+
+class CorpusTooSmall(ModelError):
+    """There is not enough code to train exits on."""
+
+
+class BadExits(ModelError):
+    """An exit file is damaged, or was trained for another model."""
+
+
+class TrainingFailed(ModelError):
+    """Training exits ended early; what was there before is as it was."""

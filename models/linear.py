@@ -15,8 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Norm = Callable[[Tensor], Tensor]  # (tokens, features) -> same
-# (tokens, in) -> (tokens, out); entries are in [-1, 1], or not numbers, for which any finite do
-UnitProduct = Callable[[Tensor], Tensor]
 
 
 class Linear(Protocol):
@@ -47,6 +45,16 @@ class Int8Weight:
 
     def dequantise(self) -> Tensor:
         return self.values.float() * self.scales[:, None]
+
+
+class UnitProduct(Protocol):
+    """(tokens, in) -> (tokens, out); entries are in [-1, 1], or not numbers, for which any finite
+    do. `weight` is what it was made from, mapped from a file and not read again."""
+
+    weight: Int8Weight
+
+    def __init__(self, weight: Int8Weight) -> None: ...
+    def __call__(self, x: Tensor) -> Tensor: ...
 
 
 class FloatLinear:
@@ -97,6 +105,7 @@ class FbgemmProduct:
     """int8 x int8 by FBGEMM, which rounds the activations to codes inside the product."""
 
     def __init__(self, weight: Int8Weight):
+        self.weight = weight
         self.packed = _pack_fbgemm(weight)
         self.multiply = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
 
@@ -108,6 +117,7 @@ class OnednnProduct:
     """int8 x int8 by oneDNN, for processors where its kernels win (x86 with VNNI or AMX)."""
 
     def __init__(self, weight: Int8Weight):
+        self.weight = weight
         self.scales = weight.scales
         self.zeros = torch.zeros(len(weight.scales), dtype=torch.int64)
         self.packed = torch.ops.onednn.qlinear_prepack(weight.values, None)
@@ -124,6 +134,7 @@ class WeightOnlyProduct:
     """int8 weights, bfloat16 activations: hardly any activation error, memory-bound."""
 
     def __init__(self, weight: Int8Weight):
+        self.weight = weight
         self.values = weight.values
         self.scales = weight.scales.bfloat16()
 

@@ -1,0 +1,124 @@
+"""`keyturn exits`: train the early exits that a model drafts its own tokens with, and show them."""
+
+import json
+import shlex
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from ...models.registry import DEFAULT_MODEL
+from ..exits import one_line_errors
+
+MODEL = click.option(
+    "--model", default=DEFAULT_MODEL, show_default=True, help="Name, repository, folder or file."
+)
+DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+
+
+@click.group()
+def command() -> None:
+    """Train and show early exits: small parts that guess tokens from a model's first layers."""
+
+
+@command.command()
+@MODEL
+@click.option(
+    "--corpus",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Folders or files of code; several are allowed. They add to Python's library and the"
+    " installed packages, unless --only-corpus.",
+)
+@click.option("--only-corpus", is_flag=True, help="Learn from --corpus alone.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    default=90.0,
+    show_default=True,
+    help="How long to go on. Running it again goes on from there.",
+)
+@click.option(
+    "--after",
+    multiple=True,
+    type=int,
+    help="Number of layers before an exit; several are allowed. Default: a sixth of the layers.",
+)
+@DEVICE
+def train(
+    model: str,
+    corpus: tuple[Path, ...],
+    only_corpus: bool,
+    minutes: float,
+    after: tuple[int, ...],
+    device: str,
+) -> None:
+    """Train a model's exits on code, and keep them in the cache folder for it alone.
+
+    An exit never changes what is completed, only how fast. It learns what the model itself says
+    next; nothing that it reads is kept in words. Interrupt it when you like.
+    """
+    with one_line_errors():
+        from ...models.cache_folder import cache_folder
+        from ...models.exit_corpus import default_folders, source_files
+        from ...models.exit_training import Request, Training, TrainingPlan
+        from ...models.loader import load
+        from ...models.progress import Progress
+
+        folders = [*([] if only_corpus else default_folders()), *corpus]
+        files = source_files(folders)
+        cache, progress = cache_folder(), Progress(sys.stderr)
+        loaded = load(model, device, cache=cache, progress=progress, settle=True)
+        plan = TrainingPlan.default(loaded.config, after)
+        training = Training(loaded, plan, cache, progress)
+        names = [] if only_corpus else ["Python's standard library and the installed packages"]
+        request = Request(
+            files,
+            minutes,
+            command=shlex.join(["keyturn", "exits", *sys.argv[sys.argv.index("exits") + 1 :]])
+            if "exits" in sys.argv
+            else "keyturn exits train",
+            corpus=", ".join([*names, *(path.name for path in corpus)]) + f": {len(files)} files",
+        )
+        training.run(request)
+    click.echo(training.result)
+
+
+@command.command()
+@MODEL
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def info(model: str, as_json: bool) -> None:
+    """Show the exits that a model has, what made them, and how often they are right."""
+    with one_line_errors():
+        from ...models.cache_folder import cache_folder
+        from ...models.checkpoint import open_checkpoint
+        from ...models.exit_file import find_exits
+        from ...models.loader import read_config
+        from ...models.obtain import obtain
+        from ...models.progress import Progress
+        from ...models.registry import find
+
+        cache = cache_folder()
+        files = obtain(find(model), cache, Progress(sys.stderr))
+        config = read_config(open_checkpoint(files.path))
+        exits = find_exits(cache, files.sha256, config)
+    if exits is None:
+        click.echo("null" if as_json else f"{files.name} has no exits: keyturn exits train")
+        return
+    facts = {
+        "weights_sha256": exits.sha256,
+        "head_rows": len(exits.ids),
+        "exits": [asdict(shape) for shape in exits.shapes],
+        **asdict(exits.record),
+    }
+    if as_json:
+        click.echo(json.dumps(facts))
+        return
+    click.echo(f"{exits.record.model}, {len(exits.ids):,} of {config.vocabulary:,} head rows")
+    for shape, shares in zip(exits.shapes, exits.record.acceptance, strict=True):
+        said = ", ".join(f"{share:.1%}" for share in shares)
+        click.echo(f"after layer {shape.after}: right {said} of the time, 1, 2, … tokens ahead")
+    record = exits.record
+    click.echo(f"{record.trained_tokens:,} tokens of {record.corpus}; {record.minutes:g} minutes")
+    click.echo(f"made by: {record.command}")
