@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from .exits import exit_drafters
 from .loader import Loaded
 from .lookup import Lookup
 from .pace import CPU_SHAPE, GPU_SHAPE, Pace
@@ -15,4 +16,5 @@ def speculator(loaded: Loaded, cache: Path | None = None) -> Speculator:
     what they learn; without one they start anew."""
     on_gpu = loaded.model.device.type == "cuda"
     store = None if cache is None else RecycleStore(cache, loaded.files.sha256)
-    return Speculator([Lookup(), Recycle(store)], Pace(GPU_SHAPE if on_gpu else CPU_SHAPE))
+    drafters = [Lookup(), Recycle(store), *exit_drafters(loaded, cache)]
+    return Speculator(drafters, Pace(GPU_SHAPE if on_gpu else CPU_SHAPE))

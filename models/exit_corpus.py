@@ -18,12 +18,13 @@ from .errors import CorpusTooSmall, UnsupportedModel
 from .fim import PromptBuilder, PromptOptions
 from .tokenizer import Tokenizer
 
-SUFFIXES = tuple(
+CODE = (
     ".bash .c .cc .cpp .cs .css .go .h .hpp .html .java .js .json .jsx .kt .lua .php .py .pyi .rb"
-    " .rs .scala .sh .sql .swift .toml .ts .tsx .vue .yaml .yml".split()  # noqa: SIM905
+    " .rs .scala .sh .sql .swift .toml .ts .tsx .vue .yaml .yml"
 )
+SUFFIXES = tuple(CODE.split())
 SKIPPED_FOLDERS = frozenset(
-    "__pycache__ node_modules site-packages dist-packages lib2to3 idlelib".split()  # noqa: SIM905
+    {"__pycache__", "node_modules", "site-packages", "dist-packages", "lib2to3", "idlelib"}
 )
 SMALLEST_BYTES, LARGEST_BYTES = 2_000, 400_000
 SUFFIX_TOKENS = 48

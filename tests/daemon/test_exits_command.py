@@ -199,7 +199,7 @@ def test_exits_of_another_model_are_refused(
 ) -> None:
     loaded = load(str(tiny_folder), "cpu", "float32", cache=trained[0])
     path = cached_path(trained[0], loaded.files.sha256)
-    with pytest.raises(BadExits, match="were trained for weights .* train it again"):
+    with pytest.raises(BadExits, match=r"were trained for weights .* train it again"):
         read_exits(path, "0" * 64, loaded.config)
 
 

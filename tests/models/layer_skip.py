@@ -1,55 +1,55 @@
-"""A small model trained to exit early, by LayerSkip's recipe, on code that we make up.
+"""A small model trained to exit early, by LayerSkip's recipe, on two kinds of text that we make up.
 
 Recipe (arXiv 2404.16710, section 4): the same norm and head on every layer, each exit's loss
 weighted more the deeper it is, and layers dropped per sample with a probability that grows
 exponentially with depth.
+
+One kind of text is boilerplate: the next token follows from the last one, and the first layer
+knows it. In the other kind it follows from the last two by a table too large for one small layer,
+so the more layers the better. The best exit is another one for each kind.
 """
 
 import random
+from functools import cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
-LAYERS = 6
+LAYERS = 8
 LARGEST_DROPOUT = 0.2
-CHARACTERS = "\n" + "".join(map(chr, range(32, 127)))
-NAMES = "alpha beta gamma delta node item path total width index"
-VERBS = "read write merge split count reset"
+EASY, HARD = 12, 18  # tokens of each kind
+VOCABULARY = EASY + HARD
 
 
-def made_up_code(seed: int, functions: int) -> str:
-    """Small classes: much boilerplate, names that are chosen once and then copied, and numbers
-    that nobody can guess."""
-    choose = random.Random(seed)
-    lines = []
-    for _ in range(functions):
-        verb, one, two = choose.choice(VERBS.split()), *choose.sample(NAMES.split(), 2)
-        lines.append(f"    def {verb}_{one}(self, {one}, {two}):")
-        kind = choose.randrange(3)
-        if kind == 0:
-            lines.append(f"        return self.{one} + {two}")
-        elif kind == 1:
-            lines.append(f"        if {one} is None:")
-            lines.append(f'            raise ValueError("{one} is None")')
-            lines.append(f"        self.{two} = {one}")
-        else:
-            lines += [f"        self.{two}[{choose.randrange(1000)}] = {one}" for _ in range(2)]
-    return "\n".join(lines) + "\n"
+@cache
+def table() -> list[list[int]]:
+    choose = random.Random(5)
+    return [[choose.randrange(HARD) for _ in range(HARD)] for _ in range(HARD)]
 
 
-def encode(text: str) -> list[int]:
-    return [CHARACTERS.index(character) for character in text]
+def text(hard: bool, length: int, choose: random.Random) -> list[int]:
+    """Starts anywhere and follows its rule."""
+    if not hard:
+        start = choose.randrange(EASY)
+        return [(start + 5 * step) % EASY for step in range(length)]
+    tokens = [choose.randrange(HARD), choose.randrange(HARD)]
+    while len(tokens) < length:
+        # now and then a leap, or the walk would soon go round in a small circle
+        leaps = choose.random() < 0.04
+        tokens.append(choose.randrange(HARD) if leaps else table()[tokens[-2]][tokens[-1]])
+    return [EASY + token for token in tokens[:length]]
 
 
-def layer_skip_model(steps: int = 300, windows: int = 8, length: int = 96) -> LlamaForCausalLM:
+@cache
+def layer_skip_model(steps: int = 250, windows: int = 12, length: int = 48) -> LlamaForCausalLM:
     """Trains for some seconds."""
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=len(CHARACTERS),
+        vocab_size=VOCABULARY,
         hidden_size=64,
-        intermediate_size=128,
+        intermediate_size=96,
         num_hidden_layers=LAYERS,
         num_attention_heads=4,
         num_key_value_heads=2,
@@ -60,14 +60,13 @@ def layer_skip_model(steps: int = 300, windows: int = 8, length: int = 96) -> Ll
         pad_token_id=None,
     )
     model = LlamaForCausalLM(config).train()
-    text = torch.tensor(encode(made_up_code(1, 600)))
     optimiser = torch.optim.AdamW(model.parameters(), lr=4e-3, betas=(0.9, 0.95))
-    draw = torch.Generator().manual_seed(0)
+    draw, choose = torch.Generator().manual_seed(0), random.Random(0)
     for step in range(steps):
         for group in optimiser.param_groups:
             group["lr"] = 4e-3 * min(1.0, (step + 1) / 30) * (1 - 0.95 * step / steps)
-        starts = torch.randint(len(text) - length - 1, (windows,), generator=draw)
-        batch = torch.stack([text[s : s + length + 1] for s in starts.tolist()])
+        kinds = [number % 4 > 0 for number in range(windows)]  # three of four are hard
+        batch = torch.tensor([text(hard, length + 1, choose) for hard in kinds])
         loss = early_exit_loss(model, batch, draw)
         optimiser.zero_grad()
         loss.backward()
