@@ -82,7 +82,7 @@ class DelDrafter:
             hidden = self._run(context, upcoming, place, exit_)
             place += len(upcoming)
             doubtful = bool(confidences) and confidences[-1] < threshold
-            if len(tokens) == most or doubtful or (tokens and tokens[-1] in self._ends):
+            if len(tokens) >= most or doubtful or (tokens and tokens[-1] in self._ends):
                 break
             guess = self._reader.read(exit_, hidden[-1:])
             tokens.append(int(guess.tokens[0]))

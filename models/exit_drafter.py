@@ -73,7 +73,7 @@ class ExitDrafter:
                 break
             tokens.append(int(guess.tokens[0]))
             confidences.append(float(guess.confidences[0]))
-            if len(tokens) == budget or tokens[-1] in self._ends:
+            if len(tokens) >= budget or tokens[-1] in self._ends:
                 break
             upcoming = tokens[-1:]
         return Draft(

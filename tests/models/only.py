@@ -24,6 +24,8 @@ class Only:
         self._layers = layers
 
     def draft(self, context: Context, budget: int) -> tuple[str, Draft]:
+        if budget == 0:
+            return "", Draft()
         draft = self.drafter.propose(context, budget)
         self.layers_run += len(draft.tokens) * (draft.exit_layer or 0)
         return self.drafter.name, draft

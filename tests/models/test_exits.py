@@ -220,7 +220,7 @@ def test_drafts_are_the_tokens_that_the_student_would_say(
 
 def test_nothing_is_drafted_right_after_a_prompt(model: Transformer, student: Student) -> None:
     recorder = Recorder(drafter(student, model, VOCABULARY, 0.0), model.config.layers)
-    complete(model, random_tokens(30), 3, recorder)
+    complete(model, random_tokens(30), 6, recorder)
     assert recorder.seen[0][1].tokens == ()
     assert len(recorder.seen[1][1].tokens) >= 1
 
