@@ -23,8 +23,8 @@ from keyturn.models.grammar.languages import GRAMMARS
 
 DATA = Path(__file__).parents[2] / "data"
 INSTALLED = (sysconfig.get_paths()["stdlib"], "/usr/include", "/usr/share", "/usr/lib/node_modules")
-BYTES = range(200, 25_000)  # of a file
-TRIED_PER_FILE = 8  # candidates looked at for each file wanted
+BYTES = range(100, 25_000)  # of a file
+TRIED_PER_FILE = 20  # candidates looked at for each file wanted
 SAMPLES = sorted((DATA / "grammar").glob("*.*"))
 
 
