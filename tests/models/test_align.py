@@ -1,10 +1,8 @@
 """Drawing from the model conditioned on the grammar: against exact enumeration on small toys."""
 
 import itertools
-import math
-import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,73 +11,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from toys import STOP, Text, Toy, noise, uniforms, variation
 
 from keyturn.models.align import Aligner, Budget, Mode
 from keyturn.models.aligned_trie import Anything, Node, Trie
-from keyturn.models.grammar.finite import FiniteOracle
-from keyturn.models.grammar.tokens import Constraint
-
-LETTERS = b"abcd"
-STOP = len(LETTERS)
-Text = tuple[int, ...]
-
-
-class Toy:
-    """A random model over four letters and a stop token, and a random finite language."""
-
-    def __init__(self, depth: int, hostility: float, seed: int):
-        self.depth = depth
-        self._rng = np.random.default_rng(seed)
-        self._tables: dict[Text, np.ndarray] = {}
-        self.language = self._grow((), hostility)
-        words = frozenset(bytes(LETTERS[t] for t in text) for text in self.language)
-        opening = FiniteOracle(words).open("")
-        self.guard = Constraint(opening, lambda token: LETTERS[token : token + 1])
-
-    def probabilities(self, text: Text) -> np.ndarray:
-        """(5,) the model's next-token distribution; it always stops at full depth."""
-        if text not in self._tables:
-            p = self._rng.dirichlet([0.5] * 5)
-            if len(text) >= self.depth:
-                p = np.eye(5)[STOP]
-            self._tables[text] = p
-        return self._tables[text]
-
-    def logits(self, tokens: Sequence[int]) -> Tensor:
-        return torch.tensor(self.probabilities(tuple(tokens))).log()
-
-    def truth(self) -> dict[Text, float]:
-        """The model conditioned on the language, by enumeration."""
-        mass = {text: self._likelihood(text) for text in self.language}
-        total = sum(mass.values())
-        return {text: p / total for text, p in mass.items()}
-
-    def valid_share(self) -> float:
-        return sum(map(self._likelihood, self.language))
-
-    def aligner(self, trie: Trie | None = None) -> Aligner:
-        return Aligner(trie or self.trie(), self.logits, lambda z: torch.softmax(z, -1))
-
-    def trie(self) -> Trie:
-        return Trie(self.guard, frozenset({STOP}))
-
-    def _likelihood(self, text: Text) -> float:
-        steps = (self.probabilities(text[:i])[t] for i, t in enumerate((*text, STOP)))
-        return math.prod(steps)
-
-    def _grow(self, text: Text, hostility: float) -> list[Text]:
-        """Texts whose every branch survives with 1 − hostility, so that dead ends come late."""
-        found = [text] if len(text) >= 2 and self._rng.random() > hostility else []
-        if len(text) < self.depth:
-            for token in range(4):
-                if self._rng.random() > hostility:
-                    found += self._grow((*text, token), hostility)
-        return found
-
-
-def uniforms(seed: int) -> Callable[[int, int], float]:
-    rng = random.Random(seed)
-    return lambda position, attempt: rng.random()
 
 
 def draws(toy: Toy, mode: Mode, count: int, fresh: bool) -> Counter[Text]:
@@ -93,21 +28,6 @@ def draws(toy: Toy, mode: Mode, count: int, fresh: bool) -> Counter[Text]:
             aligner = toy.aligner()
         found[aligner.sample(mode, uniform, budget).tokens] += 1
     return found
-
-
-def variation(truth: dict[Text, float], found: Counter[Text]) -> float:
-    """Total variation distance of the empirical distribution."""
-    count = found.total()
-    texts = truth.keys() | found.keys()
-    return sum(abs(truth.get(t, 0.0) - found[t] / count) for t in texts) / 2
-
-
-def noise(truth: dict[Text, float], count: int) -> float:
-    """The total variation that perfect sampling shows, on average over ten tries."""
-    rng = np.random.default_rng(0)
-    p = np.array(list(truth.values()))
-    return float(np.mean([abs(rng.multinomial(count, p / p.sum()) / count - p).sum() / 2
-                          for _ in range(10)]))  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -11,9 +12,9 @@ from keyturn.models.align import Mode
 from keyturn.models.decode import Decoder, Finish, Interrupted, Stops
 from keyturn.models.fim import Prompt, PromptBuilder, PromptOptions
 from keyturn.models.grammar.languages import open_oracle
-from keyturn.models.grammar.oracle import Opening, Unconstrained
+from keyturn.models.grammar.oracle import Opening, State, Unconstrained
 from keyturn.models.grammar.right import PATIENCE
-from keyturn.models.guide import BROKEN_SUFFIX, Guide
+from keyturn.models.guide import BROKEN_SUFFIX, Guide, Places
 from keyturn.models.guided import DISAGREE, GuidedDecoder
 from keyturn.models.sampler import Sampler, Sampling
 from keyturn.models.stops import Anything, SingleLine, StopRule
@@ -146,6 +147,46 @@ def test_tokens_held_back_for_healing_are_repeated_under_the_grammar():
             continue
         text = "".join(token.text for token in tokens)
         assert open_oracle("json").open(left).state.feed(text.encode()) is not None, text
+
+
+def test_tokens_are_taken_byte_for_byte_and_decided_once():
+    pieces = {0: b'"\xc3', 1: b'\xa9"', 2: b"}", 3: b"", 4: b"\xa9"}
+    fed: list[bytes] = []
+
+    @dataclass(frozen=True)
+    class Watched:
+        state: State
+
+        def feed(self, data: bytes) -> "Watched | None":
+            fed.append(data)
+            after = self.state.feed(data)
+            return None if after is None else Watched(after)
+
+        def can_finish(self) -> bool:
+            return self.state.can_finish()
+
+        def reach(self, pieces: tuple[str, ...], finish: bool) -> int:
+            return self.state.reach(pieces, finish)
+
+    opening = open_oracle("json").open("[")
+    watched = Guide(Opening(Watched(opening.state), True), "]\n", Mode.EXACT, as_it_is)
+    nothing_pending = BUILDER.build("", "", PromptOptions(heal=False))
+    places = Places(watched, nothing_pending, Anything(), pieces.__getitem__)
+    start = places.start()
+    half = places.take(start, 0)
+    assert half is not None
+    assert (half.text, half.partial) == ('"', b"\xc3")
+    whole = places.take(half, 1)
+    assert whole is not None
+    assert whole.text == '"é"'
+    assert places.may_stop(whole)
+    assert places.take(start, 2) is None
+    assert places.take(start, 3) is None  # a special token has no bytes
+    assert places.take(start, 4) is None  # no character begins like that
+    before = len(fed)
+    assert places.take(start, 0) is half
+    assert places.take(start, 2) is None
+    assert len(fed) == before
 
 
 def test_a_stop_rule_is_the_candidates_own():

@@ -5,7 +5,6 @@ import pytest
 from keyturn.models.grammar.languages import open_oracle
 from keyturn.models.grammar.oracle import Opening
 from keyturn.models.grammar.right import PATIENCE, RightContext
-from keyturn.models.grammar.tokens import Constraint
 
 LEFT = "def total(items):\n    return sum("
 RIGHT = ")\n\n\ndef other():\n    return 1\n"
@@ -69,21 +68,3 @@ def test_a_suffix_that_something_passed_stays_trusted():
     assert right.fits(good)
     assert not any(right.fits(bad) for _ in range(PATIENCE * 3))
     assert not right.relaxed
-
-
-def test_tokens_are_taken_byte_for_byte_and_decided_once():
-    pieces = {0: b"'\xc3", 1: b"\xa9'", 2: b"]", 3: b"", 4: b"\xa9"}
-    constraint = Constraint(opened(), pieces.__getitem__, RightContext(RIGHT))
-    start = constraint.start()
-    half = constraint.take(start, 0)
-    assert half is not None
-    assert not constraint.may_stop(half)  # in the middle of a character
-    whole = constraint.take(half, 1)
-    assert whole is not None
-    assert constraint.may_stop(whole)
-    assert constraint.take(start, 2) is None
-    assert constraint.take(start, 3) is None  # a special token has no bytes
-    assert constraint.take(start, 4) is None  # no character begins like that
-    decisions = constraint.decisions
-    assert constraint.take(start, 0) is half
-    assert constraint.decisions == decisions
