@@ -10,6 +10,7 @@ from ..models.grammar.isolate import GrammarProcess
 from ..models.grammar.languages import has_grammar
 from ..models.grammar.oracle import Opening, Unavailable
 from ..models.guide import Guide
+from ..models.remembered import Remembered
 from ..models.trim import trim
 from .candidates import CUT_SHORT
 from .completion import Request
@@ -22,6 +23,7 @@ class Grammars:
 
     def __init__(self) -> None:
         self._process = GrammarProcess()
+        self._remembered = Remembered()
 
     def begin(self, request: Request, near: Surroundings) -> Callable[[], Guide]:
         """Start reading the request's left side; call what is returned for its guide, once the
@@ -38,7 +40,7 @@ class Grammars:
             began = time.perf_counter()
             opening = opened()
             waited = time.perf_counter() - began
-            return Guide(opening, whole.suffix, request.grammar, finished, waited)
+            return Guide(opening, whole.suffix, request.grammar, finished, waited, self._remembered)
 
         return guide
 

@@ -10,7 +10,7 @@ The trie owns the supports and the removed mass. Whoever owns the trie owns its 
 prompt, one model, one setting of the sampler.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -57,12 +57,25 @@ class Support:
         kept /= kept.sum()
         return cls(tokens, kept if len(kept) <= PRECISE_TOKENS else kept.astype(np.float32))
 
+    def only(self, tokens: Sequence[int]) -> "Support | None":
+        """What is left under the condition that the next token is one of `tokens`."""
+        kept = np.isin(self.tokens, np.asarray(tokens, self.tokens.dtype))
+        left = self.probabilities[kept]
+        if left.sum() <= 0.0:
+            return None
+        return Support(self.tokens[kept], left / left.sum())
+
     def of_token(self, token: int) -> float:
         """The probability of one token."""
         at = int(np.searchsorted(self.tokens, token))
         if at < len(self.tokens) and self.tokens[at] == token:
             return float(self.probabilities[at])
         return 0.0
+
+
+# From a node's state under the old guard, its state under the new one and its support: what is left
+# of the support, or None to ask the model again.
+Narrow = Callable[[Any, Any, Support], Support | None]
 
 
 class Anything:
@@ -154,12 +167,7 @@ class Trie:
     def back_up(self, node: Node) -> None:
         """Carry what is known of `node` up to the root: r(u) = Σ P(a|u)·r(ua)."""
         while (parent := node.parent) is not None and parent.support is not None:
-            mass = sum(
-                parent.support.of_token(token) * child.removed
-                for token, child in parent.children.items()
-                if child.removed
-            )
-            parent.removed = 1.0 if mass > 1.0 - EPSILON else mass
+            parent.removed = _removed(parent, parent.support)
             node = parent
 
     def weights(self, node: Node, aligned: bool = True) -> NDArray[np.float64]:
@@ -176,10 +184,11 @@ class Trie:
                     weights[at] *= 1.0 - child.removed
         return weights
 
-    def follow(self, tokens: Sequence[int]) -> bool:
+    def follow(self, tokens: Sequence[int], guard: Guard, narrow: Narrow) -> bool:
         """Move the root down along `tokens`, which the user has typed; False if it is new ground.
 
-        What was learnt below stays true, because r(u) does not depend on what lies above u.
+        What the model said below stays, as far as `narrow` keeps it. What is refused is judged
+        again, by the `guard` of a completion that begins there.
         """
         node = self.root
         for token in tokens:
@@ -187,11 +196,26 @@ class Trie:
             if following is None or following.refused or following.ended:
                 return False
             node = following
-        node.parent = None
-        for below in _below(node):
-            below.depth -= len(tokens)
-        self.root = node
+        self._guard = guard
+        self.root = Node(guard.start())
+        moved = [(node, self.root)]
+        for old, new in moved:  # grows while we walk it
+            if old.support is not None:
+                new.support = narrow(old.state, new.state, old.support)
+            for token, child in old.children.items():
+                if new.support is not None and new.support.of_token(token) > 0.0:
+                    again = self.child(new, token)
+                    if not again.refused and not again.ended:
+                        moved.append((child, again))
+        for _, new in reversed(moved):
+            if new.support is not None:
+                new.removed = _removed(new, new.support)
         return True
+
+    def size_tokens(self) -> int:
+        """How many probabilities are kept."""
+        supports = (node.support for node in _below(self.root))
+        return sum(len(support.tokens) for support in supports if support is not None)
 
 
 def draw(support: Support, weights: NDArray[np.float64], uniform: float) -> int | None:
@@ -204,6 +228,15 @@ def draw(support: Support, weights: NDArray[np.float64], uniform: float) -> int 
     while weights[min(at, len(weights) - 1)] <= 0:  # rounding at the very end
         at -= 1
     return int(support.tokens[min(at, len(weights) - 1)])
+
+
+def _removed(node: Node, support: Support) -> float:
+    """r(u) = Σ P(a|u)·r(ua)"""
+    children = node.children.items()
+    mass = sum(
+        support.of_token(token) * child.removed for token, child in children if child.removed
+    )
+    return 1.0 if mass > 1.0 - EPSILON else mass
 
 
 def _below(node: Node) -> Iterator[Node]:

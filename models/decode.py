@@ -208,10 +208,14 @@ class Decoder:
         """`logits` (vocabulary,) with every token removed that disagrees with `pending` bytes."""
         if not pending:
             return logits
+        tokens = torch.tensor(self.agreeing(pending), device=logits.device)
+        return torch.full_like(logits, -torch.inf).index_copy(0, tokens, logits[tokens])
+
+    def agreeing(self, pending: bytes) -> list[int]:
+        """The tokens that agree with `pending` bytes, of which there are some."""
         if self._index is None:
             self._index = ByteIndex(self._tokenizer, self._tokenizer.vocabulary)
-        tokens = torch.tensor(self._index.agreeing(pending), device=logits.device)
-        return torch.full_like(logits, -torch.inf).index_copy(0, tokens, logits[tokens])
+        return self._index.agreeing(pending)
 
     def token_bytes(self, token: int) -> bytes:
         """A token's bytes; none for a special token."""

@@ -6,6 +6,7 @@ cursor. Where the grammar cannot help it is left out and says why.
 
 import codecs
 import copy
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,8 +20,11 @@ from .fim import Prompt
 from .grammar.oracle import Opening, State, Unconstrained
 from .grammar.right import LINES, RightContext
 from .healing import agrees, consume
+from .remembered import Remembered
 from .stops import StopRule
 
+LINE_END = re.compile(r"\n")
+WORD = re.compile(r"\w+|[^\w\s]")
 BROKEN_SUFFIX = "what is right of the cursor parses only in part"
 
 
@@ -48,11 +52,13 @@ class Guide:
         mode: Mode,
         finished: Callable[[str, Finish], str],
         waited: float = 0.0,
+        remembered: Remembered | None = None,
     ):
         """`finished` makes a completion's text what the user will see; `waited` for the opening,
-        in seconds."""
+        in seconds; `remembered` from the request before."""
         self.start = opening.state
         self.mode = mode
+        self.remembered = remembered or Remembered()
         self._opening = opening
         self._finished = finished
         self._block = RightContext(suffix, LINES)
@@ -106,14 +112,23 @@ class Guide:
         return fits
 
     def longest(self, text: str) -> str:
-        """The most whole lines of a `text` cut short that fit; all of it if none do."""
-        end = len(text)
-        while end > 0:
-            state = self.start.feed(text[:end].encode("utf-8", "replace"))
-            if state is not None and self._block.fits(state):
-                return text[:end]
-            end = text.rfind("\n", 0, end)
+        """The longest start of a `text` cut short that fits: whole lines if any do, else the most
+        words of its first line if that is most of it. All of it if nothing fits."""
+        with self.waiting():
+            ends = [match.start() for match in LINE_END.finditer(text)][::-1]
+            for end in [len(text), *(end for end in ends if text[:end].strip())]:
+                if self._fits(text[:end]):
+                    return text[:end]
+            line = text.partition("\n")[0]
+            words = [match.end() for match in WORD.finditer(line)][::-1]
+            for end in (end for end in words if 2 * end >= len(text)):
+                if self._fits(text[:end]):
+                    return text[:end]
         return text
+
+    def _fits(self, text: str) -> bool:
+        state = self.start.feed(text.encode("utf-8", "replace"))
+        return state is not None and self._block.fits(state)
 
     def count(self, **more: int) -> None:
         """Add to what `use` counts."""

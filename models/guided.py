@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ..cache.sequence import CachedSequence
 from .align import Aligner, Budget
-from .aligned_trie import Trie
-from .decode import LIKELY_TOKENS, Decoder, Finish, Stops, Token
+from .aligned_trie import Support
+from .decode import LIKELY_TOKENS, Decoder, Finish, Interrupted, Stops, Token
 from .draft import Draft
 from .fim import Prompt
 from .guide import Guide, Place, Places
@@ -30,8 +30,10 @@ DISAGREE = "the model and the grammar disagree here"
 class GuidedDecoder:
     """Generates under a grammar, called like `Decoder.generate`."""
 
-    def __init__(self, decoder: Decoder):
+    def __init__(self, decoder: Decoder, clock: Callable[[], float] = time.monotonic):
+        """`clock` in seconds, as the deadline's: when it draws near, restarts give way."""
         self._decoder = decoder
+        self._clock = clock
         self._token_bytes = decoder.token_bytes
 
     def generate(
@@ -52,7 +54,9 @@ class GuidedDecoder:
         no token. Raises `Interrupted`.
         """
         places = Places(guide, prompt, stops.rule, self._token_bytes)
-        run = _Run(self._decoder, sequence, prompt, logits, stops, cancelled, guide, guesser)
+        run = _Run(
+            self._decoder, sequence, prompt, logits, stops, cancelled, guide, guesser, self._clock
+        )
         with run.verifier:
             if sampler.greedy:
                 yield from self._greedy(run, places, first)
@@ -102,22 +106,31 @@ class GuidedDecoder:
 
     def _sampled(self, run: "_Run", places: Places, sampler: Sampler) -> Iterator[Token]:
         guide = run.guide
-        trie = guide.trie = guide.trie or Trie(places, run.stops.tokens)
+        if guide.trie is None:
+            prompt, stops = run.prompt.tokens, run.stops.tokens
+            guide.trie = guide.remembered.trie(sampler.sampling, prompt, places, run.narrow, stops)
+        trie, reached = guide.trie, guide.trie.root
 
         def logits(path: Sequence[int]) -> Tensor:
-            node = trie.root
+            nonlocal reached
+            reached = trie.root
             for token in path:
-                node = node.children[token]
-            return run.logits(path, partial(_allowed, places, node.state, run.stops))
+                reached = reached.children[token]
+            return run.logits(path, partial(_allowed, places, reached.state, run.stops))
 
         aligner = Aligner(trie, logits, sampler.probabilities, eager_tokens=0)
         budget = Budget(run.stops.limit_tokens, time_used=run.time_used)
         base = len(run.prompt.tokens)
-        sample = aligner.sample(
-            guide.mode, lambda at, attempt: sampler.uniform(base + at, attempt), budget
-        )
+        try:
+            sample = aligner.sample(
+                guide.mode, lambda at, attempt: sampler.uniform(base + at, attempt), budget
+            )
+        except Interrupted:  # what there is by then
+            yield from (Token(node.token, node.state.piece) for node in reached.line()[1:])
+            raise
         guide.count(refused=sample.refused, restarts=sample.restarts)
         guide.sampled(sample.mode, sample.bound)
+        guide.remembered.tidy()
         line = sample.node.line()[1:]
         if not line:  # nothing grammatical is left
             guide.give_up(DISAGREE)
@@ -144,6 +157,7 @@ class _Run:
         cancelled: Callable[[], bool],
         guide: Guide,
         guesser: Guesser | None,
+        clock: Callable[[], float],
     ):
         self.prompt = prompt
         self.stops = stops
@@ -151,7 +165,8 @@ class _Run:
         self.verifier = decoder.verifier(sequence, logits, stops, cancelled, guesser)
         self._decoder = decoder
         self._cancelled = cancelled
-        self._began = time.monotonic()
+        self._clock = clock
+        self._began = clock()
 
     def plain(self, sampler: Sampler) -> Iterator[Token]:
         """The candidate without a grammar."""
@@ -193,7 +208,13 @@ class _Run:
         deadline = self.stops.deadline
         if deadline is None:
             return 0.0
-        return (time.monotonic() - self._began) / max(1e-6, deadline - self._began)
+        return (self._clock() - self._began) / max(1e-6, deadline - self._began)
+
+    def narrow(self, old: Place, new: Place, support: Support) -> Support | None:
+        """Of a support from before the user typed on: what agrees with what is pending now."""
+        if new.pending == old.pending:
+            return support
+        return None if old.pending else support.only(self._decoder.agreeing(new.pending))
 
 
 def _allowed(places: Places, place: Place, stops: Stops, draft: Draft) -> Draft:

@@ -12,6 +12,7 @@ from .nesting import COMMENTS, OUTSIDE, Nesting, nesting
 
 TAB_COLUMNS = 4
 OPENERS = re.compile(r"(?:[:{]|=>|->|\b(?:do|then|else|begin|try))\s*\Z")
+MOST_BLANK_LINES = 12  # in a row: the model is not coming back to code
 LOOK_BACK_CHARACTERS = 20_000  # to know whether the cursor is inside a triple-quoted string
 
 
@@ -83,6 +84,8 @@ class Block:
                 if self._closing and not OPENERS.search(self._line):
                     return kept, True
                 self._end_line()
+                if self._held.count("\n") > MOST_BLANK_LINES:
+                    return kept, True
             elif self._line.strip():
                 kept += self._held + part
                 self._line, self._held = self._line + part, ""

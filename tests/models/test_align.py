@@ -11,10 +11,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
-from toys import STOP, Text, Toy, noise, uniforms, variation
+from toys import LETTERS, STOP, Letters, Text, Toy, noise, uniforms, variation
 
 from keyturn.models.align import Aligner, Budget, Mode
-from keyturn.models.aligned_trie import Anything, Node, Trie
+from keyturn.models.aligned_trie import Anything, Node, Support, Trie
 
 
 def draws(toy: Toy, mode: Mode, count: int, fresh: bool) -> Counter[Text]:
@@ -169,6 +169,30 @@ def test_greedy_takes_the_best_allowed_token_everywhere(toy: Toy):
     assert list(free.greedy(Budget(limit_tokens=64)).tokens) == plain
 
 
+def keep(old: Any, new: Any, support: Support) -> Support:
+    return support
+
+
+def test_a_moved_root_is_judged_by_the_new_guard_and_holds_to_what_was_begun(toy: Toy):
+    trie = toy.trie()
+    aligner, uniform = toy.aligner(trie), uniforms(0)
+    for _ in range(200):
+        aligner.sample(Mode.EXACT, uniform, Budget(limit_tokens=64, exact_restarts=10**9))
+    begun = [0, 2]  # the user has begun a token that is one of these
+
+    def narrow(old: Any, new: Any, support: Support) -> Support | None:
+        return support.only(begun) if new is anything.start() else support
+
+    anything = Anything()
+    removed = trie.root.removed
+    assert removed > 0.0
+    assert trie.follow([], anything, narrow)
+    assert trie.root.support is not None
+    assert set(trie.root.support.tokens.tolist()) <= set(begun)
+    assert trie.root.support.probabilities.sum() == pytest.approx(1.0)
+    assert all(node.removed == 0.0 for node in every(trie.root))  # nothing is refused any more
+
+
 def test_the_root_follows_what_the_user_types_and_keeps_what_was_learnt():
     toy = Toy(depth=4, hostility=0.3, seed=5)
     trie = toy.trie()
@@ -177,15 +201,18 @@ def test_the_root_follows_what_the_user_types_and_keeps_what_was_learnt():
     samples = [aligner.sample(Mode.EXACT, uniform, budget) for _ in range(300)]
     first = samples[-1].tokens[0]
     learnt = trie.root.children[first].removed
-    assert trie.follow([first])
-    assert trie.root.removed == learnt
+    below = Letters(toy.guard.start().feed(LETTERS[first : first + 1]))
+    assert not trie.follow([STOP, STOP], below, keep)
+    asked_again = [node for node in every(trie.root.children[first]) if node.support is not None]
+    assert trie.follow([first], below, keep)
+    assert trie.root.removed == pytest.approx(learnt)
+    assert len([node for node in every(trie.root) if node.support is not None]) == len(asked_again)
     moved = Aligner(trie, lambda path: toy.logits((first, *path)), lambda z: torch.softmax(z, -1))
     truth = {t[1:]: p for t, p in toy.truth().items() if t[:1] == (first,)}
     total = sum(truth.values())
     truth = {text: p / total for text, p in truth.items()}
     found = Counter(moved.sample(Mode.EXACT, uniform, budget).tokens for _ in range(8_000))
     assert variation(truth, found) < noise(truth, 8_000) + 0.015
-    assert not trie.follow([STOP, STOP])
 
 
 def test_an_empty_language_ends_the_sample_with_nothing():

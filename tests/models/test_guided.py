@@ -2,7 +2,9 @@
 
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 import torch
@@ -16,6 +18,7 @@ from keyturn.models.grammar.oracle import Opening, State, Unconstrained
 from keyturn.models.grammar.right import PATIENCE
 from keyturn.models.guide import BROKEN_SUFFIX, Guide, Places
 from keyturn.models.guided import DISAGREE, GuidedDecoder
+from keyturn.models.remembered import Remembered
 from keyturn.models.sampler import Sampler, Sampling
 from keyturn.models.stops import Anything, SingleLine, StopRule
 from keyturn.models.transformer import Transformer
@@ -63,12 +66,13 @@ def generate(
     limit: int = 12,
     rule: StopRule | None = None,
     deadline: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ):
     prompt = prompt or BUILDER.build(LEFT, RIGHT, PromptOptions(heal=False))
     sequence = CachedSequence(MODEL.new_arena())
     stops = Stops(BUILDER.stops, limit, rule or Anything(), deadline)
     logits = DECODER.prefill(sequence, prompt.tokens, stops, lambda: False)
-    guided = GuidedDecoder(DECODER)
+    guided = GuidedDecoder(DECODER, clock)
     tokens = list(guided.generate(sequence, prompt, logits, sampler, stops, lambda: False, guide))
     return tokens, sequence, prompt
 
@@ -133,7 +137,9 @@ def test_a_line_may_end_only_where_the_rest_of_it_fits():
 def test_a_text_cut_short_ends_with_its_longest_fitting_line():
     judge = guide(left="[", right="]\n")
     assert judge.longest("1,\n2\n,3,") == "1,\n2"
-    assert judge.longest("1,") == "1,"  # nothing fits: all of it
+    assert judge.longest("1, 2,") == "1, 2"  # no line fits: most of its words
+    assert judge.longest("1, 2 {") == "1, 2"
+    assert judge.longest("{{") == "{{"  # nothing fits: all of it
 
 
 def test_tokens_held_back_for_healing_are_repeated_under_the_grammar():
@@ -236,3 +242,81 @@ def test_logits_after_a_restart_are_those_of_a_fresh_prefill():
     for tokens, got in seen:
         fresh = DECODER.prefill(CachedSequence(MODEL.new_arena()), tokens, stops, lambda: False)
         torch.testing.assert_close(got, fresh, atol=1e-4, rtol=1e-4)
+
+
+def test_restarts_give_way_as_the_deadline_draws_near():
+    now = time.monotonic()
+    used: dict[float, set[Mode]] = {0.0: set(), 0.7: set(), 0.9: set()}
+    for share, modes in used.items():
+        for stream in range(6):
+            times = iter([now])  # when the completion begins; later it is `share` of the way
+            late = now + 1_000 * share
+            tried = guide()
+            sampler = Sampler(Sampling(temperature=1.0, seed=1), stream)
+            generate(tried, sampler, deadline=now + 1_000, clock=partial(next, times, late))
+            if tried.use.refused and tried.use.reason != DISAGREE:
+                modes.add(tried.use.mode)
+    assert used[0.0] & {Mode.EXACT, Mode.APPROXIMATE}
+    assert Mode.GCD not in used[0.0]
+    assert Mode.APPROXIMATE in used[0.7] <= {Mode.APPROXIMATE, Mode.GCD}
+    assert used[0.9] == {Mode.GCD}
+
+
+def test_an_interrupted_sample_gives_what_there_is():
+    prompt = BUILDER.build(LEFT, RIGHT, PromptOptions(heal=False))
+    sequence = CachedSequence(MODEL.new_arena())
+    stops = Stops(BUILDER.stops, 40)
+    logits = DECODER.prefill(sequence, prompt.tokens, stops, lambda: False)
+    looks, tokens = iter(range(7)), []
+    sampler = Sampler(Sampling(1.0, top_p=0.5, seed=5))
+    generated = GuidedDecoder(DECODER).generate(
+        sequence, prompt, logits, sampler, stops, lambda: next(looks, None) is None, guide()
+    )
+    with pytest.raises(Interrupted):
+        tokens.extend(generated)
+    assert all(token.finish is None for token in tokens)
+    text = "".join(token.text for token in tokens)
+    assert text
+    assert open_oracle("json").open(LEFT).state.feed(text.encode()) is not None
+
+
+def test_typing_along_a_sample_asks_the_model_for_nothing_twice():
+    left, prompt = "[1", BUILDER.build("[1", RIGHT, PromptOptions(heal=False))
+    for stream in range(20):  # one that meets no refusal draws the same again
+        sampler = Sampler(Sampling(temperature=0.7, top_p=0.9, seed=3), stream)
+        remembered = Remembered()
+        opening = open_oracle("json").open(left)
+        first = Guide(opening, RIGHT, Mode.EXACT, as_it_is, remembered=remembered)
+        tokens, _, _ = generate(first, sampler, prompt, limit=6)
+        if len(tokens) == 6 and first.use.refused == 0:
+            break
+    assert len(tokens) == 6
+    assert first.use.refused == 0
+    typed = tokens[:2]
+    left += "".join(token.text for token in typed)
+    moved = replace(prompt, tokens=(*prompt.tokens, *(token.id for token in typed)))
+    calls = []
+    for memory in (remembered, Remembered()):
+        opening = open_oracle("json").open(left)
+        again = Guide(opening, RIGHT, Mode.EXACT, as_it_is, remembered=memory)
+        rest, _, _ = generate(again, sampler, moved, limit=4)
+        assert [t.id for t in rest] == [t.id for t in tokens[2:6]]
+        assert again.trie is not None
+        assert again.trie.root.state.text == ""
+        calls.append(again.use.model_calls)
+    assert calls[0] == 0 < calls[1]
+
+
+def test_another_prompt_or_other_sampling_begins_anew():
+    sampler = Sampler(Sampling(temperature=1.0, top_p=0.9, seed=3), 1)
+    remembered = Remembered()
+    tries = []
+    for heat, left in ((1.0, LEFT), (1.0, LEFT + "2"), (0.9, LEFT + "2")):
+        sampler = Sampler(Sampling(temperature=heat, top_p=0.9, seed=3), 1)
+        used = Guide(
+            open_oracle("json").open(left), RIGHT, Mode.EXACT, as_it_is, remembered=remembered
+        )
+        prompt = BUILDER.build("[[" + left, RIGHT, PromptOptions(heal=False))
+        generate(used, sampler, prompt, limit=3)
+        tries.append(used.trie)
+    assert len({id(trie) for trie in tries}) == 3

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyturn.models.stops import Anything, Block, Extent, SingleLine, stop_rule
+from keyturn.models.nesting import Nesting
+from keyturn.models.stops import MOST_BLANK_LINES, Anything, Block, Extent, SingleLine, stop_rule
 
 PYTHON = ("#",)
 
@@ -153,3 +154,10 @@ def test_how_the_text_is_cut_into_tokens_changes_nothing(
 def test_what_is_kept_is_the_start_of_what_was_generated(generated: str) -> None:
     text, _ = stop_rule(Extent.BLOCK, "    ", "", PYTHON).feed(generated)
     assert generated.startswith(text)
+
+
+def test_a_block_ends_where_nothing_but_blank_lines_come():
+    rule = Block("", Nesting(), ("#",))
+    kept, over = rule.feed("x = 1\n" + "\n" * (MOST_BLANK_LINES - 1))
+    assert (kept, over) == ("x = 1", False)
+    assert rule.feed("  \n\n") == ("", True)
