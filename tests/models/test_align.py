@@ -201,7 +201,9 @@ def test_the_root_follows_what_the_user_types_and_keeps_what_was_learnt():
     samples = [aligner.sample(Mode.EXACT, uniform, budget) for _ in range(300)]
     first = samples[-1].tokens[0]
     learnt = trie.root.children[first].removed
-    below = Letters(toy.guard.start().feed(LETTERS[first : first + 1]))
+    typed = toy.guard.start().feed(LETTERS[first : first + 1])
+    assert typed is not None
+    below = Letters(typed)
     assert not trie.follow([STOP, STOP], below, keep)
     asked_again = [node for node in every(trie.root.children[first]) if node.support is not None]
     assert trie.follow([first], below, keep)

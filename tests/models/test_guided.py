@@ -11,7 +11,7 @@ import torch
 
 from keyturn.cache.sequence import CachedSequence
 from keyturn.models.align import Mode
-from keyturn.models.decode import Decoder, Finish, Interrupted, Stops
+from keyturn.models.decode import Decoder, Finish, Interrupted, Stops, Token
 from keyturn.models.fim import Prompt, PromptBuilder, PromptOptions
 from keyturn.models.grammar.languages import open_oracle
 from keyturn.models.grammar.oracle import Opening, State, Unconstrained
@@ -282,16 +282,19 @@ def test_an_interrupted_sample_gives_what_there_is():
 
 def test_typing_along_a_sample_asks_the_model_for_nothing_twice():
     left, prompt = "[1", BUILDER.build("[1", RIGHT, PromptOptions(heal=False))
-    for stream in range(20):  # one that meets no refusal draws the same again
+
+    def sampled(stream: int) -> tuple[Remembered, Sampler, list[Token], int]:
         sampler = Sampler(Sampling(temperature=0.7, top_p=0.9, seed=3), stream)
-        remembered = Remembered()
-        opening = open_oracle("json").open(left)
-        first = Guide(opening, RIGHT, Mode.EXACT, as_it_is, remembered=remembered)
+        first = Guide(open_oracle("json").open(left), RIGHT, Mode.EXACT, as_it_is)
         tokens, _, _ = generate(first, sampler, prompt, limit=6)
-        if len(tokens) == 6 and first.use.refused == 0:
-            break
-    assert len(tokens) == 6
-    assert first.use.refused == 0
+        return first.remembered, sampler, tokens, first.use.refused
+
+    # one that meets no refusal draws the same again
+    remembered, sampler, tokens = next(
+        (memory, sampler, tokens)
+        for memory, sampler, tokens, refused in map(sampled, range(20))
+        if len(tokens) == 6 and refused == 0
+    )
     typed = tokens[:2]
     left += "".join(token.text for token in typed)
     moved = replace(prompt, tokens=(*prompt.tokens, *(token.id for token in typed)))
