@@ -101,7 +101,17 @@ class Anything:
 class Node:
     """One prefix. `removed` is 1 for a refused one; `support` is None until the model was asked."""
 
-    __slots__ = ("children", "depth", "ended", "parent", "removed", "state", "support", "token")
+    __slots__ = (
+        "before",
+        "children",
+        "depth",
+        "ended",
+        "parent",
+        "removed",
+        "state",
+        "support",
+        "token",
+    )
 
     def __init__(self, state: Any, parent: "Node | None" = None, token: int = -1):
         self.state = state
@@ -112,6 +122,7 @@ class Node:
         self.removed = 0.0
         self.ended = False  # the completion is over here; `token` is the one that ended it
         self.children: dict[int, Node] = {}
+        self.before: Node | None = None  # the same prefix in the request before
 
     @property
     def refused(self) -> bool:
@@ -138,6 +149,7 @@ class Trie:
     def __init__(self, guard: Guard, stop_tokens: frozenset[int]):
         self._guard = guard
         self._stops = stop_tokens
+        self._narrow: Narrow = _all
         self.root = Node(guard.start())
 
     @property
@@ -162,6 +174,9 @@ class Trie:
                 refused = child.ended and not self._guard.may_stop(child.state)
                 child.removed = 1.0 if child.state is None or refused else 0.0
             node.children[token] = child
+            before = None if node.before is None else node.before.children.get(token)
+            if before is not None:
+                self._take_over(child, before)
         return child
 
     def back_up(self, node: Node) -> None:
@@ -185,10 +200,10 @@ class Trie:
         return weights
 
     def follow(self, tokens: Sequence[int], guard: Guard, narrow: Narrow) -> bool:
-        """Move the root down along `tokens`, which the user has typed; False if it is new ground.
+        """Begin anew behind `tokens`, which the user has typed; False if that is new ground.
 
-        What the model said below stays, as far as `narrow` keeps it. What is refused is judged
-        again, by the `guard` of a completion that begins there.
+        What the model said there is taken over as it is needed, as far as `narrow` keeps it. What
+        was refused is not: it is asked of the new `guard`, and drawing repeats itself exactly.
         """
         node = self.root
         for token in tokens:
@@ -196,26 +211,23 @@ class Trie:
             if following is None or following.refused or following.ended:
                 return False
             node = following
-        self._guard = guard
+        for old in _below(node):
+            old.before = None
+        self._guard, self._narrow = guard, narrow
         self.root = Node(guard.start())
-        moved = [(node, self.root)]
-        for old, new in moved:  # grows while we walk it
-            if old.support is not None:
-                new.support = narrow(old.state, new.state, old.support)
-            for token, child in old.children.items():
-                if new.support is not None and new.support.of_token(token) > 0.0:
-                    again = self.child(new, token)
-                    if not again.refused and not again.ended:
-                        moved.append((child, again))
-        for _, new in reversed(moved):
-            if new.support is not None:
-                new.removed = _removed(new, new.support)
+        self._take_over(self.root, node)
         return True
 
     def size_tokens(self) -> int:
         """How many probabilities are kept."""
-        supports = (node.support for node in _below(self.root))
-        return sum(len(support.tokens) for support in supports if support is not None)
+        nodes = [*_below(self.root), *(_below(self.root.before) if self.root.before else ())]
+        supports = {id(node.support): node.support for node in nodes if node.support is not None}
+        return sum(len(support.tokens) for support in supports.values())
+
+    def _take_over(self, node: Node, before: Node) -> None:
+        node.before = before
+        if before.support is not None and not node.refused and not node.ended:
+            node.support = self._narrow(before.state, node.state, before.support)
 
 
 def draw(support: Support, weights: NDArray[np.float64], uniform: float) -> int | None:
@@ -228,6 +240,10 @@ def draw(support: Support, weights: NDArray[np.float64], uniform: float) -> int 
     while weights[min(at, len(weights) - 1)] <= 0:  # rounding at the very end
         at -= 1
     return int(support.tokens[min(at, len(weights) - 1)])
+
+
+def _all(old: Any, new: Any, support: Support) -> Support:
+    return support
 
 
 def _removed(node: Node, support: Support) -> float:

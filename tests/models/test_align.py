@@ -173,48 +173,56 @@ def keep(old: Any, new: Any, support: Support) -> Support:
     return support
 
 
-def test_a_moved_root_is_judged_by_the_new_guard_and_holds_to_what_was_begun(toy: Toy):
-    trie = toy.trie()
-    aligner, uniform = toy.aligner(trie), uniforms(0)
-    for _ in range(200):
-        aligner.sample(Mode.EXACT, uniform, Budget(limit_tokens=64, exact_restarts=10**9))
-    begun = [0, 2]  # the user has begun a token that is one of these
-
-    def narrow(old: Any, new: Any, support: Support) -> Support | None:
-        return support.only(begun) if new is anything.start() else support
-
-    anything = Anything()
-    removed = trie.root.removed
-    assert removed > 0.0
-    assert trie.follow([], anything, narrow)
-    assert trie.root.support is not None
-    assert set(trie.root.support.tokens.tolist()) <= set(begun)
-    assert trie.root.support.probabilities.sum() == pytest.approx(1.0)
-    assert all(node.removed == 0.0 for node in every(trie.root))  # nothing is refused any more
-
-
-def test_the_root_follows_what_the_user_types_and_keeps_what_was_learnt():
+def test_a_root_that_follows_typing_asks_the_model_only_for_new_ground():
     toy = Toy(depth=4, hostility=0.3, seed=5)
     trie = toy.trie()
     aligner, uniform = toy.aligner(trie), uniforms(0)
     budget = Budget(limit_tokens=64, exact_restarts=10**9)
     samples = [aligner.sample(Mode.EXACT, uniform, budget) for _ in range(300)]
     first = samples[-1].tokens[0]
-    learnt = trie.root.children[first].removed
     typed = toy.guard.start().feed(LETTERS[first : first + 1])
     assert typed is not None
-    below = Letters(typed)
-    assert not trie.follow([STOP, STOP], below, keep)
-    asked_again = [node for node in every(trie.root.children[first]) if node.support is not None]
-    assert trie.follow([first], below, keep)
-    assert trie.root.removed == pytest.approx(learnt)
-    assert len([node for node in every(trie.root) if node.support is not None]) == len(asked_again)
-    moved = Aligner(trie, lambda path: toy.logits((first, *path)), lambda z: torch.softmax(z, -1))
+    known = {tuple(n.path()) for n in every(trie.root.children[first]) if n.support is not None}
+    assert not trie.follow([STOP, STOP], Letters(typed), keep)
+    assert trie.follow([first], Letters(typed), keep)
+    asked: list[Text] = []
+
+    def logits(path: Sequence[int]) -> Tensor:
+        asked.append((first, *path))
+        return toy.logits((first, *path))
+
+    moved = Aligner(trie, logits, lambda z: torch.softmax(z, -1))
     truth = {t[1:]: p for t, p in toy.truth().items() if t[:1] == (first,)}
     total = sum(truth.values())
     truth = {text: p / total for text, p in truth.items()}
     found = Counter(moved.sample(Mode.EXACT, uniform, budget).tokens for _ in range(8_000))
     assert variation(truth, found) < noise(truth, 8_000) + 0.015
+    assert not known & set(asked)
+
+
+def test_a_root_that_stays_draws_the_same_again(toy: Toy):
+    trie = toy.trie()
+    budget = Budget(limit_tokens=64, exact_restarts=10**9)
+    once = toy.aligner(trie).sample(Mode.EXACT, uniforms(4), budget)
+    for _ in range(2):
+        assert trie.follow([], toy.guard, keep)
+        again = toy.aligner(trie).sample(Mode.EXACT, uniforms(4), budget)
+        assert again.model_calls == 0 < once.model_calls
+        assert (again.tokens, again.refused, again.bound) == (
+            once.tokens,
+            once.refused,
+            once.bound,
+        )
+
+
+def test_what_the_user_has_begun_narrows_what_the_model_said(toy: Toy):
+    trie, anything = toy.trie(), Anything()
+    toy.aligner(trie).sample(Mode.EXACT, uniforms(0), Budget(limit_tokens=64))
+    begun = [0, 2]  # a token that is one of these
+    assert trie.follow([], anything, lambda old, new, support: support.only(begun))
+    assert trie.root.support is not None
+    assert set(trie.root.support.tokens.tolist()) <= set(begun)
+    assert trie.root.support.probabilities.sum() == pytest.approx(1.0)
 
 
 def test_an_empty_language_ends_the_sample_with_nothing():
