@@ -282,6 +282,18 @@ def test_the_status_and_the_models_are_shown(window: Window):
     window.press("Escape")
 
 
+def test_another_model_is_switched_to_and_back(window: Window):
+    window.menu("Switch model")
+    window.pick("Another")
+    window.page.wait_for_selector(".quick-input-title:has-text('Model')")
+    window.type("lookup")
+    window.press("Enter")
+    window.wait(lambda: "Ready, with lookup" in window.status)
+    window.menu("Switch model")
+    window.pick("qwen2.5-coder-0.5b")
+    window.wait(lambda: "Ready, with qwen2.5-coder-0.5b" in window.status)
+
+
 @pytest.fixture
 def bare(vsix: Path, entry: Path, tmp_path: Path) -> Iterator[CodeServer]:
     """A VS Code with the extension, on a machine where no model and no keyturn is."""
