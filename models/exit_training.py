@@ -86,6 +86,7 @@ class Request:
     minutes: float
     command: str  # for the record
     corpus: str  # in words, for the record
+    read: bool = True  # more code, and not only learn from what earlier runs have read
 
 
 class Training:
@@ -160,6 +161,9 @@ class Training:
 
     def _read(self, request: Request, ids: Tensor, began: float) -> None:
         """Shards until the time for reading is over, or the corpus."""
+        enough = self._least_windows() // WINDOWS_PER_SHARD
+        if not request.read and len(self.store) >= enough:
+            return
         found = windows(request.files, self.loaded.tokenizer, self.plan.window_tokens)
         ahead = list(islice(found, self._least_windows()))
         require_windows(len(ahead))
@@ -174,7 +178,7 @@ class Training:
                     require_space(self.folder, 8 * shard_bytes, "what the exits learn from")
                 done_s = time.monotonic() - began
                 bar.to(min(round(limit_s), round(done_s)), f"{index + 1} shards")
-                if done_s > limit_s and index + 1 >= self._least_windows() // WINDOWS_PER_SHARD:
+                if done_s > limit_s and index + 1 >= enough:
                     break
 
     @staticmethod

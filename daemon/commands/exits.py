@@ -45,6 +45,11 @@ def command() -> None:
     type=int,
     help="Number of layers before an exit; several are allowed. Default: a sixth of the layers.",
 )
+@click.option(
+    "--read/--no-read",
+    default=True,
+    help="Whether to read more code, or only to learn from what earlier runs have read.",
+)
 @DEVICE
 def train(
     model: str,
@@ -52,6 +57,7 @@ def train(
     only_corpus: bool,
     minutes: float,
     after: tuple[int, ...],
+    read: bool,
     device: str,
 ) -> None:
     """Train a model's exits on code, and keep them in the cache folder for it alone.
@@ -80,6 +86,7 @@ def train(
             if "exits" in sys.argv
             else "keyturn exits train",
             corpus=", ".join([*names, *(path.name for path in corpus)]) + f": {len(files)} files",
+            read=read,
         )
         training.run(request)
     click.echo(training.result)

@@ -105,6 +105,17 @@ def test_training_again_goes_on_from_what_is_there(
     assert all(path.stat().st_mtime_ns == time for path, time in shards.items())
 
 
+def test_training_can_do_without_more_reading(
+    trained: tuple[Path, Result], tiny_folder: Path, corpus: Path
+) -> None:
+    cache = trained[0]
+    shards = set(cache.glob("exits/*/shard-*"))
+    done = train(tiny_folder, corpus, cache, "--after", "1", "--after", "2", "--no-read")
+    assert done.exit_code == 0, done.output
+    assert "reading code" not in done.stderr
+    assert set(cache.glob("exits/*/shard-*")) == shards
+
+
 @pytest.mark.parametrize("files", [0, 3])
 def test_a_corpus_that_is_too_small_is_refused(
     files: int, tiny_folder: Path, tmp_path: Path
