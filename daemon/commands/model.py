@@ -1,12 +1,14 @@
-"""`keyturn model`: list, pull, info and rm."""
+"""`keyturn model`: list, pull, info, rm, split and join."""
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
 from ...models.cache_folder import cache_folder
+from ...models.errors import ModelError
 from ...models.inventory import Holding, holding, inventory, remove
 from ...models.obtain import obtain
 from ...models.progress import Progress
@@ -80,6 +82,34 @@ def rm(name: str) -> None:
         click.echo(f"the cache holds nothing of {name}")
 
 
+@command.command()
+@click.argument("name")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--mib", default=60, show_default=True, type=click.IntRange(1),
+              help="The most that a piece may have.")  # fmt: skip
+def split(name: str, folder: Path, mib: int) -> None:
+    """Write a model's file into FOLDER in pieces, to be carried to another machine."""
+    from ...models import parcels
+
+    with one_line_errors():
+        files = obtain(find(name), cache_folder(), Progress(sys.stderr))
+        if files.path.is_dir():
+            raise ModelError(f"{name} is a folder of files: carry it as it is")
+        for path in parcels.split(files.path, folder, mib * 2**20, Progress(sys.stderr)):
+            click.echo(path)
+
+
+@command.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def join(folder: Path) -> None:
+    """Put the pieces in FOLDER together, into the cache if the model is known by name."""
+    from ...models import parcels
+
+    with one_line_errors():
+        files = parcels.join(folder, cache_folder(), Progress(sys.stderr))
+    click.echo(files.path)
+
+
 def _facts(name: str) -> dict[str, Any]:
     model = find(name)
     facts = _as_dict(holding(name, cache_folder()))
@@ -97,8 +127,6 @@ def _facts(name: str) -> dict[str, Any]:
 
 
 def _shape(path: str) -> dict[str, Any]:
-    from pathlib import Path
-
     from ...models.checkpoint import open_checkpoint
     from ...models.config import ModelConfig
 

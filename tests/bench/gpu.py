@@ -41,6 +41,8 @@ def main(
 ) -> None:
     """Measure, write one JSON object to --results, and print the README's table."""
     found = measure(torch.device(device), tiny, model_file, results, limit_s, only)
+    from keyturn.daemon.bench._gpu_table import table
+
     click.echo(table(found))
     sys.exit(any("error" in part for part in found["parts"].values()))
 
@@ -253,15 +255,16 @@ class Bench:
         """The real model's greedy tokens here against those of the CPU, both in float32."""
         if not self.model_file:
             return {"skipped": "needs --model-file"}
+        from keyturn.daemon.bench._greedy import agreement, greedy
         from keyturn.daemon.bench.decode import prompt
         from keyturn.models.loader import load
 
         texts: dict[str, list[list[int]]] = {}
         for device in dict.fromkeys((str(self.device), "cpu")):
             loaded = load(str(self.model_file), device, "float32")
-            texts[device] = [_greedy(loaded, prompt(loaded, n), 48) for n in (64, 150, 300)]
+            texts[device] = [greedy(loaded, prompt(loaded, n), 48) for n in (64, 150, 300)]
         here, cpu = texts[str(self.device)], texts["cpu"]
-        same = [_agreement(a, b) for a, b in zip(here, cpu, strict=True)]
+        same = [agreement(a, b) for a, b in zip(here, cpu, strict=True)]
         return {"tokens": 48, "same_until": same, "equal": here == cpu}
 
     def speculation(self) -> Found:
@@ -286,72 +289,6 @@ class Bench:
             prefill=max(r.prefill for r in rounds),
             decode=statistics.median(r.decode for r in rounds),
         )
-
-
-def _greedy(loaded: Any, prompt: list[int], new_tokens: int) -> list[int]:
-    from keyturn.cache.sequence import CachedSequence
-
-    model, sequence, found = loaded.model, CachedSequence(loaded.model.new_arena()), list(prompt)
-    with torch.inference_mode():
-        while len(found) < len(prompt) + new_tokens:
-            tokens = found[len(sequence) :]
-            step = sequence.append(tokens)
-            hidden = model.run(model.embed(model.ids(tokens)), step, sequence.arena)
-            found.append(int(model.logits(hidden[-1:]).argmax()))
-    return found[len(prompt) :]
-
-
-def _agreement(one: list[int], other: list[int]) -> int:
-    return next((i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b), len(one))
-
-
-def table(found: Found) -> str:
-    """The README's rows for what was measured."""
-    parts = found["parts"]
-    lines = ["| what | figure |", "|---|---|"]
-
-    def add(what: str, figure: str) -> None:
-        lines.append(f"| {what} | {figure} |")
-
-    machine, roof = parts.get("machine", {}), parts.get("roof", {})
-    add("device", machine.get("gpu", found["device"]))
-    if "copy_gb_per_s" in roof:
-        add("memory roof (copy)", f"{roof['copy_gb_per_s']:,.0f} GB/s")
-        add("peak (matrix product)", f"{roof['matmul_tflops']:,.1f} TFLOPS")
-    for context, rows in _measured(parts.get("decode", {})):
-        for form, row in rows.items():
-            extra = ""
-            if "of_roof" in row:
-                extra = f", {row['of_roof']:.0%} of the roof" if row["of_roof"] else ""
-                extra += f", {row['to_transformers']:.2f} × transformers"
-            add(f"decode after {context} tokens, {form}", f"{row['tokens_per_s']:,.1f}/s{extra}")
-    for context, row in _measured(parts.get("prefill", {})):
-        share = f", {row['of_peak']:.0%} of the peak" if row["of_peak"] else ""
-        add(f"prefill of {context} tokens", f"{row['tokens_per_s']:,.0f}/s{share}; transformers "
-            f"{row['transformers']:,.0f}/s")  # fmt: skip
-    for size, row in _measured(parts.get("edit", {})):
-        add(
-            f"edit → first token, {size} tokens",
-            ", ".join(f"{n} {t:,.1f} ms" for n, t in row.items()),
-        )
-    if "growth" in parts.get("edit", {}):
-        add("slowest of these over fastest, keyturn", f"{parts['edit']['growth']:.2f} ×")
-    passes = parts.get("verify", {})
-    if "1" in passes:
-        ratios = (f"{n}: {t / passes['1']:.2f} ×" for n, t in passes.items() if n.isdigit())
-        add("a pass by its tokens", ", ".join(ratios))
-    if "equal" in parts.get("greedy", {}):
-        add("greedy tokens equal to the CPU's", "yes" if parts["greedy"]["equal"] else
-            f"until token {min(parts['greedy']['same_until'])}")  # fmt: skip
-    for name, part in parts.items():
-        for why in ("error", "skipped"):
-            if why in part:
-                add(name, f"{why}: {part[why]}")
-    return "\n".join(lines)
-
-
-def _measured(part: Found) -> list[tuple[str, Any]]:
-    return [(key, row) for key, row in part.items() if key.isdigit() and isinstance(row, dict)]
 
 
 if __name__ == "__main__":

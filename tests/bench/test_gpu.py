@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from .gpu import Bench, measure, table
+from keyturn.daemon.bench._gpu_table import table
+
+from .gpu import Bench, measure
 
 CPU = torch.device("cpu")
 

@@ -164,6 +164,17 @@ def test_rm_of_a_file_that_is_gone_removes_its_forms(cache: Path, gguf: Path) ->
     assert not form.exists()
 
 
+def test_a_model_is_split_and_joined(cache: Path, gguf: Path, tmp_path: Path) -> None:
+    pieces = run("split", str(gguf), str(tmp_path / "pieces"), "--mib", "1").stdout.split()
+    assert [Path(piece).name for piece in pieces] == [
+        "own.gguf.part-01-of-01", "own.gguf.parcels.json"
+    ]  # fmt: skip
+    joined = run("join", str(tmp_path / "pieces")).stdout.strip()
+    assert Path(joined).read_bytes() == gguf.read_bytes()
+    Path(pieces[0]).unlink()
+    assert "lacks own.gguf.part-01-of-01" in error_line(run("join", str(tmp_path / "pieces")))
+
+
 def test_rm_of_nothing_says_so() -> None:
     result = run("rm", NAMES[0])
     assert (result.exit_code, result.stdout) == (0, f"the cache holds nothing of {NAMES[0]}\n")
