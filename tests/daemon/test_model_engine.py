@@ -137,6 +137,10 @@ def test_a_budget_is_what_was_set_or_else_found() -> None:
     assert budget(ModelChoice(), tiny_loaded()).most_bytes == 1024 * 2**20
 
 
+def test_the_status_says_what_attends() -> None:
+    assert engine(1).status()["attention"] == "torch"
+
+
 def test_closing_lets_go_of_the_model() -> None:
     loaded = tiny_loaded.__wrapped__()  # one that no cache holds
     gone = weakref.ref(loaded.model)
