@@ -26,9 +26,12 @@ bench:
 	$(PYTHON) -m keyturn.daemon bench lsp
 
 vsix: vscode-extension/node_modules # vscode-extension/keyturn.vsix, with the server's package in it
-	rm -rf build vscode-extension/dist
-	$(PYTHON) -m pip wheel -q --no-deps -w vscode-extension/dist .
-	rm -rf build
+	rm -rf build/vsix vscode-extension/dist
+	mkdir -p build/vsix
+	# trained exits make the server quicker, not better, and are too large to bring along
+	tar -cf - --exclude='*.safetensors' pyproject.toml README.md LICENSE daemon lsp cache models | tar -xf - -C build/vsix
+	$(PYTHON) -m pip wheel -q --no-deps -w vscode-extension/dist build/vsix
+	rm -rf build/vsix
 	cd vscode-extension && npm run -s vsix
 
 vscode-extension/node_modules: vscode-extension/package-lock.json
