@@ -1,11 +1,13 @@
 """What git ignores in a folder, by the `.gitignore` files in it."""
 
+from collections.abc import Iterable
 from pathlib import Path, PurePath
 
-from pathspec import GitIgnoreSpec
+from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 IGNORE_FILE = ".gitignore"
 EXCLUDE_FILE = Path(".git", "info", "exclude")
+BELOW = "ps_d"  # pathspec's group for the slash behind what a pattern names
 
 
 class GitIgnore:
@@ -14,8 +16,8 @@ class GitIgnore:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._specs: dict[PurePath, GitIgnoreSpec] = {}
-        self._exclude = _read(root / EXCLUDE_FILE)
+        self._rules: dict[PurePath, Rules] = {}
+        self._exclude = Rules.read(root / EXCLUDE_FILE)
 
     def ignores(self, path: PurePath, is_folder: bool) -> bool:
         """Whether `path` (relative to the root) or a folder that it is in is ignored."""
@@ -28,35 +30,56 @@ class GitIgnore:
         if path.name == ".git":
             return True
         for folder in path.parents:
-            found = _included(self._spec(folder), path.relative_to(folder), is_folder)
+            found = self._of(folder).verdict(path.relative_to(folder), is_folder)
             if found is not None:
                 return found
-        return bool(_included(self._exclude, path, is_folder))
+        return bool(self._exclude.verdict(path, is_folder))
 
-    def _spec(self, folder: PurePath) -> GitIgnoreSpec:
-        if folder not in self._specs:
-            self._specs[folder] = _read(self._root / folder / IGNORE_FILE)
-        return self._specs[folder]
-
-
-def _included(spec: GitIgnoreSpec, path: PurePath, is_folder: bool) -> bool | None:
-    return spec.check_file(path.as_posix() + "/" * is_folder).include
+    def _of(self, folder: PurePath) -> "Rules":
+        if folder not in self._rules:
+            self._rules[folder] = Rules.read(self._root / folder / IGNORE_FILE)
+        return self._rules[folder]
 
 
-def _read(path: Path) -> GitIgnoreSpec:
+class Rules:
+    """One file's. pathspec translates them; its own verdict on a path also heeds rules for the
+    folders above, by priorities that are not git's (`!*` before `a` lets `a` in)."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        patterns = (_pattern(line) for line in lines)
+        self._patterns = [each for each in patterns if each is not None][::-1]
+
+    @classmethod
+    def read(cls, path: Path) -> "Rules":
+        try:
+            return cls(path.read_text(encoding="utf-8", errors="replace").splitlines())
+        except OSError:  # there is none
+            return cls(())
+
+    def verdict(self, path: PurePath, is_folder: bool) -> bool | None:
+        """Whether `path` itself is ignored by the last rule that is for it; None without one."""
+        name = path.as_posix()
+        found = (each for each in self._patterns if _is_for(each, name, is_folder))
+        return next((each.include for each in found), None)
+
+
+def _pattern(line: str) -> GitIgnoreSpecPattern | None:
+    """None for comments, and for what is no pattern: git passes over it."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:  # there is none
-        lines = []
-    try:
-        return GitIgnoreSpec.from_lines(lines)
-    except ValueError:  # git passes over what is no pattern
-        return GitIgnoreSpec.from_lines(line for line in lines if _is_pattern(line))
-
-
-def _is_pattern(line: str) -> bool:
-    try:
-        GitIgnoreSpec.from_lines([line])
+        pattern = GitIgnoreSpecPattern(line)
     except ValueError:
+        return None
+    return pattern if pattern.include is not None else None
+
+
+def _is_for(pattern: GitIgnoreSpecPattern, name: str, is_folder: bool) -> bool:
+    """For `name` itself rather than for a folder above it."""
+    if not is_folder and str(pattern.pattern).rstrip().endswith("/"):
         return False
-    return True
+    here = pattern.match_file(name)
+    if here is not None and here.match.groupdict().get(BELOW) is None:
+        return True
+    inside = pattern.match_file(name + "/") if is_folder else None
+    if inside is None or inside.match.groupdict().get(BELOW) is None:
+        return False
+    return inside.match.end(BELOW) == len(name) + 1

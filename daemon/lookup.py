@@ -23,7 +23,7 @@ MOST_PLACES = 200  # looked at for one request
 
 
 class LookupEngine:
-    """Looks at all open files as they are now, and at the others as they are on disk."""
+    """Looks at a window's open files as they are now, and at others as they are on disk."""
 
     name = LOOKUP
 
@@ -70,8 +70,9 @@ class LookupEngine:
         self._library.close()
 
     def _others(self, file: File) -> Iterator[str]:
-        """Newest opened first; what is open is not looked at on disk."""
-        opened = [each for each in self._open_files() if each.key != file.key]
+        """Of the same window, newest opened first; what is open there is not looked at on disk."""
+        ours = [each for each in self._open_files() if each.key.client == file.key.client]
+        opened = [each for each in ours if each.key != file.key]
         yield from (each.text for each in reversed(opened))
         paths = {self._path_of(each.key.uri) for each in opened}
         for volume in self._library.around(Path(self._path_of(file.key.uri))):

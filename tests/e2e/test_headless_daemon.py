@@ -47,7 +47,9 @@ def test_the_output_is_the_same_with_a_daemon_and_without(environ: dict[str, str
         ours = json.loads(complete(environ, *WHERE, *flags, "--no-daemon").stdout)
         theirs = json.loads(complete(environ, *WHERE, *flags).stdout)
         for answer in (ours, theirs):
-            del answer["timings"], answer["tokens"]["reused"]
+            # How it was come by may differ: the daemon's drafters know what was said before.
+            del answer["timings"], answer["tokens"]["reused"], answer["speculation"]
+            del answer["grammar"]["model_calls"]
         assert ours == theirs
     assert status(environ)["requests"] == {"completed": 3}
 
