@@ -27,6 +27,7 @@ from .step_attention import Heads
 BLOCK_KEYS = 64
 MOST_ROWS = 64  # query rows of one program: tokens times the query heads of a key head
 MOST_SPLITS = 64
+WARPS, STAGES = 4, 2  # a third stage needs more shared memory than small GPUs have
 FEW_SEGMENTS = 64  # room for so many in a table that is kept; a step that sees more gets its own
 
 
@@ -73,7 +74,7 @@ class StepKernels:
         _attend[(triton.cdiv(rows, block_rows), h.kv_heads, self.splits)](
             raw, self.ints, self.partials, self.sums, layer, h.scale * LOG2_E, rows,
             **shape, **columns, ROOM=self.tokens, SPLITS=self.splits,
-            BLOCK_ROWS=block_rows, BLOCK_KEYS=BLOCK_KEYS,
+            BLOCK_ROWS=block_rows, BLOCK_KEYS=BLOCK_KEYS, num_warps=WARPS, num_stages=STAGES,
         )  # fmt: skip
         _merge[(tokens, h.heads)](
             self.partials, self.sums, result, rows, **shape, SPLITS=self.splits
@@ -173,9 +174,9 @@ def _attend(
             values = tl.multiple_of(tl.load(entry + 1).to(tl.pointer_type(kind)) + at, 16)
             begins = tl.load(entry + 4)
             back = tl.load(entry + 5) * DIM + half
-            cos, sin = tl.load(cosines + back)[None, :], tl.load(sines + back)[None, :]
-            turned_low = (query_low * cos - query_high * sin).to(kind)
-            turned_high = (query_high * cos + query_low * sin).to(kind)
+            cos_back, sin_back = tl.load(cosines + back)[None, :], tl.load(sines + back)[None, :]
+            turned_low = (query_low * cos_back - query_high * sin_back).to(kind)
+            turned_high = (query_high * cos_back + query_low * sin_back).to(kind)
             for block in range(start, blocks, SPLITS):
                 index = block * BLOCK_KEYS + tl.arange(0, BLOCK_KEYS)
                 inside = index < length
