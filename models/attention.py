@@ -12,6 +12,9 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+FEW_ROWS = 32  # queries
+BLOCK_KEYS = 64
+
 
 class Piece(NamedTuple):
     """Keys and values of one segment in one layer, (kv_heads, tokens, head_dim)."""
@@ -19,7 +22,7 @@ class Piece(NamedTuple):
     keys: Tensor
     values: Tensor
     offset: int
-    causal: bool  # True: these are the queries' own keys; False: all of them are before the queries
+    causal: bool  # True: the last keys are the queries' own; False: all are before the queries
 
 
 class Partial(NamedTuple):
@@ -63,15 +66,54 @@ def readable_partial(
     keys, values = (x.float().repeat_interleave(group, dim=0) for x in (keys, values))
     scores = query.float().transpose(0, 1) @ keys.transpose(1, 2) * scale
     if causal:
-        later = torch.ones(tokens, tokens, dtype=torch.bool, device=query.device).triu(1)
+        later = torch.ones(scores.shape[1:], dtype=torch.bool, device=query.device)
+        later = later.triu(1 + scores.shape[2] - tokens)
         scores = scores.masked_fill(later, float("-inf"))
     lse = scores.logsumexp(dim=-1)
     out = (scores - lse.unsqueeze(-1)).exp() @ values
     return Partial(out.transpose(0, 1).to(query.dtype), lse.transpose(0, 1))
 
 
+def few_rows(query: Tensor, keys: Tensor, values: Tensor, causal: bool, scale: float) -> Partial:
+    """For a few queries in float32: each row's result is bit for bit what it is alone.
+
+    That makes verifying several tokens at once say what single steps say. int8 activations round
+    the last bit of a difference here up to half a logit, so "nearly" is not enough. What a row
+    adds up must not depend on how many rows there are, or on keys that it does not see: scores are
+    padded to whole blocks with what weighs exactly nothing, and values are added up over exactly
+    the keys that a row sees. `causal`: the queries are the last of the keys' tokens.
+    """
+    tokens, heads, head_dim = query.shape
+    kv_heads, total, _ = keys.shape
+    group = heads // kv_heads
+    folded = (query * scale).reshape(tokens, kv_heads, group, head_dim).permute(1, 0, 2, 3)
+    folded = folded.reshape(kv_heads, tokens * group, head_dim)
+    width = -(-total // BLOCK_KEYS) * BLOCK_KEYS
+    scores = folded.new_full((kv_heads, tokens * group, width), float("-inf"))
+    scores[..., :total] = folded @ keys.transpose(1, 2)
+    if causal and tokens > 1:
+        later = torch.ones(tokens, tokens, dtype=torch.bool, device=query.device).triu(1)
+        own = scores.view(kv_heads, tokens, group, width)[..., total - tokens : total]
+        own.masked_fill_(later[None, :, None], float("-inf"))
+    weights = scores.softmax(dim=-1)
+    if causal:  # a product over more keys adds up otherwise, even where they weigh nothing
+        seen = range(total - tokens + 1, total + 1)
+        rows = zip(weights.split(group, dim=1), seen, strict=True)
+        out = torch.cat([row[..., :count] @ values[:, :count] for row, count in rows], dim=1)
+    else:
+        out = weights[..., :total] @ values
+    out = out.view(kv_heads, tokens, group, head_dim)
+    lse = scores.amax(dim=-1) - weights.amax(dim=-1).log()  # the largest weight is 1 / the sum
+    lse = lse.view(kv_heads, tokens, group).permute(1, 0, 2)
+    return Partial(
+        out.permute(1, 0, 2, 3).reshape(tokens, heads, head_dim), lse.reshape(tokens, heads)
+    )
+
+
 def cpu_partial(query: Tensor, keys: Tensor, values: Tensor, causal: bool, scale: float) -> Partial:
-    """torch's flash attention for CPUs."""
+    """For CPUs: torch's flash attention, and `few_rows` where it serves."""
+    if len(query) <= FEW_ROWS and query.dtype == torch.float32:
+        return few_rows(query, keys, values, causal, scale)
 
     def kernel(*qkv: Tensor) -> tuple[Tensor, Tensor]:
         return torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..cache.pool import Arena
 from ..cache.rope import RotaryTable, turn
 from ..cache.segment import Part, Step
-from .attention import PartialAttention, Piece, attend
+from .attention import FEW_ROWS, PartialAttention, Piece, attend, cpu_partial
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +74,23 @@ class BySegments:
             stop = start + len(part.positions)
             self.arena.write(layer, part.row, keys[start:stop], values[start:stop])
             part_query = partial(query, start=start, stop=stop)
-            seen = pieces(step, part, self.arena, layer)
+            joined = self.attention is cpu_partial and raw.dtype == torch.float32
+            seen = pieces(step, part, self.arena, layer, FEW_ROWS if joined else 1)
             attended.append(attend(part_query, seen, h.scale, self.attention))
             start = stop
         merged = attended[0] if len(attended) == 1 else torch.cat(attended)
         return merged.reshape(len(raw), h.heads * h.head_dim)
 
 
-def pieces(step: Step, part: Part, arena: Arena, layer: int) -> list[Piece]:
-    """What a part's tokens see in one layer: earlier keys whole, their own causally."""
+def pieces(step: Step, part: Part, arena: Arena, layer: int, joined_tokens: int = 1) -> list[Piece]:
+    """What a part's tokens see in one layer: earlier keys whole, their own causally.
+
+    Up to `joined_tokens` see their own together with what stands before them in the segment, as
+    one token does.
+    """
     tokens, start = len(part.positions), part.positions.start
+    if tokens <= joined_tokens:
+        return _joined(step, part, arena, layer)
     seen_whole = start + 1 if tokens == 1 else start  # a single token sees itself like the others
     found = []
     for segment in step.visible:
@@ -95,6 +102,18 @@ def pieces(step: Step, part: Part, arena: Arena, layer: int) -> list[Piece]:
     if tokens > 1:
         keys, values = arena.read(layer, part.row, part.row + tokens)
         found.append(Piece(keys, values, 0, causal=True))
+    return found
+
+
+def _joined(step: Step, part: Part, arena: Arena, layer: int) -> list[Piece]:
+    found = []
+    for segment in step.visible:
+        before = min(segment.length, part.positions.stop - segment.position)
+        if before > 0:
+            rows = segment.shared or arena
+            keys, values = rows.read(layer, segment.start, segment.start + before)
+            own = segment.position + before == part.positions.stop
+            found.append(Piece(keys, values, segment.offset, causal=own))
     return found
 
 

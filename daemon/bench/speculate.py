@@ -198,10 +198,12 @@ class Bench:
         """A session that has the file as it was, then as it is, with the prompt in the cache."""
         session = self._engine.new_session()
         session.show(place.earlier)
-        self._timed(PLAIN, place, session)
+        self._timed(PLAIN, place, session, 1)
         return session
 
-    def _timed(self, arm: str, place: Place, session: "FileSession") -> tuple[str, Timed]:
+    def _timed(
+        self, arm: str, place: Place, session: "FileSession", most: int | None = None
+    ) -> tuple[str, Timed]:
         from ...models.align import Mode
         from ...models.sampler import Sampling
         from ...models.speculator import Speculate
@@ -212,7 +214,7 @@ class Bench:
             place.prefix,
             place.suffix,
             "file.py",
-            self._new_tokens,
+            most or self._new_tokens,
             Extent.ALL,
             Sampling(1.0 if place.kind == SAMPLED else 0.0),
             grammar=Mode.OFF,

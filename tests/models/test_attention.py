@@ -75,3 +75,23 @@ def test_scattered_positions_and_a_range_read_the_same_rows() -> None:
         expected_cos, expected_sin = table.rows(range(position, position + 1))
         assert_close(cos[row], expected_cos[0], atol=0, rtol=0)
         assert_close(sin[row], expected_sin[0], atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("first", [32, 60, 125, 300, 511])  # with fewer keys, nearly
+@pytest.mark.parametrize("queries", [2, 5, 8, 17])
+def test_a_few_queries_get_bit_for_bit_what_each_gets_alone(first: int, queries: int) -> None:
+    torch.manual_seed(first)
+    keys, values = torch.randn(2, 2, first + queries, 64)
+    query = torch.randn(queries, 14, 64)
+    together = cpu_partial(query, keys, values, True, SCALE)
+    earlier = cpu_partial(query, keys[:, :first], values[:, :first], False, SCALE)
+    for row in range(queries):
+        seen = first + row + 1
+        alone = cpu_partial(query[row : row + 1], keys[:, :seen], values[:, :seen], False, SCALE)
+        assert torch.equal(together.out[row], alone.out[0])
+        assert torch.equal(together.lse[row], alone.lse[0])
+        alone = cpu_partial(query[row : row + 1], keys[:, :first], values[:, :first], False, SCALE)
+        assert torch.equal(earlier.out[row], alone.out[0])
+    expected = readable_partial(query, keys, values, True, SCALE)
+    assert_close(together.out, expected.out, atol=1e-5, rtol=1e-5)
+    assert_close(together.lse, expected.lse, atol=1e-5, rtol=1e-5)
