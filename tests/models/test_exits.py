@@ -10,16 +10,19 @@ from torch import Tensor
 
 from keyturn.cache.rope import RotaryTable
 from keyturn.cache.sequence import CachedSequence
+from keyturn.models.config import ModelConfig
 from keyturn.models.draft import Context, Draft
 from keyturn.models.exit_block import ExitBlock
 from keyturn.models.exit_corpus import held_out, source_files, windows
 from keyturn.models.exit_drafter import ExitDrafter
 from keyturn.models.exit_features import FeaturePlan, features
+from keyturn.models.exit_file import find_exits
 from keyturn.models.exit_head import cut, floats, most_frequent
 from keyturn.models.exit_reader import LinearMap, mapped, unit
 from keyturn.models.exit_shape import ExitShape
 from keyturn.models.exit_student import Student
 from keyturn.models.kernels import KernelPlan
+from keyturn.models.registry import DEFAULT_MODEL, MODELS
 from keyturn.models.room import Room
 from keyturn.models.transformer import Transformer
 
@@ -274,3 +277,16 @@ def test_windows_are_prompts_with_what_follows_and_come_again_the_same(files: li
 
 
 # endregion
+
+
+def test_the_default_model_comes_with_exits_pinned_to_its_weights() -> None:
+    shape = {"num_hidden_layers": 24, "hidden_size": 896, "intermediate_size": 4864}
+    heads = {"num_attention_heads": 14, "num_key_value_heads": 2, "vocab_size": 151936}
+    config = ModelConfig.from_hf({"model_type": "qwen2", **shape, **heads})
+    (default,) = [m for m in MODELS if m.name == DEFAULT_MODEL]
+    shipped = find_exits(None, default.sha256, config)
+    assert shipped is not None
+    assert shipped.record.command.startswith("keyturn exits train")
+    assert shipped.record.corpus
+    assert all(0 < share[0] < 1 for share in shipped.record.acceptance)
+    assert find_exits(None, "0" * 64, config) is None
