@@ -74,8 +74,11 @@ def _pattern(line: str) -> GitIgnoreSpecPattern | None:
 
 def _is_for(pattern: GitIgnoreSpecPattern, name: str, is_folder: bool) -> bool:
     """For `name` itself rather than for a folder above it."""
-    if not is_folder and str(pattern.pattern).rstrip().endswith("/"):
+    line = str(pattern.pattern).rstrip()
+    if not is_folder and line.endswith("/"):
         return False
+    if "/" not in line.rstrip("/"):  # for the last part alone; pathspec takes `*/` for any slash
+        name = name.rpartition("/")[2]
     here = pattern.match_file(name)
     if here is not None and here.match.groupdict().get(BELOW) is None:
         return True

@@ -47,4 +47,4 @@ def test_after_a_refresh_the_answer_is_that_of_recomputing(order: Order) -> None
     assert rows["default, after refresh"].agreement == rows["recompute"].agreement == 100.0
     assert rows["recompute"].cost == 100.0
     assert rows["PIE"].encoded <= rows["exact prefix"].encoded <= rows["recompute"].encoded
-    assert rows["PIE"].encoded < rows["PIE, last 64"].encoded
+    assert rows["PIE"].encoded < rows["PIE, last 32"].encoded

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path, PurePath
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from keyturn.daemon.ignoring import GitIgnore
@@ -42,6 +42,7 @@ def not_ignored(root: Path) -> set[str]:
 
 @settings(max_examples=100, deadline=None)
 @given(st.fixed_dictionaries(dict.fromkeys(("", "a", "a/b"), PATTERNS)), PATTERNS)
+@example({"": ["*/", "!a"], "a": [], "a/b": []}, [])
 def test_the_files_that_git_would_add_are_those_that_are_read(
     tree: Path, rules: dict[str, list[str]], excluded: list[str]
 ):
