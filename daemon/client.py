@@ -2,7 +2,8 @@
 
 When the daemon dies, requests under way fail at once, a new daemon is started with growing
 pauses, and the documents that are open then are opened there. The session notices nothing but one
-missing suggestion.
+missing suggestion. One that was told to stop, or was asleep anyway, is started again by the next
+request only.
 """
 
 import asyncio
@@ -44,6 +45,8 @@ class DaemonClient:
         self._spawn = spawn
         self._link: Link | None = None
         self._connected = asyncio.Event()
+        self._wanted = asyncio.Event()  # something waits for a daemon
+        self._asleep = False
         self._numbers = itertools.count(1)
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._on_state: Callable[[BackendState], None] = lambda state: None
@@ -67,6 +70,9 @@ class DaemonClient:
             else:
                 pause = BACK_OFF_SECONDS[0]
                 await self._follow(link)
+                if self._asleep:
+                    self._wanted.clear()
+                    await self._wanted.wait()
                 self._on_state(BackendState(Phase.STARTING, "the daemon is being restarted"))
             await asyncio.sleep(pause)
             pause = min(longest, pause * 2)
@@ -106,6 +112,7 @@ class DaemonClient:
             case protocol.Failed(number, why, text):
                 self._settle(number, _error(why, text))
             case protocol.State(state):
+                self._asleep = state.phase is Phase.ASLEEP
                 self._on_state(state)
             case protocol.Refused(text):
                 logger.error("the daemon refused: %s", text)
@@ -136,7 +143,7 @@ class DaemonClient:
         seconds = request.options.deadline_ms / 1e3 + 1.0  # the daemon keeps the deadline itself
         try:
             async with asyncio.timeout(seconds):
-                await self._connected.wait()
+                await self._daemon()
                 number = next(self._numbers)
                 return await self._ask(number, protocol.Complete(number, request))
         except TimeoutError:
@@ -146,13 +153,18 @@ class DaemonClient:
         """Any command of the protocol, those of `Control` among them."""
         try:
             async with asyncio.timeout(CONTROL_SECONDS):
-                await self._connected.wait()
+                await self._daemon()
                 number = next(self._numbers)
                 return await self._ask(number, protocol.Command(number, command))
         except TimeoutError:
             raise BackendError("the daemon did not answer") from None
 
     # ------------------------------------------------------------------ details
+
+    async def _daemon(self) -> None:
+        """Until there is one."""
+        self._wanted.set()
+        await self._connected.wait()
 
     async def _ask(self, number: int, message: protocol.FromClient) -> Any:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()

@@ -1,16 +1,13 @@
 """What a daemon starts once it listens: the watch on its configuration and model, the metrics."""
 
 import logging
-import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 from . import jobs
-from .config import USER_FILE, Config, user_folder_of
-from .make_engine import LOOKUP
+from .config import Config
+from .reloading import model_watcher
 from .server import DaemonServer
-from .watch import Watcher
 
 logger = logging.getLogger(__name__)
 
@@ -18,11 +15,10 @@ logger = logging.getLogger(__name__)
 async def start_extras(server: DaemonServer, reread: Callable[[], Config]) -> AsyncExitStack:
     """All that the configuration asks for; close the stack to stop it."""
     extras = AsyncExitStack()
-    config = reread()
-    watcher = _watcher(server, config, reread)
+    watcher = model_watcher(reread, lambda: server.engine.put(jobs.Load("")))
     watcher.start()
     extras.callback(watcher.stop)
-    port = config.daemon.metrics_port
+    port = reread().daemon.metrics_port
     if port:
         try:
             from .exporter import serve_metrics
@@ -34,51 +30,3 @@ async def start_extras(server: DaemonServer, reread: Callable[[], Config]) -> As
         except OSError as error:
             logger.error("no metrics at port %d: %s", port, error)
     return extras
-
-
-def _watcher(server: DaemonServer, config: Config, reread: Callable[[], Config]) -> Watcher:
-    """Loads the model again when its files, or the settings for it, have changed."""
-    present = _what_was_loaded(config)
-
-    def changed() -> None:
-        nonlocal present
-        config = reread()
-        found = _what_was_loaded(config)
-        if found == present:
-            return
-        present = found
-        for problem in config.problems:
-            logger.warning("%s", problem)
-        logger.info("the model or its settings have changed; loading it again")
-        watcher.watch(_watched(config))
-        server.engine.put(jobs.Load(""))
-
-    watcher = Watcher(_watched(config), changed)
-    return watcher
-
-
-def _watched(config: Config) -> list[Path]:
-    return [user_folder_of(os.environ) / USER_FILE, *_model_files(config)]
-
-
-def _model_files(config: Config) -> list[Path]:
-    """The model's, if it is one of the user's own."""
-    own = Path(config.model.name).expanduser()
-    return [own] if own.exists() else []
-
-
-def _what_was_loaded(config: Config) -> tuple[object, ...]:
-    """Different whenever a model ought to be loaded again."""
-    # Without a model, files are read from disk, and which ones must not be is a setting as well.
-    secret = config.completion.disabled_globs if config.model.name == LOOKUP else ()
-    return config.model, secret, _stamps(_model_files(config))
-
-
-def _stamps(paths: list[Path]) -> list[tuple[str, int, int]]:
-    """Different whenever one of the files, or one in the folders, is."""
-    files = [each for path in paths for each in (path.iterdir() if path.is_dir() else [path])]
-    return [
-        (str(each), each.stat().st_mtime_ns, each.stat().st_size)
-        for each in sorted(files)
-        if each.is_file()
-    ]

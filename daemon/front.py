@@ -25,7 +25,7 @@ async def serve_editor(in_process: bool) -> int:
         from .local import LocalBackend
         from .make_engine import engine_maker
 
-        local = LocalBackend(engine_maker(lambda: load_config().model, options_in))
+        local = LocalBackend(engine_maker(lambda: load_config().model, options_in), load_config)
         return await _serve(local, local.run)
     client = DaemonClient(daemon_paths(), version("keyturn"), "lsp")
     return await _serve(client, client.run)

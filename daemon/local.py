@@ -20,9 +20,11 @@ from ..lsp.backend import (
     UseModel,
 )
 from . import jobs
+from .config import Config
 from .engine_thread import EngineThread, MakeEngine
 from .jobs import FileKey, Outcome
 from .metrics import Metrics
+from .reloading import model_watcher
 
 STOP_SECONDS = 10.0
 
@@ -30,7 +32,10 @@ STOP_SECONDS = 10.0
 class LocalBackend:
     """One process, one engine thread, no socket."""
 
-    def __init__(self, make_engine: MakeEngine) -> None:
+    def __init__(self, make_engine: MakeEngine, reread: Callable[[], Config] | None = None) -> None:
+        """With `reread`, which gives the configuration as it is on disk now, the model is loaded
+        again when its settings or its files change."""
+        self._reread = reread
         self._engine = EngineThread(make_engine, self._report)
         self._metrics = Metrics()
         self._loop = asyncio.get_running_loop()
@@ -45,9 +50,14 @@ class LocalBackend:
         """Run the engine until cancelled."""
         self._on_state = on_state
         self._engine.start()
+        watcher = self._reread and model_watcher(self._reread, lambda: self._put(jobs.Load("")))
+        if watcher:
+            watcher.start()
         try:
             await asyncio.Event().wait()
         finally:
+            if watcher:
+                watcher.stop()
             self._engine.put(jobs.Stop())
             await asyncio.to_thread(self._engine.join, STOP_SECONDS)
 

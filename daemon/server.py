@@ -33,6 +33,7 @@ from .paths import DaemonPaths
 
 logger = logging.getLogger(__name__)
 
+STOPPED = "the daemon was stopped; the next request starts it"
 INSPECT_SECONDS = 1.0  # how long `status` waits for an engine that is busy
 
 
@@ -78,6 +79,7 @@ class DaemonServer:
             await self._stopped.wait()
         finally:
             ticking.cancel()
+            self._set_state(BackendState(Phase.ASLEEP, STOPPED, self.state.model))
             self._paths.socket.unlink(missing_ok=True)
             server.close()
             self.engine.put(jobs.Stop())

@@ -85,6 +85,19 @@ def test_killing_the_daemon_costs_an_editor_nothing_but_a_pause(environ: dict[st
         assert editor.ask(len(editor.text)) == ["ther()"]
 
 
+def test_a_daemon_that_was_stopped_comes_back_with_the_next_request_only(environ: dict[str, str]):
+    with Editor(environ) as editor:
+        editor.open(TEXT)
+        assert editor.ask(len(TEXT)) == [REST]
+        subprocess.run(keyturn("daemon", "stop"), env=environ, check=True, capture_output=True)
+        editor.replace(0, 0, "# ")
+        time.sleep(1)
+        assert status(environ) == {"phase": "stopped"}
+        while not (found := editor.ask(len(editor.text))):
+            time.sleep(0.05)
+        assert found == [REST]
+
+
 def test_killing_an_editor_releases_its_files(environ: dict[str, str]):
     with Editor(environ) as stays, Editor(environ) as goes:
         for editor in (stays, goes):
@@ -246,6 +259,24 @@ def test_an_editor_follows_the_settings_files_while_it_runs(
         (tmp_path / "config").mkdir()
         (tmp_path / "config" / "config.toml").write_text("[completion]\nmax_file_chars = 9\n")
         while editor.ask(len(TEXT)):
+            time.sleep(0.05)
+
+
+def test_one_process_loads_another_model_when_the_settings_say_so(
+    environ: dict[str, str], tmp_path: Path
+):
+    file = tmp_path / "config" / "config.toml"
+    file.parent.mkdir()
+    file.write_text("[model]\nname = 'lookup'\n")
+    del environ["KEYTURN_MODEL_NAME"]
+    with Editor(environ, "--in-process") as editor:
+        editor.open(TEXT)
+        assert editor.ask(len(TEXT)) == [REST]
+        file.write_text("[model]\nname = 'no-such-model'\n")
+        while editor.ask(len(TEXT)):
+            time.sleep(0.05)
+        file.write_text("[model]\nname = 'lookup'\n")
+        while not editor.ask(len(TEXT)):
             time.sleep(0.05)
 
 
