@@ -10,7 +10,7 @@ import json
 import statistics
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ import click
 
 from ...models.registry import DEFAULT_MODEL
 from ..metrics import percentile
+from ._attending import Attending
 
 if TYPE_CHECKING:
     from ...cache.spill import Snapshot
@@ -54,7 +55,8 @@ ARMS = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One arm, size and place: milliseconds from edit to first token, and tokens encoded."""
+    """One arm, size and place: milliseconds from edit to first token, of which in attention (0.0
+    where that can't be told), and tokens encoded."""
 
     arm: str
     tokens: int
@@ -62,6 +64,7 @@ class Row:
     median_ms: float
     p95_ms: float
     encoded: float
+    attention_ms: float = 0.0
 
 
 @click.command(name="edit")
@@ -128,6 +131,8 @@ def command(
                         rows.append(_row(name, size, place, timed[1:]))  # the first opened it
                         _show(rows[-1], as_json)
     if plot:
+        from ._latencies import draw
+
         draw(rows, Path(plot))
     if as_json:
         report = {
@@ -142,7 +147,7 @@ def command(
         click.echo(json.dumps(report))
         return
     for name, value in ratios(rows).items():
-        click.echo(f"{name:<24} {value:8.1f}")
+        click.echo(f"{name:<28} {value:8.1f}")
 
 
 class Typing:
@@ -201,15 +206,20 @@ class Opened:
         texts = Typing(self._text, place).take(edits)
         session = self._session(arm, next(texts), options)
         timed: list[tuple[float, int]] = []
-        for prefix, suffix in texts:
-            if arm.fresh:
-                session.sequence.truncate(0)
-            started = time.perf_counter()
-            session.show(prefix + suffix)
-            planned = session.plan(len(prefix), options)
-            session.fill(planned).argmax().item()
-            timed.append(((time.perf_counter() - started) * 1e3, planned.plan.encoded))
-        return _row(arm.name, self._size, place, timed)
+        attending: list[float] = []
+        with Attending(session.model) as attention:
+            for prefix, suffix in texts:
+                if arm.fresh:
+                    session.sequence.truncate(0)
+                attention.ms = 0.0
+                started = time.perf_counter()
+                session.show(prefix + suffix)
+                planned = session.plan(len(prefix), options)
+                session.fill(planned).argmax().item()
+                timed.append(((time.perf_counter() - started) * 1e3, planned.plan.encoded))
+                attending.append(attention.ms)
+        row = _row(arm.name, self._size, place, timed)
+        return replace(row, attention_ms=round(statistics.median(attending), 2))
 
     def _session(self, arm: Arm, sides: tuple[str, str], options: "PromptOptions") -> "FileSession":
         """One that holds the unedited file."""
@@ -247,7 +257,9 @@ def _row(arm: str, size: int, place: str, timed: list[tuple[float, int]]) -> Row
 
 def ratios(rows: list[Row]) -> dict[str, float]:
     """How many times faster ours is with the edit at the cursor, and how it grows with length."""
-    ours = {row.tokens: row.median_ms for row in rows if (row.arm, row.place) == (OURS, "cursor")}
+    at_cursor = [row for row in rows if (row.arm, row.place) == (OURS, "cursor")]
+    ours = {row.tokens: row.median_ms for row in at_cursor}
+    apart = {row.tokens: row.median_ms - row.attention_ms for row in at_cursor}
     found: dict[str, float] = {}
     names = {
         "prefix_cache": "prefix cache, PSM",
@@ -262,37 +274,12 @@ def ratios(rows: list[Row]) -> dict[str, float]:
                 found[key] = round(row.median_ms / ours[row.tokens], 2)
     if 1024 in ours and 8192 in ours:
         found["growth_1k_to_8k"] = round(ours[8192] / ours[1024], 2)
+        found["growth_apart_from_attention"] = round(apart[8192] / apart[1024], 2)
     return found
-
-
-def draw(rows: list[Row], path: Path) -> None:
-    """Latency against file length with the edit at the cursor, one line per arm."""
-    import matplotlib  # pyright: ignore[reportMissingImports]
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot  # pyright: ignore[reportMissingImports]
-
-    figure, axes = pyplot.subplots(figsize=(8, 5))
-    for arm in dict.fromkeys(row.arm for row in rows):
-        points = sorted(
-            (r.tokens, r.median_ms) for r in rows if (r.arm, r.place) == (arm, "cursor")
-        )
-        if points:
-            wide = 2.5 if arm == OURS else 1.2
-            axes.plot(*zip(*points, strict=True), marker="o", linewidth=wide, label=arm)
-    axes.set(xscale="log", yscale="log", xlabel="file length (tokens)")
-    axes.set_ylabel("edit at the cursor → first token (ms)")
-    sizes = sorted({row.tokens for row in rows})
-    axes.set_xticks(sizes, [f"{size // 1024}k" if size >= 1024 else str(size) for size in sizes])
-    axes.minorticks_off()
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.tight_layout()
-    figure.savefig(path)
-    pyplot.close(figure)
 
 
 def _show(row: Row, as_json: bool) -> None:
     line = f"{row.tokens:>6} {row.place:<8}{row.arm:<28}{row.median_ms:>10.1f} ms "
     line += f"{row.p95_ms:>10.1f} ms p95 {row.encoded:>7.0f} tokens"
+    line += f"{row.attention_ms:>9.1f} ms attention" if row.attention_ms else ""
     click.echo(line, err=as_json)

@@ -62,7 +62,7 @@ def test_an_edit_costs_its_own_tokens_with_segments_and_the_suffix_with_a_prefix
 
 def test_the_ratios_are_theirs_over_ours_with_the_edit_at_the_cursor() -> None:
     def row(arm: str, tokens: int, median: float, place: str = "cursor") -> edit.Row:
-        return edit.Row(arm, tokens, place, median, median, 1)
+        return edit.Row(arm, tokens, place, median, median, 1, attention_ms=median - 8)
 
     rows = [
         row(edit.OURS, 1024, 10.0),
@@ -76,13 +76,16 @@ def test_the_ratios_are_theirs_over_ours_with_the_edit_at_the_cursor() -> None:
         "prefix_cache_4k": 20.0,
         "llama_cpp_4k": 50.0,
         "growth_1k_to_8k": 1.5,
+        "growth_apart_from_attention": 1.0,
     }
 
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
+    from keyturn.daemon.bench._latencies import draw
+
     rows = [edit.Row("a", n, "cursor", float(n), float(n), 1) for n in (1024, 2048)]
-    edit.draw(rows, tmp_path / "plot.png")
+    draw(rows, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
 
 
