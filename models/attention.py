@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 FEW_ROWS = 32  # queries
-BLOCK_KEYS = 64
+SUMMED_KEYS = 192
 
 
 class Piece(NamedTuple):
@@ -46,6 +46,8 @@ def attend(
 ) -> Tensor:
     """Attention over every piece. `turned(offset)` is the query (tokens, heads, head_dim) turned
     for `position - offset`. Returns (tokens, heads, head_dim)."""
+    if by_rows(partial, turned(pieces[0].offset)):
+        return attend_by_rows(turned, pieces, scale)
     return merge([partial(turned(p.offset), p.keys, p.values, p.causal, scale) for p in pieces])
 
 
@@ -74,46 +76,69 @@ def readable_partial(
     return Partial(out.transpose(0, 1).to(query.dtype), lse.transpose(0, 1))
 
 
-def few_rows(query: Tensor, keys: Tensor, values: Tensor, causal: bool, scale: float) -> Partial:
+def by_rows(partial: PartialAttention, query: Tensor) -> bool:
+    """Whether `attend` takes these queries row by row, each as if it were alone."""
+    return partial is cpu_partial and len(query) <= FEW_ROWS and query.dtype == torch.float32
+
+
+def attend_by_rows(
+    turned: Callable[[int], Tensor], pieces: Sequence[Piece], scale: float
+) -> Tensor:
     """For a few queries in float32: each row's result is bit for bit what it is alone.
 
     That makes verifying several tokens at once say what single steps say. int8 activations round
     the last bit of a difference here up to half a logit, so "nearly" is not enough. What a row
-    adds up must not depend on how many rows there are, or on keys that it does not see: scores are
-    padded to whole blocks with what weighs exactly nothing, and values are added up over exactly
-    the keys that a row sees. `causal`: the queries are the last of the keys' tokens.
+    adds up must not depend on how many rows there are, or on keys that it does not see: those
+    weigh exactly nothing, and products are cut where the kernel would cut them by their length.
+    Bit for bit where a key head has several query heads and there are some 40 keys, nearly
+    elsewhere: smaller products go through other kernels. Of the pieces only the last may be
+    causal.
     """
-    tokens, heads, head_dim = query.shape
-    kv_heads, total, _ = keys.shape
+    queries = [turned(p.offset) for p in pieces]
+    tokens, heads, head_dim = queries[0].shape
+    kv_heads = len(pieces[0].keys)
     group = heads // kv_heads
-    folded = (query * scale).reshape(tokens, kv_heads, group, head_dim).permute(1, 0, 2, 3)
-    folded = folded.reshape(kv_heads, tokens * group, head_dim)
-    width = -(-total // BLOCK_KEYS) * BLOCK_KEYS
-    scores = folded.new_full((kv_heads, tokens * group, width), float("-inf"))
-    scores[..., :total] = folded @ keys.transpose(1, 2)
-    if causal and tokens > 1:
-        later = torch.ones(tokens, tokens, dtype=torch.bool, device=query.device).triu(1)
-        own = scores.view(kv_heads, tokens, group, width)[..., total - tokens : total]
-        own.masked_fill_(later[None, :, None], float("-inf"))
+    each = [
+        _folded_rows(query * scale, kv_heads) @ piece.keys.transpose(1, 2)
+        for query, piece in zip(queries, pieces, strict=True)
+    ]  # (kv_heads, tokens * group, keys)
+    scores = each[0] if len(each) == 1 else torch.cat(each, dim=-1)
+    if tokens > 1 and pieces[-1].causal:
+        later = torch.ones(tokens, tokens, dtype=torch.bool, device=scores.device).triu(1)
+        own = scores.view(kv_heads, tokens, group, -1)[..., -tokens:]
+        own.masked_fill_(later[:, None], float("-inf"))
     weights = scores.softmax(dim=-1)
-    if causal:  # a product over more keys adds up otherwise, even where they weigh nothing
-        seen = range(total - tokens + 1, total + 1)
-        rows = zip(weights.split(group, dim=1), seen, strict=True)
-        out = torch.cat([row[..., :count] @ values[:, :count] for row, count in rows], dim=1)
+    if len(pieces) == 1:
+        out = _weighed(weights, pieces[0].values)
     else:
-        out = weights[..., :total] @ values
-    out = out.view(kv_heads, tokens, group, head_dim)
-    lse = scores.amax(dim=-1) - weights.amax(dim=-1).log()  # the largest weight is 1 / the sum
-    lse = lse.view(kv_heads, tokens, group).permute(1, 0, 2)
-    return Partial(
-        out.permute(1, 0, 2, 3).reshape(tokens, heads, head_dim), lse.reshape(tokens, heads)
-    )
+        parts = weights.split([p.values.shape[1] for p in pieces], dim=-1)
+        out = _weighed(parts[0], pieces[0].values)
+        for part, piece in zip(parts[1:], pieces[1:], strict=True):
+            out += _weighed(part, piece.values)
+    return out.view(kv_heads, tokens, group, head_dim).transpose(0, 1).reshape(queries[0].shape)
+
+
+def _folded_rows(query: Tensor, kv_heads: int) -> Tensor:
+    """(tokens, heads, head_dim) -> (kv_heads, tokens * group, head_dim), by token."""
+    tokens, _, head_dim = query.shape
+    rows = query.view(tokens, kv_heads, -1, head_dim).transpose(0, 1)
+    return rows.reshape(kv_heads, -1, head_dim)
+
+
+def _weighed(weights: Tensor, values: Tensor) -> Tensor:
+    """(kv_heads, rows, keys) and (kv_heads, keys, head_dim) -> (kv_heads, rows, head_dim).
+
+    MKL adds up 192 keys at a time, but halves what is between one and two times that: there, keys
+    of weight zero at the end would change the order of the others.
+    """
+    if SUMMED_KEYS < values.shape[1] < 2 * SUMMED_KEYS:
+        first = weights[..., :SUMMED_KEYS] @ values[:, :SUMMED_KEYS]
+        return first + weights[..., SUMMED_KEYS:] @ values[:, SUMMED_KEYS:]
+    return weights @ values
 
 
 def cpu_partial(query: Tensor, keys: Tensor, values: Tensor, causal: bool, scale: float) -> Partial:
-    """For CPUs: torch's flash attention, and `few_rows` where it serves."""
-    if len(query) <= FEW_ROWS and query.dtype == torch.float32:
-        return few_rows(query, keys, values, causal, scale)
+    """For CPUs: torch's flash attention."""
 
     def kernel(*qkv: Tensor) -> tuple[Tensor, Tensor]:
         return torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..cache.pool import Arena
 from ..cache.rope import RotaryTable, turn
 from ..cache.segment import Part, Step
-from .attention import FEW_ROWS, PartialAttention, Piece, attend, cpu_partial
+from .attention import FEW_ROWS, PartialAttention, Piece, attend, by_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class BySegments:
             stop = start + len(part.positions)
             self.arena.write(layer, part.row, keys[start:stop], values[start:stop])
             part_query = partial(query, start=start, stop=stop)
-            joined = self.attention is cpu_partial and raw.dtype == torch.float32
+            joined = by_rows(self.attention, part_query(0))
             seen = pieces(step, part, self.arena, layer, FEW_ROWS if joined else 1)
             attended.append(attend(part_query, seen, h.scale, self.attention))
             start = stop

@@ -77,21 +77,37 @@ def test_scattered_positions_and_a_range_read_the_same_rows() -> None:
         assert_close(sin[row], expected_sin[0], atol=0, rtol=0)
 
 
-@pytest.mark.parametrize("first", [32, 60, 125, 300, 511])  # with fewer keys, nearly
+@pytest.mark.parametrize("first", [40, 60, 125, 187, 191, 300, 380, 383, 511, 575, 1100])
 @pytest.mark.parametrize("queries", [2, 5, 8, 17])
-def test_a_few_queries_get_bit_for_bit_what_each_gets_alone(first: int, queries: int) -> None:
+@pytest.mark.parametrize("earlier", [0, 30, 200])  # keys in a segment of their own
+def test_a_few_queries_get_bit_for_bit_what_each_gets_alone(
+    first: int, queries: int, earlier: int
+) -> None:
     torch.manual_seed(first)
-    keys, values = torch.randn(2, 2, first + queries, 64)
+    total = first + queries
+    keys, values = torch.randn(2, 2, earlier + total, 64)
     query = torch.randn(queries, 14, 64)
-    together = cpu_partial(query, keys, values, True, SCALE)
-    earlier = cpu_partial(query, keys[:, :first], values[:, :first], False, SCALE)
+
+    def attended(rows: slice, seen: int) -> Tensor:
+        whole = Piece(keys[:, :earlier], values[:, :earlier], 5, causal=False)
+        own = Piece(keys[:, earlier : earlier + seen], values[:, earlier : earlier + seen], 0, True)
+        pieces = [whole, own] if earlier else [own]
+        return attend(lambda offset: query[rows] + offset, pieces, SCALE, cpu_partial)
+
+    together = attended(slice(None), total)
     for row in range(queries):
-        seen = first + row + 1
-        alone = cpu_partial(query[row : row + 1], keys[:, :seen], values[:, :seen], False, SCALE)
-        assert torch.equal(together.out[row], alone.out[0])
-        assert torch.equal(together.lse[row], alone.lse[0])
-        alone = cpu_partial(query[row : row + 1], keys[:, :first], values[:, :first], False, SCALE)
-        assert torch.equal(earlier.out[row], alone.out[0])
-    expected = readable_partial(query, keys, values, True, SCALE)
-    assert_close(together.out, expected.out, atol=1e-5, rtol=1e-5)
-    assert_close(together.lse, expected.lse, atol=1e-5, rtol=1e-5)
+        alone = attended(slice(row, row + 1), first + row + 1)
+        assert torch.equal(together[row], alone[0])
+
+
+def test_the_attention_of_many_queries_agrees_with_the_readable_one() -> None:
+    keys, values = torch.randn(2, 2, 100, 64)
+    query = torch.randn(40, 14, 64)
+    found = cpu_partial(query, keys[:, :40], values[:, :40], True, SCALE)
+    expected = readable_partial(query, keys[:, :40], values[:, :40], True, SCALE)
+    assert_close(found.out, expected.out, atol=1e-5, rtol=1e-5)
+    assert_close(found.lse, expected.lse, atol=1e-5, rtol=1e-5)
+    found = cpu_partial(query, keys, values, False, SCALE)
+    expected = readable_partial(query, keys, values, False, SCALE)
+    assert_close(found.out, expected.out, atol=1e-5, rtol=1e-5)
+    assert_close(found.lse, expected.lse, atol=1e-5, rtol=1e-5)
