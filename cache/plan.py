@@ -34,6 +34,11 @@ class Target:
     prefix: range  # the text before the cursor; the cursor is at its end
     suffix: range  # the text after the cursor
 
+    def markers(self) -> list[range]:
+        """What stands around the text."""
+        text = sorted((self.prefix, self.suffix), key=lambda span: span.start)
+        return _gaps(text, len(self.tokens))
+
     def insert(self, span: range) -> Insert:
         return Insert(
             span.start, self.tokens[span.start : span.stop], self.labels[span.start : span.stop]
@@ -48,7 +53,9 @@ class Repair:
     tokens up to the cursor; one that is further away is carried over.
     `tail`: the end of the prompt, right before the completion. `head`: the beginning of the suffix.
     `related`: lines (not tokens) of the suffix that share a name with the edit.
-    `deviating`: so many carried tokens, those that the first layers say have changed most.
+    `behind`: so many tokens right behind every change, and the markers around the text.
+    `deviating`: so many carried tokens, those that the first layer says have changed most, among
+    the first `probed` behind every change and the markers around the text.
     `most_edits`, `most_seconds`: staler than that, everything that is stale is encoded again.
     `carry` off is plain prefix caching: everything behind the first change is encoded.
     """
@@ -57,7 +64,9 @@ class Repair:
     tail: int = 16
     head: int = 0
     related: int = 0
+    behind: int = 0
     deviating: int = 0
+    probed: int = 64
     most_edits: int = 256
     most_seconds: float = 600.0
     carry: bool = True
@@ -112,6 +121,7 @@ def plan_edit(
         range(max(0, size - repair.tail), size),
         range(target.suffix.start, min(target.suffix.start + repair.head, target.suffix.stop)),
         *related,
+        *(_behind(matches, target, repair.behind) if repair.behind else ()),
     ]
     repaired = [part for span in wanted for part in _overlaps(span, missing)]
     encode = merge([*fresh, *repaired, range(size - 1, size)], SHORTEST_CARRIED, start or 0)
@@ -126,6 +136,12 @@ def plan_edit(
         carried=0 if before is None else total - before,
         repaired=encoded - sum(map(len, fresh)),
     )
+
+
+def probed(stale: range, most: int, markers: Sequence[range]) -> list[range]:
+    """What of a stale span is looked at: its first `most` tokens, and markers that are in it."""
+    first = stale[:most]
+    return [first, *_overlaps(stale[most:], markers)]
 
 
 def merge(spans: Iterable[range], bridge: int = 0, bridge_from: int = 0) -> list[range]:
@@ -169,6 +185,12 @@ def _exact_span(changes: Sequence[int], prefix: range, exact: int) -> range:
     """From the first change that is near enough to the cursor, up to the cursor."""
     near = [c for c in changes if max(prefix.start, prefix.stop - exact) <= c < prefix.stop]
     return range(min(near), prefix.stop) if near else range(0)
+
+
+def _behind(matches: Sequence[Match], target: Target, tokens: int) -> list[range]:
+    """What a change reaches most: the tokens right behind it, and the markers around the text."""
+    runs = [range(m.new, min(m.new + tokens, m.new_stop)) for m in matches]
+    return [*runs, *target.markers()]
 
 
 def _gaps(spans: Sequence[range], size: int) -> list[range]:

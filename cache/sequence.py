@@ -177,14 +177,7 @@ class CachedSequence:
         if plan.seen is not None:
             self.changed(plan.seen)
         for spans in batches(plan.encode, most if callable(most) else lambda: most):
-            step = self.insert(
-                [
-                    Insert(
-                        s.start, target.tokens[s.start : s.stop], target.labels[s.start : s.stop]
-                    )
-                    for s in spans
-                ]
-            )
+            step = self.insert([target.insert(span) for span in spans])
             ran = False
             try:
                 yield step
@@ -208,7 +201,9 @@ class CachedSequence:
         """A step that encodes tokens again into free rows, and leaves the sequence as it is."""
         row = self._rows_for(span.start, len(span))
         again = Segment(row, len(span), first=span.start)
-        return Step((Part(span, row),), (*self._visible(span.start), again))
+        seen = cut_at(self._visible(span.start), span.start)
+        before = [segment for segment in seen if segment.position < span.start]
+        return Step((Part(span, row),), (*before, again))
 
     def forget(self, step: Step) -> None:
         """Drop the tokens of a step that was not run."""

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..cache.plan import EditPlan, Repair, Target, plan_edit
+from ..cache.plan import EditPlan, Repair, Target, plan_edit, probed
 from ..cache.sequence import CachedSequence
 from ..cache.staleness import Staleness, next_span, staleness
 from ..cache.tokens import TokenisedText
@@ -123,7 +123,7 @@ class FileSession:
                 with stride.step(len(step)):
                     hidden = encode(self.model, self.sequence, step)
                 self.encoded_tokens += len(step)
-        if spans := self._deviating():
+        if spans := self._deviating(planned):
             look_up()
             hidden = self._again(spans)
         if len(self.sequence.segments) > MANY_SEGMENTS:
@@ -157,15 +157,20 @@ class FileSession:
         elif self._stale_since is None:
             self._stale_since = self.clock()
 
-    def _deviating(self) -> list[range]:
-        """Carried tokens to encode again by what the first layers say, and the prompt's last."""
-        missing = [span for span, edits in self.sequence.inexact() if edits]
-        if not self.repair.deviating or not missing:
+    def _deviating(self, planned: Planned) -> list[range]:
+        """Carried tokens to encode again by what the first layer says, and the prompt's last.
+
+        Looked at are those right behind a change, and the markers around the text: there they are.
+        What earlier prompts have carried is not looked at again: typing on must not pay for it.
+        """
+        if not self.repair.deviating or planned.plan.seen is None:
             return []
-        span = range(missing[0].start, missing[-1].stop)
-        found = most_deviating(self.model, self.sequence, span, self.repair.deviating)
+        missing = [span for span, edits in self.sequence.inexact() if edits]
+        markers = planned.target.markers()
+        spans = [part for span in missing for part in probed(span, self.repair.probed, markers)]
+        found = most_deviating(self.model, self.sequence, spans, self.repair.deviating)
         last = len(self.sequence) - 1
-        return [*(s for s in found if s.start < last), range(last, last + 1)]
+        return [*(s for s in found if s.start < last), range(last, last + 1)] if found else []
 
     def _again(self, spans: Sequence[range]) -> Tensor:
         step = self.sequence.reencode(*spans)

@@ -1,17 +1,17 @@
-"""Which carried tokens an edit changed most, told from the first layers alone.
+"""Which carried tokens an edit changed most, told from the first layer alone.
 
 CacheBlend (arXiv 2405.16444) picks the tokens to encode again by how far their values in an early
-layer are from those that are cached. Here the first layers are run over all carried tokens, each of
-which sees exactly what stands before it.
+layer are from those that are cached. Keys and values of the first layer depend on nothing but the
+token, so one layer over any few tokens gives their values in the second exactly.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from ..cache.sequence import CachedSequence
 from .transformer import Transformer
-
-PROBED_LAYERS = 2
 
 
 @torch.inference_mode()
@@ -21,18 +21,22 @@ def deviations(model: Transformer, sequence: CachedSequence, span: range) -> Ten
     Changes neither the sequence nor what is cached of it.
     """
     step = sequence.probe(span)
-    layers = range(min(PROBED_LAYERS, model.config.layers))
-    tokens = torch.tensor(sequence.tokens[span.start : span.stop], device=model.device)
-    model.run(model.embed(tokens), step, sequence.arena, layers)
-    part = step.parts[0]
-    fresh = sequence.arena.values[layers[-1], :, part.row : part.row + len(span)]
-    cached = sequence.values(span, layers[-1])
+    tokens = sequence.tokens[span.start : span.stop]
+    hidden = model.run(model.embed(model.ids(tokens)), step, sequence.arena, range(1))
+    heads = model.heads
+    raw = model.layers[1].qkv(hidden).view(len(span), heads.projected, heads.head_dim)
+    fresh = raw[:, heads.heads + heads.kv_heads :].transpose(0, 1)
+    cached = sequence.values(span, 1)
     return (fresh.float() - cached.float()).square().sum(dim=(0, 2))
 
 
 def most_deviating(
-    model: Transformer, sequence: CachedSequence, span: range, most: int
+    model: Transformer, sequence: CachedSequence, spans: Sequence[range], most: int
 ) -> list[range]:
-    """Spans of up to `most` tokens of `span` that deviate most, in ascending order."""
-    found = deviations(model, sequence, span).topk(min(most, len(span))).indices
-    return [range(span.start + index, span.start + index + 1) for index in sorted(found.tolist())]
+    """Up to `most` tokens of `spans` that deviate most, in ascending order."""
+    places = [index for span in spans for index in span]
+    if not places:
+        return []
+    found = torch.cat([deviations(model, sequence, span) for span in spans])
+    picked = found.topk(min(most, len(places))).indices.tolist()
+    return [range(place, place + 1) for place in sorted(places[index] for index in picked)]

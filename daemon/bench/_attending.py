@@ -1,31 +1,31 @@
 """How much of a model's time is attention."""
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ...models.attention import Partial
-    from ...models.transformer import Transformer
+    from torch import Tensor
 
 
-class Attending:
-    """Adds up what a model spends in attention, on a CPU; elsewhere nothing is waited for."""
+@contextmanager
+def attending() -> Iterator[list[float]]:
+    """The milliseconds of each layer's attention by segments, which is the one of CPUs, inside the
+    block. Nothing else is called than without it."""
+    from ...models.step_attention import BySegments
 
-    def __init__(self, model: "Transformer") -> None:
-        self._model = model
-        self._partial = model.attention
-        self.ms = 0.0
+    took_ms: list[float] = []
+    attend = BySegments.__call__
 
-    def __enter__(self) -> "Attending":
-        if self._model.device.type == "cpu":
-            self._model.attention = self._timed
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._model.attention = self._partial
-
-    def _timed(self, *arguments: Any) -> "Partial":
+    def timed(self: BySegments, raw: "Tensor", layer: int) -> "Tensor":
         started = time.perf_counter()
-        result = self._partial(*arguments)
-        self.ms += (time.perf_counter() - started) * 1e3
+        result = attend(self, raw, layer)
+        took_ms.append((time.perf_counter() - started) * 1e3)
         return result
+
+    BySegments.__call__ = timed
+    try:
+        yield took_ms
+    finally:
+        BySegments.__call__ = attend

@@ -19,7 +19,7 @@ import click
 
 from ...models.registry import DEFAULT_MODEL
 from ..metrics import percentile
-from ._attending import Attending
+from ._attending import attending
 
 if TYPE_CHECKING:
     from ...cache.spill import Snapshot
@@ -206,20 +206,20 @@ class Opened:
         texts = Typing(self._text, place).take(edits)
         session = self._session(arm, next(texts), options)
         timed: list[tuple[float, int]] = []
-        attending: list[float] = []
-        with Attending(session.model) as attention:
+        in_attention: list[float] = []
+        with attending() as attention_ms:
             for prefix, suffix in texts:
                 if arm.fresh:
                     session.sequence.truncate(0)
-                attention.ms = 0.0
+                attention_ms.clear()
                 started = time.perf_counter()
                 session.show(prefix + suffix)
                 planned = session.plan(len(prefix), options)
                 session.fill(planned).argmax().item()
                 timed.append(((time.perf_counter() - started) * 1e3, planned.plan.encoded))
-                attending.append(attention.ms)
+                in_attention.append(sum(attention_ms))
         row = _row(arm.name, self._size, place, timed)
-        return replace(row, attention_ms=round(statistics.median(attending), 2))
+        return replace(row, attention_ms=round(statistics.median(in_attention), 2))
 
     def _session(self, arm: Arm, sides: tuple[str, str], options: "PromptOptions") -> "FileSession":
         """One that holds the unedited file."""

@@ -83,10 +83,10 @@ ARMS = (
     arm("exact prefix", exact=256),
     arm("exact prefix, last 16", exact=256, tail=16),
     arm("exact prefix, last 32", exact=256, tail=32),
-    arm("exact prefix, last 64", exact=256, tail=64),
     arm("exact prefix, related lines", exact=256, related=8),
-    arm("exact prefix, last 32, related lines", exact=256, tail=32, related=8),
+    arm("exact prefix, 32 behind", exact=256, behind=32),
     arm("exact prefix, 32 most deviating", exact=256, deviating=32),
+    arm("exact prefix, 48 most deviating", exact=256, deviating=48),
     Arm("default", Repair()),
     Arm("default, after refresh", Repair(), refresh=True),
 )
@@ -186,7 +186,8 @@ class Judge:
                 session.show(case.after)
             cursor = case.old_cursor if each.ignore else case.cursor
             planned = session.plan(cursor, self._options)
-            done = (planned.plan, cursor, each.correction, each.repair.deviating, each.refresh)
+            looked_at = each.repair.deviating, each.repair.probed
+            done = (planned.plan, cursor, each.correction, looked_at, each.refresh)
             if done not in same:
                 logits, encoded = session.fill(planned), session.encoded_tokens
                 if each.refresh:

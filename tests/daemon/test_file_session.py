@@ -162,6 +162,20 @@ def test_tokens_that_an_edit_changed_most_are_encoded_again() -> None:
     assert files[1].encoded_tokens == files[0].encoded_tokens + 13  # and the last one again
 
 
+def test_typing_on_does_not_pay_again_for_what_an_edit_elsewhere_changed() -> None:
+    file = session(Repair(tail=0, deviating=12))
+    file.show(TEXT)
+    cursor = TEXT.index("class Stack", len(TEXT) // 2)
+    prepare(file, cursor, options(Order.SUFFIX_FIRST, heal=False))
+    file.edit(len(TEXT), len(TEXT), "value = 2\n")
+    prepare(file, cursor, options(Order.SUFFIX_FIRST, heal=False))
+    assert file.encoded_tokens > 12
+    file.edit(cursor, cursor, "x")
+    prepare(file, cursor + 1, options(Order.SUFFIX_FIRST, heal=False))
+    assert file.staleness().unseeing > 12
+    assert file.encoded_tokens < 5
+
+
 @pytest.mark.parametrize("order", [Order.PSM, Order.SUFFIX_FIRST])
 def test_a_long_file_is_shown_through_a_window_that_typing_does_not_move(order: Order) -> None:
     file = session()

@@ -35,6 +35,13 @@ def test_the_deviation_is_the_distance_to_a_fresh_prefill() -> None:
     expected = (fresh - sequence.arena.values[1, :, 9:60]).square().sum(dim=(0, 2))
     assert_close(found, expected, atol=1e-3, rtol=1e-3)
     assert found.max() > 0.01
-    picked = most_deviating(MODEL, sequence, range(5, 56), 7)
+    picked = most_deviating(MODEL, sequence, [range(5, 30), range(30, 56)], 7)
     assert len(picked) == 7
     assert {span.start - 5 for span in picked} == set(found.topk(7).indices.tolist())
+
+
+def test_any_few_tokens_deviate_as_they_do_among_all() -> None:
+    sequence = filled(TOKENS)
+    sequence.drop(5, 9)
+    among_all = deviations(MODEL, sequence, range(5, 56))
+    assert_close(deviations(MODEL, sequence, range(20, 31)), among_all[15:26])
