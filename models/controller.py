@@ -6,6 +6,8 @@ proposals take time, how much. Drafting nothing is one of the choices, so specul
 for long.
 """
 
+import math
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +18,9 @@ MEMORY = 0.98  # of what was seen, at the next observation in the same place
 PRIOR = 4.0  # observations that a drafter's own word weighs
 HOPE = 0.7  # of a token by a drafter that was not seen yet
 FADE = 0.995  # of what is known of an arm, at every round that it is left alone
+EARNINGS = 0.9  # of what an arm has earned, at the next round that it is asked in
+FEWEST_ASKED = 4  # rounds before it is judged by that
+FIRST_REST, LONGEST_REST = 8, 512  # rounds
 WORTH = 1.03  # times what plain decoding gives: less is not worth a draft
 
 
@@ -40,7 +45,12 @@ class Arm:
 
     by_confidence: list[Tally] = field(default_factory=lambda: [Tally() for _ in (*EDGES, 1)])
     overall: Tally = field(default_factory=Tally)
-    draft_ms: float | None = None  # per drafted token, of a drafter that is not free
+    # of a drafter that is not free:
+    draft_ms: float | None = None  # per drafted token
+    earnings: float = 0.0  # sum of the logarithms of its gains, the recent ones weighing more
+    asked: int = 0  # rounds since it rested
+    rest: int = 0  # rounds that it is not to be asked in
+    next_rest: int = FIRST_REST
 
     def chance(self, confidence: float) -> float:
         """That a token is taken where those before it are."""
@@ -55,8 +65,22 @@ class Arm:
         each = ms / max(1, tokens)
         self.draft_ms = each if self.draft_ms is None else 0.7 * self.draft_ms + 0.3 * each
 
+    def earns(self, gain: float) -> None:
+        """A round in which it was asked was so many times as fast as plain decoding. An arm that
+        loses rests, each time twice as long, until it gains again."""
+        self.asked += 1
+        self.earnings = EARNINGS * self.earnings + math.log(gain)
+        if self.asked < FEWEST_ASKED:
+            return
+        if self.earnings > 0:
+            self.next_rest = FIRST_REST
+            return
+        self.rest, self.asked, self.earnings = self.next_rest, 0, 0.0
+        self.next_rest = min(2 * self.next_rest, LONGEST_REST)
+
     def left_alone(self) -> None:
         """Forget a little, so that an arm that once lost is tried again."""
+        self.rest = max(0, self.rest - 1)
         self.overall.hits *= FADE
         self.overall.tries *= FADE
 
@@ -97,6 +121,8 @@ class Controller:
     def wished(self, name: str, budget: int) -> Plan:
         """What is best asked of a drafter whose proposals take time."""
         arm, best = self.arm(name), NOTHING
+        if arm.rest:
+            return best
         rate = arm.overall.rate(HOPE)
         each = (arm.draft_ms or 0.0) / self.pace.ms(1) if self.pace.known else 0.0
         expected = chance = 1.0
@@ -117,4 +143,4 @@ class Controller:
 
 
 def _bucket(confidence: float) -> int:
-    return sum(confidence >= edge for edge in EDGES)
+    return bisect_right(EDGES, confidence)

@@ -9,6 +9,7 @@ an edited file needs no care at all.
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -119,6 +120,7 @@ class Lookup:
         return places, length
 
 
+@cache
 def accuracy(length: int) -> float:
     """How likely the next token is right after a match of `length` tokens."""
     for (a, low), (b, high) in pairwise(ACCURACY):

@@ -19,6 +19,8 @@ class Pace:
     def __init__(self, shape: Mapping[int, float] = CPU_SHAPE) -> None:
         self._knots = sorted(shape)
         self._logs = {knot: math.log(shape[knot]) for knot in self._knots}
+        self._spans = [self._around(tokens) for tokens in range(self._knots[-1] + 1)]
+        self._relative: list[float] = []  # by tokens; empty: to be worked out again
         self._level: float | None = None
 
     @property
@@ -28,7 +30,10 @@ class Pace:
 
     def relative(self, tokens: int) -> float:
         """How many times as long as one token."""
-        return math.exp(sum(self._logs[knot] * share for knot, share in self._around(tokens)))
+        if not self._relative:  # asked a hundred times a round
+            logs = (sum(self._logs[knot] * share for knot, share in span) for span in self._spans)
+            self._relative = [math.exp(log) for log in logs]
+        return self._relative[min(tokens, len(self._relative) - 1)]
 
     def ms(self, tokens: int) -> float:
         """A pass over so many tokens; relative to one token before the first was seen."""
@@ -48,6 +53,7 @@ class Pace:
         for knot, share in self._around(tokens):
             if knot > 1:
                 self._logs[knot] += SHAPE_RATE * share * surprise
+        self._relative = []
 
     def _around(self, tokens: int) -> list[tuple[int, float]]:
         """The knots on either side and what they weigh."""

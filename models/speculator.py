@@ -134,6 +134,7 @@ class Speculation:
         self._ledgers = ledgers
         self._bets: dict[str, _Bet] = {}
         self._proposed_ms = 0.0
+        self._slow = ""  # the drafter that took its time for this round
         self._length = 0  # of the path at the last draft
         self._counts: dict[str, tuple[int, int]] = {}  # drafter -> drafted, accepted
         self._exit_layer: int | None = None
@@ -180,7 +181,8 @@ class Speculation:
         for name, drafter in self._drafters.items():
             if not drafter.free and name != chosen:
                 self._controller.arm(name).left_alone()
-        if chosen and chosen not in drafts:
+        self._slow = "" if chosen in drafts else chosen
+        if self._slow:
             drafts[chosen] = self._asked(chosen, context, plan.tokens)
         self._proposed(began)
         return (chosen, drafts[chosen].first(plan.tokens)) if chosen else ("", Draft())
@@ -211,7 +213,12 @@ class Speculation:
         ledger.drafted += drafted
         ledger.accepted += verified.accepted
         ledger.ms += forward_ms + self._proposed_ms
-        ledger.plain_ms += (1 + verified.accepted) * pace.ms(1)
+        plain_ms = (1 + verified.accepted) * pace.ms(1)
+        ledger.plain_ms += plain_ms
+        if self._slow:  # also where it found nothing
+            arm = self._controller.arm(self._slow)
+            arm.earns(plain_ms / max(forward_ms + self._proposed_ms, 1e-6))
+            self._slow = ""
         if name:
             before = self._counts.get(name, (0, 0))
             self._counts[name] = before[0] + drafted, before[1] + verified.accepted

@@ -1,12 +1,22 @@
 """Choosing among drafts: plain numbers, no model."""
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyturn.models.controller import NOTHING, WORTH, Controller, Plan, Tally
+from keyturn.models.controller import (
+    FIRST_REST,
+    LONGEST_REST,
+    NOTHING,
+    WORTH,
+    Arm,
+    Controller,
+    Plan,
+    Tally,
+)
 from keyturn.models.pace import CPU_SHAPE, Pace
 
 
@@ -124,6 +134,42 @@ def test_an_arm_that_lost_is_tried_again_later() -> None:
     for _ in range(2_000):
         judge.arm("exit").left_alone()
     assert judge.wished("exit", 8).tokens > 0
+
+
+def asked_in(arm: Arm, rounds: int, gain: float) -> list[int]:
+    """The rounds in which an arm was asked that gains so much each time."""
+    found = []
+    for number in range(rounds):
+        if arm.rest:
+            arm.left_alone()
+        else:
+            found.append(number)
+            arm.earns(gain)
+    return found
+
+
+def test_an_arm_that_keeps_losing_rests_longer_and_longer() -> None:
+    asked = asked_in(Arm(), 2_000, gain=0.9)
+    rests = [b - a - 1 for a, b in pairwise(asked) if b - a > 1]
+    assert rests[0] == FIRST_REST
+    assert all(b == min(2 * a, LONGEST_REST) for a, b in pairwise(rests))
+    assert len(asked) < 0.02 * 2_000
+
+
+def test_an_arm_that_gains_is_asked_in_every_round_also_after_a_rest() -> None:
+    arm = Arm()
+    asked_in(arm, 100, gain=0.9)
+    while arm.rest:
+        arm.left_alone()
+    assert len(asked_in(arm, 100, gain=1.1)) == 100
+    assert arm.next_rest == FIRST_REST
+
+
+def test_a_resting_arm_is_not_wished_for() -> None:
+    judge = controller(0.1)
+    assert judge.wished("exit", 8).tokens > 0
+    judge.arm("exit").rest = 1
+    assert judge.wished("exit", 8) == NOTHING
 
 
 # endregion

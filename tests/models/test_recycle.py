@@ -108,13 +108,18 @@ def test_the_oldest_pairs_are_forgotten(monkeypatch) -> None:
     st.integers(1, 8),
     st.integers(0, 99),
 )
-def test_the_best_tokens_are_those_of_topk(rows, vocabulary, count, seed) -> None:
+def test_the_best_tokens_are_those_of_topk_as_likely_as_among_their_neighbours(
+    rows, vocabulary, count, seed
+) -> None:
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(rows, vocabulary, generator=generator) * 3
     ids, chances = top(logits, count)
     expected = logits.softmax(-1).topk(min(count, vocabulary))
     assert torch.equal(ids, expected.indices)
-    torch.testing.assert_close(chances, expected.values)
+    known = expected.values / expected.values[:, :1]
+    torch.testing.assert_close(chances / chances[:, :1], known)
+    assert (chances >= expected.values * 0.999).all()
+    assert (chances.sum(dim=-1) < 1.001).all()
 
 
 # region Keeping it
