@@ -1,7 +1,9 @@
 """The service's engine: one session for each file, within one budget."""
 
+import dataclasses
 import time
 import weakref
+from typing import get_type_hints
 
 import pytest
 
@@ -14,7 +16,13 @@ from keyturn.daemon.jobs import FileKey
 from keyturn.daemon.make_engine import ModelChoice, budget, path_of
 from keyturn.daemon.model_engine import ModelEngine
 from keyturn.daemon.refreshing import IdleWork, Refresher
-from keyturn.lsp.backend import Completion, CompletionOptions, CompletionRequest
+from keyturn.lsp.backend import (
+    Completion,
+    CompletionOptions,
+    CompletionRequest,
+    SpeculationMeta,
+)
+from keyturn.models.speculator import SpeculationUse
 
 from ..models.tiny_tokenizer import PAGE
 from .tiny_engine import tiny_loaded
@@ -54,6 +62,15 @@ def test_what_speculation_did_is_in_the_status_and_the_answer() -> None:
     arms = made.status()["speculation"]
     assert sum(arm["rounds"] for arm in arms.values()) >= answer.meta.speculation.passes
     assert all(arm["gain"] > 0 for arm in arms.values())
+
+
+def test_what_speculation_says_of_itself_reaches_the_editor_whole() -> None:
+    sides = [
+        [(f.name, hints[f.name], f.default) for f in dataclasses.fields(kind)]
+        for kind in (SpeculationUse, SpeculationMeta)
+        for hints in (get_type_hints(kind),)
+    ]
+    assert sides[0] == sides[1]
 
 
 def test_files_of_the_same_window_are_looked_up_and_others_are_not(monkeypatch) -> None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import dataclasses
+import hashlib
 import struct
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import msgpack
 import pytest
@@ -22,7 +23,7 @@ BY_TYPE = {str: texts, int: numbers, float: st.floats(allow_nan=False)}
 def instances(kind: Any) -> st.SearchStrategy[Any]:
     """Any value of an annotation; text and numbers as the wire can carry them."""
     if dataclasses.is_dataclass(kind):
-        hints = __import__("typing").get_type_hints(kind)
+        hints = get_type_hints(kind)
         return st.builds(kind, **{name: instances(hint) for name, hint in hints.items()})  # type: ignore[arg-type]
     if kind in BY_TYPE:
         return BY_TYPE[kind]
@@ -103,3 +104,23 @@ async def test_the_end_of_the_stream_is_no_error_wherever_it_comes():
     for cut in range(len(frame)):
         assert await protocol.read(reader_of(frame[:cut]), FromClient) is None
     assert await protocol.read(reader_of(frame), FromClient) == protocol.Close("file:///a")
+
+
+def layout(kind: Any, seen: set[Any]) -> list[str]:
+    """Every message below `kind` with its fields, as frames carry them."""
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        if kind in seen:
+            return []
+        seen.add(kind)
+        hints = get_type_hints(kind)
+        own = ", ".join(f"{name}: {hint}" for name, hint in hints.items())
+        below = (line for hint in hints.values() for line in layout(hint, seen))
+        return [f"{kind.__name__}({own})", *below]
+    return [line for argument in get_args(kind) for line in layout(argument, seen)]
+
+
+def test_a_changed_message_has_a_new_protocol_number() -> None:
+    lines = layout(protocol.FromClient | protocol.FromDaemon, set())
+    found = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:8]
+    known = (2, "a8e56d54")
+    assert (protocol.PROTOCOL, found) == known, "count PROTOCOL up and note the new hash here"
