@@ -6,7 +6,7 @@ guess. The metadata says what made the file. It is written beside its place and 
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -40,6 +40,8 @@ class ExitRecord:
     minutes: float
     held_out_tokens: int
     acceptance: tuple[tuple[float, ...], ...]  # per exit: share right at each distance from 1 on
+    raw: tuple[float, ...] = ()  # per exit: of its layer alone, read as it is; empty: not judged
+    mapped: tuple[float, ...] = ()  # and through a linear map
 
 
 @dataclass(frozen=True)
@@ -51,19 +53,25 @@ class ExitFile:
     record: ExitRecord
 
     def best(self) -> int:
-        """The exit whose held-out acceptance promises most tokens per cost. In layers of the
-        model, a drafted token costs the layers before its exit and `BLOCK_LAYERS`, and a
-        verification all of `FULL_LAYERS`, its head included: what was measured on the 0.5B."""
+        """The exit whose held-out acceptance promises most."""
 
-        def promise(number: int) -> float:
-            draft, reached, tokens, most = self.shapes[number].after + BLOCK_LAYERS, 1.0, 1.0, 1.0
-            for length, share in enumerate(self.record.acceptance[number], 1):
-                reached *= share
-                tokens += reached
-                most = max(most, tokens * FULL_LAYERS / (length * draft + FULL_LAYERS))
-            return most
+        def promised(number: int) -> float:
+            return promise(self.shapes[number].after, self.record.acceptance[number])
 
-        return max(range(len(self.shapes)), key=promise)
+        return max(range(len(self.shapes)), key=promised)
+
+
+def promise(after: int, acceptance: Sequence[float]) -> float:
+    """How many times as fast as plain decoding drafts of the best length would be, from an exit
+    after so many layers that is right so often at each distance. In layers of the model, a drafted
+    token costs the layers before its exit and `BLOCK_LAYERS`, and a verification all of
+    `FULL_LAYERS`, its head included: what was measured on the 0.5B."""
+    draft, reached, tokens, most = after + BLOCK_LAYERS, 1.0, 1.0, 1.0
+    for length, share in enumerate(acceptance, 1):
+        reached *= share
+        tokens += reached
+        most = max(most, tokens * FULL_LAYERS / (length * draft + FULL_LAYERS))
+    return most
 
 
 def cached_path(cache: Path, sha256: str) -> Path:
@@ -144,6 +152,7 @@ def _parse(sha256: str, metadata: Mapping[str, str], tensors: Mapping[str, Tenso
         weights.append(own)
     record: dict[str, Any] = json.loads(metadata["record"])
     record["acceptance"] = tuple(tuple(row) for row in record["acceptance"])
+    record |= {name: tuple(record.get(name, ())) for name in ("raw", "mapped")}
     ids = tensors["ids"].long()
     return ExitFile(sha256, shapes, tuple(weights), ids, ExitRecord(**record))
 

@@ -130,7 +130,7 @@ class Learning:
             self._order = torch.randperm(len(rows), generator=self._draw).tolist()
         batch = [rows[self._order.pop()] for _ in range(min(WINDOWS_PER_STEP, len(self._order)))]
         gap = GAPS[int(torch.randint(len(GAPS), (1,), generator=self._draw))]
-        counted = torch.stack([_counted(row) for row in batch]).to(self._device)
+        counted = torch.stack([predicted(row) for row in batch]).to(self._device)
         states = self._forward(batch, gap)[counted]
         likely, logits = (
             torch.stack([row[name] for row in batch]).to(self._device)[counted]
@@ -180,16 +180,17 @@ class Learning:
         too, at each of `JUDGED_GAPS`."""
         total, right = 0, [0] * len(JUDGED_GAPS)
         for row in rows:
-            counted, target = _counted(row), row["said"]
-            total += int(counted.sum())
+            chosen = predicted(row)
+            target = row["said"][chosen]
+            total += len(target)
             for at, gap in enumerate(JUDGED_GAPS):
-                states = self._forward([row], gap)[0][counted.to(self._device)]
+                states = self._forward([row], gap)[0][chosen.to(self._device)]
                 guess = self.head.logits(states, self.head.weight).argmax(dim=-1)
-                right[at] += int((self.head.ids[guess].cpu() == target[counted]).sum())
+                right[at] += int((self.head.ids[guess].cpu() == target).sum())
         return total, tuple(r / max(1, total) for r in right)
 
 
-def _counted(row: Row) -> Tensor:
+def predicted(row: Row) -> Tensor:
     """(tokens,) bool: where the next token is to be predicted, and known."""
     counted = torch.zeros(len(row["tokens"]), dtype=torch.bool)
     counted[int(row["first"]) : -1] = True

@@ -52,7 +52,7 @@ class LinearReader:
 
 
 def mapped(map_: Tensor, hidden: Tensor) -> Tensor:
-    """(tokens, hidden) through a map (hidden + 1, hidden), whose last row is a constant."""
+    """(tokens, inputs) through a map (inputs + 1, outputs), whose last row is a constant."""
     x = unit(hidden)
     return (x @ map_[:-1] + map_[-1]).to(hidden.dtype)
 
@@ -67,17 +67,18 @@ class LinearMap:
     """Sums for the least-squares map from one layer's states to the last one's, both over their
     root mean square: add states, then solve. Ridge regression; needs no steps and no rate."""
 
-    def __init__(self, hidden: int) -> None:
-        self._gram = torch.zeros(hidden + 1, hidden + 1, dtype=torch.float64)
-        self._cross = torch.zeros(hidden + 1, hidden, dtype=torch.float64)
+    def __init__(self, inputs: int, outputs: int | None = None) -> None:
+        """Features of a state; by default as many come out."""
+        self._gram = torch.zeros(inputs + 1, inputs + 1, dtype=torch.float64)
+        self._cross = torch.zeros(inputs + 1, outputs or inputs, dtype=torch.float64)
 
     def add(self, states: Tensor, last: Tensor) -> None:
-        """Both (tokens, hidden)."""
+        """(tokens, inputs) and (tokens, outputs)."""
         x = torch.cat((unit(states), torch.ones(len(states), 1, device=states.device)), dim=1)
         self._gram += (x.T @ x).double().cpu()
         self._cross += (x.T @ unit(last)).double().cpu()
 
     def solve(self, ridge: float = 30.0) -> Tensor:
-        """(hidden + 1, hidden) float32. `ridge` weighs as much as that many tokens of noise."""
+        """(inputs + 1, outputs) float32. `ridge` weighs as much as that many tokens of noise."""
         damped = self._gram + ridge * torch.eye(len(self._gram), dtype=torch.float64)
         return torch.linalg.solve(damped, self._cross).float()

@@ -20,6 +20,7 @@ from ..cache.rope import RotaryTable
 from .cache_folder import cache_errors, require_space
 from .config import ModelConfig
 from .errors import TrainingFailed
+from .exit_baselines import Baselines, baselines
 from .exit_corpus import Window, require_windows, windows
 from .exit_features import WINDOWS_PER_SHARD, FeaturePlan, FeatureStore, batches
 from .exit_file import ExitFile, ExitRecord, cached_path, write_exits
@@ -89,6 +90,16 @@ class Request:
     read: bool = True  # more code, and not only learn from what earlier runs have read
 
 
+@dataclass(frozen=True)
+class Trained:
+    """One exit, and what it is worth on held-out code."""
+
+    learning: Learning
+    judged_tokens: int
+    acceptance: tuple[float, ...]  # at each distance from 1 on
+    without: Baselines
+
+
 class Training:
     """One run. Owns the model's folder of features and checkpoints; `Loaded` is given."""
 
@@ -119,17 +130,19 @@ class Training:
         exits = ExitFile(
             self.loaded.files.sha256,
             self.shapes,
-            tuple(learning.student.weights() for learning, _, _ in trained),
+            tuple(each.learning.student.weights() for each in trained),
             ids,
             ExitRecord(
                 model=self.loaded.name,
                 command=request.command,
                 corpus=request.corpus,
                 trained_tokens=sum(len(r["tokens"]) - int(r["first"]) - 1 for r in rows),
-                seen_tokens=sum(learning.seen_tokens for learning, _, _ in trained),
+                seen_tokens=sum(each.learning.seen_tokens for each in trained),
                 minutes=round((time.monotonic() - began) / 60, 2),
-                held_out_tokens=trained[0][1],
-                acceptance=tuple(acceptance for _, _, acceptance in trained),
+                held_out_tokens=trained[0].judged_tokens,
+                acceptance=tuple(each.acceptance for each in trained),
+                raw=tuple(each.without.raw for each in trained),
+                mapped=tuple(each.without.mapped for each in trained),
             ),
         )
         write_exits(self.result, exits)
@@ -199,7 +212,7 @@ class Training:
 
     def _learn(
         self, shape: ExitShape, ids: Tensor, rows: list[Row], held_out: list[Row], seconds: float
-    ) -> tuple[Learning, int, tuple[float, ...]]:
+    ) -> "Trained":
         model = self.loaded.model
         torch.manual_seed(0)
         # a table of its own: what the model's holds was made in inference mode
@@ -218,7 +231,12 @@ class Training:
             + ", ".join(f"{share:.1%} at distance {n}" for n, share in enumerate(acceptance, 1))
             + " are what the model says"
         )
-        return learning, tokens, acceptance
+        without = baselines(shape.after, rows, held_out, head)
+        self._progress.note(
+            f"exit after layer {shape.after} without its block: {without.raw:.1%} by the layer as"
+            f" it is, {without.mapped:.1%} by a linear map"
+        )
+        return Trained(learning, tokens, acceptance, without)
 
 
 def _chain(first: list[Window], rest: Iterator[Window]) -> Iterator[Window]:

@@ -3,13 +3,19 @@
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ...models.registry import DEFAULT_MODEL
 from ..exits import one_line_errors
+
+if TYPE_CHECKING:
+    from ...models.loader import Loaded
+    from ...models.progress import Progress
 
 MODEL = click.option(
     "--model", default=DEFAULT_MODEL, show_default=True, help="Name, repository, folder or file."
@@ -46,6 +52,11 @@ def command() -> None:
     help="Number of layers before an exit; several are allowed. Default: a sixth of the layers.",
 )
 @click.option(
+    "--probe",
+    is_flag=True,
+    help="Measure first, for some minutes, after which layer an exit promises most.",
+)
+@click.option(
     "--read/--no-read",
     default=True,
     help="Whether to read more code, or only to learn from what earlier runs have read.",
@@ -57,6 +68,7 @@ def train(
     only_corpus: bool,
     minutes: float,
     after: tuple[int, ...],
+    probe: bool,
     read: bool,
     device: str,
 ) -> None:
@@ -65,6 +77,8 @@ def train(
     An exit never changes what is completed, only how fast. It learns what the model itself says
     next; nothing that it reads is kept in words. Interrupt it when you like.
     """
+    if probe and after:
+        raise click.UsageError("--probe chooses the layer that --after names: use one of them")
     with one_line_errors():
         from ...models.cache_folder import cache_folder
         from ...models.exit_corpus import default_folders, source_files
@@ -76,6 +90,8 @@ def train(
         files = source_files(folders)
         cache, progress = cache_folder(), Progress(sys.stderr)
         loaded = load(model, device, cache=cache, progress=progress, settle=True)
+        if probe:
+            after = (_probed(loaded, files, progress),)
         plan = TrainingPlan.default(loaded.config, after)
         training = Training(loaded, plan, cache, progress)
         names = [] if only_corpus else ["Python's standard library and the installed packages"]
@@ -90,6 +106,25 @@ def train(
         )
         training.run(request)
     click.echo(training.result)
+
+
+def _probed(loaded: "Loaded", files: Sequence[Path], progress: "Progress") -> int:
+    """The layer that promises most, after telling what each does."""
+    from itertools import islice
+
+    from ...models.exit_corpus import windows
+    from ...models.exit_probe import PROBED_WINDOWS, candidates, probe
+
+    exits = candidates(loaded.config)
+    found = list(islice(windows(files, loaded.tokenizer, 384), PROBED_WINDOWS))
+    with progress.count("measuring layers", len(found)) as bar:
+        probed = probe(loaded.model, found, exits, bar.to)
+    for each in probed:
+        progress.note(
+            f"exit after layer {each.after}: {each.right:.1%} right untrained,"
+            f" {each.promise:.2f} times plain decoding by that"
+        )
+    return max(probed, key=lambda each: each.promise).after
 
 
 @command.command()
@@ -127,5 +162,7 @@ def info(model: str, as_json: bool) -> None:
         said = ", ".join(f"{share:.1%}" for share in shares)
         click.echo(f"after layer {shape.after}: right {said} of the time, 1, 2, … tokens ahead")
     record = exits.record
+    for shape, raw, mapped in zip(exits.shapes, record.raw, record.mapped, strict=False):
+        click.echo(f"after layer {shape.after} without a block: {raw:.1%}, by a map {mapped:.1%}")
     click.echo(f"{record.trained_tokens:,} tokens of {record.corpus}; {record.minutes:g} minutes")
     click.echo(f"made by: {record.command}")

@@ -55,6 +55,8 @@ def test_training_says_how_often_each_exit_is_right(trained: tuple[Path, Result]
         (line,) = [x for x in result.stderr.splitlines() if f"after layer {layer}: of" in x]
         assert "held-out tokens" in line
         assert "% at distance 1" in line
+        (line,) = [x for x in result.stderr.splitlines() if f"layer {layer} without its" in x]
+        assert "by a linear map" in line
 
 
 def test_the_result_is_pinned_to_the_weights_and_says_what_made_it(
@@ -78,15 +80,29 @@ def test_info_shows_what_was_trained(trained: tuple[Path, Result], tiny_folder: 
     env = {"KEYTURN_CACHE": str(trained[0])}
     shown = CliRunner().invoke(main, ask, env=env)
     assert "after layer 2: right" in shown.stdout
+    assert "after layer 2 without a block: " in shown.stdout
     facts = json.loads(CliRunner().invoke(main, [*ask, "--json"], env=env).stdout)
     assert [shape["after"] for shape in facts["exits"]] == [1, 2]
-    assert len(facts["acceptance"]) == 2
+    assert len(facts["acceptance"]) == len(facts["raw"]) == len(facts["mapped"]) == 2
 
 
 def test_info_says_where_there_are_none(tiny_folder: Path, tmp_path: Path) -> None:
     ask = ["exits", "info", "--model", str(tiny_folder)]
     shown = CliRunner().invoke(main, ask, env={"KEYTURN_CACHE": str(tmp_path)})
     assert "has no exits: keyturn exits train" in shown.stdout
+
+
+def test_a_layer_is_chosen_by_measurement(tiny_folder: Path, corpus: Path, tmp_path: Path) -> None:
+    result = train(tiny_folder, corpus, tmp_path, "--probe")
+    assert result.exit_code == 0, result.output
+    told = [line for line in result.stderr.splitlines() if "right untrained" in line]
+    assert len(told) >= 2
+    path = Path(result.stdout.strip())
+    with safe_open(path, framework="pt") as file:
+        (shape,) = json.loads(file.metadata()["shapes"])
+    assert any(f"after layer {shape['after']}:" in line for line in told)
+    refused = train(tiny_folder, corpus, tmp_path, "--probe", "--after", "1")
+    assert refused.exit_code == 2
 
 
 def test_training_again_goes_on_from_what_is_there(

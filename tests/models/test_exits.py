@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -12,12 +13,14 @@ from keyturn.cache.rope import RotaryTable
 from keyturn.cache.sequence import CachedSequence
 from keyturn.models.config import ModelConfig
 from keyturn.models.draft import Context, Draft
+from keyturn.models.exit_baselines import baselines
 from keyturn.models.exit_block import ExitBlock
 from keyturn.models.exit_corpus import held_out, source_files, windows
 from keyturn.models.exit_drafter import ExitDrafter
 from keyturn.models.exit_features import FeaturePlan, features
 from keyturn.models.exit_file import find_exits
 from keyturn.models.exit_head import cut, floats, most_frequent
+from keyturn.models.exit_learning import Head
 from keyturn.models.exit_reader import LinearMap, mapped, unit
 from keyturn.models.exit_shape import ExitShape
 from keyturn.models.exit_student import Student
@@ -137,6 +140,24 @@ def test_the_most_frequent_tokens_come_in_ascending_order() -> None:
     counts = torch.tensor([5, 0, 9, 1, 7])
     assert most_frequent(counts, 3).tolist() == [0, 2, 4]
     assert most_frequent(counts, 99).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_layer_is_judged_as_it_is_and_through_the_map_that_makes_it_the_last_one() -> None:
+    torch.manual_seed(0)
+    turned = torch.linalg.qr(torch.randn(8, 8)).Q
+    head = Head(None, torch.randn(40, 8), torch.arange(100, 140))
+
+    def row() -> dict[str, Tensor]:
+        top = unit(torch.randn(60, 8))
+        said = head.ids[F.linear(top, head.weight).argmax(dim=-1)]
+        return {
+            "tokens": torch.zeros(60), "first": torch.tensor(4), "said": said,
+            "exit.3": top @ turned, "top": top,
+        }  # fmt: skip
+
+    found = baselines(3, [row() for _ in range(9)], [row() for _ in range(3)], head)
+    assert found.mapped > 0.97
+    assert found.raw < 0.3
 
 
 def test_a_linear_map_is_the_least_squares_solution() -> None:
