@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from ...models.loader import Loaded
 
 PEER = "transformers"
-WAYS: dict[str, dict[str, Any]] = {
-    PEER: {},
-    f"{PEER} prompt lookup": {"prompt_lookup_num_tokens": 10},
-    f"{PEER} early exit": {"assistant_early_exit": 12},
-}
 MOST_COMPLETIONS = 4  # of a class: it is slow
 
 
@@ -36,7 +31,7 @@ def peer_rows(
 
     model = Transformers(loaded, dtype).model
     builder = PromptBuilder(loaded.tokenizer)
-    ways = dict(WAYS)
+    ways = ways_of(loaded.config.layers)
     for kind, some in places.items():
         if kind == SAMPLED:
             continue
@@ -58,6 +53,15 @@ def peer_rows(
             count = min(len(some), MOST_COMPLETIONS)
             yield Row(context, threads, kind, way, count, 0, round(rate, 2), 0.0, None,
                       round(ratio, 3))  # fmt: skip
+
+
+def ways_of(layers: int) -> dict[str, dict[str, Any]]:
+    """Plain and both ways to speculate without a second model, as arguments of `generate`."""
+    return {
+        PEER: {},
+        f"{PEER} prompt lookup": {"prompt_lookup_num_tokens": 10},
+        f"{PEER} early exit": {"assistant_early_exit": max(1, layers // 2)},
+    }
 
 
 def _seconds(model: Any, prompt: list[int], new_tokens: int, more: dict[str, Any]) -> float:

@@ -171,12 +171,14 @@ class Bench:
         self, loaded: "Loaded", context: int, new_tokens: int, arms: Sequence[str]
     ) -> None:
         from ...models.drafters import speculator
+        from ...models.speculator import Speculate
         from ..engine import Engine, EngineOptions
 
         self._context = context
         self._new_tokens = new_tokens
         self._engine: Engine = Engine(loaded, EngineOptions(context_tokens=context))
-        known = (PLAIN, AUTO, *speculator(loaded).drafters)
+        drafters = speculator(loaded).drafters
+        known = [PLAIN, AUTO, *(mode for mode in Speculate if mode in drafters)]
         self._arms = {arm: speculator(loaded) for arm in known if arm in (PLAIN, *(arms or known))}
 
     def rows(self, kind: str, places: Sequence[Place], threads: int) -> Iterator[Row]:

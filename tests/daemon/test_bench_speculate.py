@@ -1,22 +1,23 @@
 """The benchmark of speculation, on a tiny model."""
 
 import json
+from itertools import islice
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from keyturn.daemon.bench import _places, speculate
-from keyturn.daemon.bench._places import KINDS, PACKAGES
+from keyturn.daemon.bench._places import FRESH, KINDS, PACKAGES
+from keyturn.daemon.bench._speculating_peers import peer_rows, ways_of
 from keyturn.daemon.commands.bench import command
+from keyturn.models import loader
 
 from .tiny_engine import tiny_loaded
 
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    from keyturn.models import loader
-
     monkeypatch.setattr(loader, "load", lambda *_, **__: tiny_loaded())
 
 
@@ -44,6 +45,18 @@ def test_ratios_are_of_completions_that_are_the_same() -> None:
     row = speculate._row(512, 1, "fresh", "auto", found, plain)
     assert (row.ratio, row.completions, row.different) == (4.0, 1, 1)
     assert (row.tokens_per_second, row.tokens_per_pass, row.accepted) == (450.0, 4.0, 0.75)
+
+
+def test_both_ways_of_transformers_are_measured_beside_its_plain_decoding(
+    tiny_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded = loader.load(str(tiny_folder), "cpu", "float32")
+    places = {FRESH: list(islice(_places.fresh(PACKAGES), 1))}
+    rows = list(peer_rows(loaded, "float32", places, context=96, new_tokens=4))
+    assert "does not run" not in capsys.readouterr().err
+    assert [row.arm for row in rows] == list(ways_of(loaded.config.layers))
+    assert rows[0].ratio == 1
+    assert all(row.ratio > 0 for row in rows)
 
 
 def test_edits_are_of_three_kinds_and_a_move_has_an_earlier_file() -> None:
