@@ -148,7 +148,8 @@ class Engine:
             return self._decoder.prefill(sequence, prompt.tokens, job.stops(), job.cancelled)
 
         before, after = (prompt.tokens[span.start : span.stop] for span in prompt.sides)
-        scene = Scene(language_of(request.path).id, before, after)
+        held = self.loaded.tokenizer.encode(prompt.pending.decode(errors="ignore"))
+        scene = Scene(language_of(request.path).id, before, after, held=held)
         return Ready(prompt, sequence, reused, scene, fill, lambda: None)
 
     def _by_difference(self, request: Request, limit_tokens: int, session: FileSession) -> "Ready":

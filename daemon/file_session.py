@@ -138,11 +138,13 @@ class FileSession:
         """What a completion of `prompt`, whose cursor is before character `cursor`, may repeat."""
         text = self.text
         before = text.part(0, cursor).ids[-SCENE_TOKENS:]
-        held = -len(prompt.pending)
-        while held < 0:  # the prompt stops before its last tokens
-            held += len(self.tokenizer.token_bytes(before.pop()))
+        held: list[int] = []
+        missing = len(prompt.pending)
+        while missing > 0:  # the prompt stops before its last tokens
+            held.insert(0, before.pop())
+            missing -= len(self.tokenizer.token_bytes(held[0]))
         after = text.part(cursor, len(text.text)).ids[:SCENE_TOKENS]
-        return Scene(language, before, after, self.scraps.tokens(self.tokenizer))
+        return Scene(language, before, after, self.scraps.tokens(self.tokenizer), held)
 
     def _overdue(self) -> bool:
         """Whether idle time has not come for so long that what is stale must not wait for it."""

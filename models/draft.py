@@ -25,12 +25,13 @@ Tokens = Sequence[int] | NDArray[np.int32]
 @dataclass(frozen=True, slots=True)
 class Scene:
     """Where a completion goes. Tokens are those of the file, which may be longer than the prompt;
-    what the prompt has pending is not among them."""
+    what the prompt has pending is not among them, but `held`."""
 
     language: str
     before: Tokens  # left of the cursor
     after: Tokens = ()  # right of it
     others: Sequence[Tokens] = ()  # other open files, deleted lines; most apt last
+    held: Sequence[int] = ()  # the prompt's last tokens, which it stops before: see healing.py
 
 
 class Rows(Protocol):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from .exits import exit_drafters
+from .forced import Forced
 from .loader import Loaded
 from .lookup import Lookup
 from .pace import CPU_SHAPE, GPU_SHAPE, Pace
@@ -16,5 +17,5 @@ def speculator(loaded: Loaded, cache: Path | None = None) -> Speculator:
     what they learn; without one they start anew."""
     on_gpu = loaded.model.device.type == "cuda"
     store = None if cache is None else RecycleStore(cache, loaded.files.sha256)
-    drafters = [Lookup(), Recycle(store), *exit_drafters(loaded, cache)]
+    drafters = [Forced(), Lookup(), Recycle(store), *exit_drafters(loaded, cache)]
     return Speculator(drafters, Pace(GPU_SHAPE if on_gpu else CPU_SHAPE))
