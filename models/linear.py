@@ -194,12 +194,14 @@ class RmsNorm:
 
     def __init__(self, weight: Tensor, eps: float):
         self.weight, self.eps = weight, eps
+        self._eps = torch.tensor(eps, device=weight.device)
 
     def __call__(self, x: Tensor) -> Tensor:
-        if x.is_cuda:  # one kernel instead of seven
+        if x.is_cuda:  # one kernel instead of five
             return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
         wide = x.float()
-        factor = wide.square().mean(dim=-1, keepdim=True).add_(self.eps).rsqrt_()
+        length = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
+        factor = torch.addcmul(self._eps, length, length, value=1 / x.shape[-1]).rsqrt_()
         return (wide * factor).to(x.dtype).mul_(self.weight)
 
 
