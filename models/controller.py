@@ -81,8 +81,10 @@ class Arm:
         self.next_rest = min(2 * self.next_rest, LONGEST_REST)
 
     def left_alone(self) -> None:
-        """Forget a little, so that an arm that once lost is tried again."""
+        """Forget a little, so that an arm that once lost or was once slow is tried again."""
         self.rest = max(0, self.rest - 1)
+        if self.draft_ms is not None:
+            self.draft_ms *= FADE
         self.overall.hits *= FADE
         self.overall.tries *= FADE
 

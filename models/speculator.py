@@ -149,10 +149,12 @@ class Speculation:
 
     def begin(self) -> None:
         """A candidate starts."""
+        began = time.perf_counter()
         self._bets.clear()
         self._length = 0
         for drafter in self._drafters.values():
             drafter.begin(self._scene)
+        self.own_ms += (time.perf_counter() - began) * 1000
 
     def draft(self, context: Context, budget: int) -> tuple[str, Draft]:
         """The most promising draft, as long as it is worth verifying."""
