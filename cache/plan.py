@@ -61,10 +61,10 @@ class Repair:
     """
 
     exact: int = 256
-    tail: int = 16
+    tail: int = 0
     head: int = 0
     related: int = 0
-    behind: int = 0
+    behind: int = 32
     deviating: int = 0
     probed: int = 64
     most_edits: int = 256

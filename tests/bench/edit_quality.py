@@ -66,7 +66,7 @@ class Arm:
 Answer = tuple[str, int]  # the first line written, and the tokens encoded for it
 Result = tuple[Case, dict[str, Answer]]  # by the arm's name
 
-NOTHING = Repair(exact=0, tail=0, head=0, related=0)
+NOTHING = Repair(exact=0, tail=0, head=0, related=0, behind=0)
 
 
 def arm(name: str, correction: Correction = turn_query, **repair: int) -> Arm:
@@ -84,7 +84,9 @@ ARMS = (
     arm("exact prefix, last 16", exact=256, tail=16),
     arm("exact prefix, last 32", exact=256, tail=32),
     arm("exact prefix, related lines", exact=256, related=8),
+    arm("exact prefix, 16 behind", exact=256, behind=16),
     arm("exact prefix, 32 behind", exact=256, behind=32),
+    arm("exact prefix, 48 behind", exact=256, behind=48),
     arm("exact prefix, 32 most deviating", exact=256, deviating=32),
     arm("exact prefix, 48 most deviating", exact=256, deviating=48),
     Arm("default", Repair()),

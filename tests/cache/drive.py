@@ -13,7 +13,7 @@ from keyturn.models.transformer import Transformer
 
 from ..models.tiny import oracle, ours
 
-NOTHING = Repair(exact=0, tail=0, head=0)
+NOTHING = Repair(exact=0, behind=0)
 
 
 def tiny(layers: int, family: str = "qwen2") -> Transformer:

@@ -220,14 +220,14 @@ def test_an_interrupted_plan_leaves_a_consistent_part_behind(exact: bool) -> Non
     move_to(THREE_LAYERS, sequence, target(tokens))
     tokens[20:25] = random_tokens(20, seed=5)
     wanted = target(tokens)
-    plan = plan_edit(sequence.tokens, sequence.labels, wanted, Repair(0, 0, 0))
+    plan = plan_edit(sequence.tokens, sequence.labels, wanted, Repair(exact=0, behind=0))
     steps = sequence.apply(plan, wanted, most=8)
     run(THREE_LAYERS, sequence, next(steps))
     next(steps)  # never run
     steps.close()
     sequence.check_integrity()
     assert sequence.tokens == tokens[:28] + tokens[40:74]
-    _, logits = move_to(THREE_LAYERS, sequence, wanted, Repair(carry=not exact))
+    _, logits = move_to(THREE_LAYERS, sequence, wanted, Repair(carry=not exact, tail=16, behind=0))
     assert sequence.tokens == tokens
     if exact:
         assert_close(logits, fresh(THREE_LAYERS, tokens)[1][-1], **CLOSE)

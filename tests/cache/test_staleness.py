@@ -24,7 +24,7 @@ def test_refreshing_ends_with_what_a_fresh_prefill_gives(most: int) -> None:
     for seed in range(6):
         start = random.randrange(100)
         tokens[start : start + random.randrange(4)] = random_tokens(random.randrange(5), seed)
-        move_to(MODEL, sequence, target(tokens[:], cursor=60), Repair(exact=10, tail=4))
+        move_to(MODEL, sequence, target(tokens[:], cursor=60), Repair(exact=10, tail=4, behind=0))
     reference, logits = fresh(MODEL, tokens)
     assert sequence.inexact()
     worst = (stored(sequence, 2)[1] - stored(reference, 2)[1]).abs().max()

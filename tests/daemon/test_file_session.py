@@ -77,7 +77,7 @@ def test_random_edits_and_jumps_give_the_prompt_that_the_text_asks_for(order: Or
 
 
 def test_typing_in_the_middle_encodes_only_what_was_typed() -> None:
-    file = session(Repair(tail=0))
+    file = session(Repair(behind=0))
     file.show(TEXT)
     cursor = TEXT.index("    def peek")
     prepare(file, cursor, options(Order.PSM, heal=False))
@@ -101,7 +101,7 @@ def test_in_the_suffix_first_order_typing_carries_nothing() -> None:
 
 
 def test_edits_close_to_the_cursor_are_followed_by_exact_tokens() -> None:
-    file = session(Repair(exact=300, tail=0))
+    file = session(Repair(exact=300, behind=0))
     file.show(TEXT)
     cursor = TEXT.index("    def peek")
     prepare(file, cursor, options(Order.PSM))
@@ -112,7 +112,7 @@ def test_edits_close_to_the_cursor_are_followed_by_exact_tokens() -> None:
 
 
 def test_lines_that_use_a_name_of_the_edit_are_encoded_again() -> None:
-    file = session(Repair(tail=0, related=4))
+    file = session(Repair(behind=0, related=4))
     file.show(TEXT)
     cursor = TEXT.index("class Stack")
     prepare(file, cursor, options(Order.PSM, heal=False))
@@ -131,7 +131,7 @@ def test_lines_that_use_a_name_of_the_edit_are_encoded_again() -> None:
 
 @pytest.mark.parametrize("limit", [{"most_edits": 3}, {"most_seconds": 30.0}])
 def test_staleness_that_idle_time_never_ends_is_ended_at_a_completion(limit) -> None:
-    file = session(Repair(exact=0, tail=0, **limit))
+    file = session(Repair(exact=0, behind=0, **limit))
     now = 0.0
     file.clock = lambda: now
     file.show(TEXT)
@@ -148,7 +148,7 @@ def test_staleness_that_idle_time_never_ends_is_ended_at_a_completion(limit) -> 
 
 
 def test_tokens_that_an_edit_changed_most_are_encoded_again() -> None:
-    files = [session(Repair(tail=0, deviating=count)) for count in (0, 12)]
+    files = [session(Repair(behind=0, deviating=count)) for count in (0, 12)]
     for file in files:
         file.show(TEXT)
         cursor = TEXT.index("class Stack")
@@ -162,8 +162,25 @@ def test_tokens_that_an_edit_changed_most_are_encoded_again() -> None:
     assert files[1].encoded_tokens == files[0].encoded_tokens + 13  # and the last one again
 
 
-def test_typing_on_does_not_pay_again_for_what_an_edit_elsewhere_changed() -> None:
-    file = session(Repair(tail=0, deviating=12))
+def test_the_tokens_right_behind_a_change_and_the_markers_are_encoded_again() -> None:
+    file = session(Repair(behind=8))
+    file.show(TEXT)
+    cursor = TEXT.index("class Stack", len(TEXT) // 2)
+    prepare(file, cursor, options(Order.SUFFIX_FIRST, heal=False))
+    file.edit(cursor + 200, cursor + 200, "value = 2\n")
+    planned, _ = prepare(file, cursor, options(Order.SUFFIX_FIRST, heal=False))
+    first, *rest = planned.plan.encode
+    typed = len(file.tokenizer.encode("value = 2\n"))
+    assert first.start in planned.target.suffix
+    assert typed < len(first) <= typed + 8 + 3  # tokens that touch the new ones are new too
+    last = len(planned.target.tokens) - 1
+    behind = [marker for marker in planned.target.markers() if marker.start > first.stop]
+    assert rest == [*behind, range(last, last + 1)]
+
+
+@pytest.mark.parametrize("repair", [Repair(), Repair(behind=0, deviating=12)])
+def test_typing_on_does_not_pay_again_for_what_an_edit_elsewhere_changed(repair: Repair) -> None:
+    file = session(repair)
     file.show(TEXT)
     cursor = TEXT.index("class Stack", len(TEXT) // 2)
     prepare(file, cursor, options(Order.SUFFIX_FIRST, heal=False))
@@ -197,7 +214,7 @@ def test_a_long_file_is_shown_through_a_window_that_typing_does_not_move(order: 
 
 
 def test_a_window_that_moves_does_not_encode_the_middle_again() -> None:
-    file = session(Repair(tail=0, exact=0))
+    file = session(Repair(behind=0, exact=0))
     text = PAGE * 12
     file.show(text)
     cursor = len(text) // 2
