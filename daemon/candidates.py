@@ -1,7 +1,8 @@
 """One or several completions from one prefill.
 
-The first is what the model likes best (or the first sample). The others start with the next best
-first tokens, or are other samples; what trims to the same text as an earlier one does not count.
+The first is what the model likes best (or the first sample). The others are the next best under the
+grammar, without one start with the next best first tokens, or are other samples; what trims to the
+same text as an earlier one does not count.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,7 +39,7 @@ class Job:
     stop_tokens: frozenset[int]
     limit_tokens: int
     cancelled: Callable[[], bool]
-    stream: Callable[[str], None]  # gets the first candidate's text as it becomes certain
+    stream: Callable[[str], None] | None  # gets the first candidate's text as it becomes certain
 
     def stops(self) -> Stops:
         """Fresh ones, for one candidate."""
@@ -76,7 +77,8 @@ class Candidates:
         return tried
 
     def _starts(self, logits: Tensor) -> Iterator[tuple[Sampler, int | None]]:
-        """A sampler and perhaps a first token for every candidate that could be tried."""
+        """A sampler for every candidate that could be tried, and a first token for where no grammar
+        finds the next best."""
         sampling = self._job.request.sampling
         yield Sampler(sampling), None
         if sampling.temperature > 0:
@@ -91,13 +93,14 @@ class Candidates:
         self, logits: Tensor, sampler: Sampler, first: int | None, is_first: bool
     ) -> Candidate:
         job, near = self._job, self._job.near
+        stream = job.stream if is_first else None
         text, sent, tokens, finish = "", "", 0, None
         try:
-            for token in self._tokens(logits, sampler, first):
+            for token in self._tokens(logits, sampler, first, settles=stream is not None):
                 text, tokens, finish = text + token.text, tokens + 1, token.finish
-                known = certain(text, near.prefix, near.suffix) if is_first else ""
-                if len(known) > len(sent):
-                    job.stream(near.restored(known[len(sent) :]))
+                known = certain(text, near.prefix, near.suffix) if stream else ""
+                if stream and len(known) > len(sent):
+                    stream(near.restored(known[len(sent) :]))
                     sent = known
         except Interrupted as interrupted:
             finish = interrupted.finish
@@ -106,14 +109,16 @@ class Candidates:
         if finish in CUT_SHORT and self._guide.constrains:
             whole = self._guide.longest(text)
             text = whole if whole.startswith(sent) else text
-        if is_first:
-            job.stream(near.restored(text[len(sent) :]))
+        if stream:
+            stream(near.restored(text[len(sent) :]))
         return Candidate(near.restored(text), tokens, finish)
 
-    def _tokens(self, logits: Tensor, sampler: Sampler, first: int | None) -> Iterator[Token]:
-        job, decoder = self._job, self._decoder
+    def _tokens(
+        self, logits: Tensor, sampler: Sampler, first: int | None, settles: bool
+    ) -> Iterator[Token]:
+        job, decoder, guesser = self._job, self._decoder, self._speculation
         where = (self._sequence, job.prompt, logits, sampler, job.stops(), job.cancelled)
         self._speculation.begin()
         if not self._guide.constrains:
-            return decoder.generate(*where, first, self._speculation)
-        return GuidedDecoder(decoder).generate(*where, self._guide, first, self._speculation)
+            return decoder.generate(*where, first, guesser)
+        return GuidedDecoder(decoder).generate(*where, self._guide, guesser, settles)

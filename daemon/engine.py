@@ -51,10 +51,6 @@ def never() -> bool:
     return False
 
 
-def ignore(text: str) -> None:
-    """Takes streamed text and does nothing with it."""
-
-
 class Engine:
     """Completes with one loaded model."""
 
@@ -72,7 +68,7 @@ class Engine:
         self,
         request: Request,
         cancelled: Callable[[], bool] = never,
-        stream: Callable[[str], None] = ignore,
+        stream: Callable[[str], None] | None = None,
         session: FileSession | None = None,
         others: Sequence[Tokens] = (),
     ) -> Completion:

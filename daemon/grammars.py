@@ -40,7 +40,17 @@ class Grammars:
             began = time.perf_counter()
             opening = opened()
             waited = time.perf_counter() - began
-            return Guide(opening, whole.suffix, request.grammar, finished, waited, self._remembered)
+            line = whole.prefix[whole.prefix.rfind("\n") + 1 :]
+            indent = line[: len(line) - len(line.lstrip())]
+            return Guide(
+                opening,
+                whole.suffix,
+                request.grammar,
+                finished,
+                waited,
+                indent,
+                self._remembered,
+            )
 
         return guide
 

@@ -120,7 +120,6 @@ class Headless:
         from ..models.speculator import Speculate
         from ..models.stops import Extent
         from .completion import Request
-        from .engine import ignore
 
         request = Request(
             prefix=question.around.prefix,
@@ -135,7 +134,7 @@ class Headless:
             speculate=Speculate(wishes.speculate),
         )
         try:
-            completion = engine.complete(request, stream=stream or ignore, session=session)
+            completion = engine.complete(request, stream=stream, session=session)
         except BaseException:  # an alarm or a key can come anywhere, also in half a step
             engine.forget()
             self._sessions = {n: s for n, s in self._sessions.items() if s is not session}

@@ -18,9 +18,7 @@ when a drawn token is refused:
 says so.
 """
 
-import heapq
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -33,7 +31,6 @@ Logits = Callable[[Sequence[int]], Tensor]  # tokens after the prompt -> (vocabu
 Distribution = Callable[[Tensor], Tensor]  # logits -> probabilities, as the sampler wants them
 Uniform = Callable[[int, int], float]  # (tokens after the prompt, attempt) -> [0, 1)
 
-GREEDY_TOKENS = 256  # alternatives kept at a place when only the best ones are wanted
 EAGER_TOKENS = 512  # as published, `asap` checks all of a place's tokens
 
 
@@ -49,7 +46,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """When `exact` stops being worth its restarts."""
+    """When being exact stops being worth its restarts."""
 
     limit_tokens: int
     exact_restarts: int = 24  # then approximate
@@ -57,6 +54,9 @@ class Budget:
     time_used: Callable[[], float] = field(default=lambda: 0.0)  # share of the deadline, 0 to 1
     exact_until: float = 0.6
     approximate_until: float = 0.85
+    search_calls: int = 96  # of the model, for greedy ways round refusals
+    most_refusals: int = 512  # in one completion, which is then given up
+    look_up: Callable[[], None] = field(default=lambda: None)  # at every refusal; may raise
 
     def mode(self, wanted: Mode, restarts: int) -> Mode:
         """The mode for the next refusal."""
@@ -103,7 +103,8 @@ class Aligner:
         self._calls = 0
 
     def sample(self, mode: Mode, uniform: Uniform, budget: Budget) -> Aligned:
-        """One completion by `mode`; with no refusal, exactly what plain sampling draws."""
+        """One completion by `mode`; with no refusal, exactly what plain sampling draws. If nothing
+        grammatical was found it is empty and has not stopped."""
         run = _Run(self._trie.root, mode)
         calls = self._calls
         while not run.node.ended and run.node.depth < budget.limit_tokens:
@@ -118,69 +119,11 @@ class Aligner:
             else:
                 child = run.node  # a dead end
             self._refuse(run, child, budget.mode(mode, run.restarts), uniform)
+            budget.look_up()
+            if run.refused >= budget.most_refusals:
+                run.node = self._trie.root
+                break
         return self._result(run, self._calls - calls)
-
-    def greedy(self, budget: Budget) -> Aligned:
-        """The best token that the grammar allows, at every place; back up from dead ends."""
-        run = _Run(self._trie.root, Mode.GCD)
-        calls = self._calls
-        while not run.node.ended and run.node.depth < budget.limit_tokens:
-            node = run.node
-            support = self._expand(node, best=GREEDY_TOKENS)
-            weights = self._trie.weights(node, aligned=False)
-            if weights.max(initial=0.0) <= 0.0:
-                if node.parent is None:
-                    break
-                run.restarts += 1
-                node.removed = 1.0
-                self._trie.back_up(node)
-                run.node = node.parent
-                continue
-            child = self._trie.child(node, int(support.tokens[int(weights.argmax())]))
-            if child.refused:
-                run.refused += 1
-                self._trie.back_up(child)
-            else:
-                run.node = child
-        return self._result(run, self._calls - calls)
-
-    def best_first(self, budget: Budget, model_calls: int) -> Iterator[Aligned]:
-        """Completions in order of their probability, best first, until the calls are used up.
-
-        Exact: what comes first is the most probable grammatical completion.
-        """
-        run = _Run(self._trie.root, Mode.GCD)
-        first_call = self._calls
-        order = itertools.count()
-        frontier: list[tuple[float, int, Node, int, list[int]]] = []
-
-        def push(node: Node, cost: float, rank: int, ranked: list[int]) -> None:
-            if rank < len(ranked):
-                assert node.support is not None
-                p = node.support.of_token(ranked[rank])
-                heapq.heappush(frontier, (cost - np.log(p), next(order), node, rank, ranked))
-
-        def open_node(node: Node, cost: float) -> None:
-            support = self._expand(node, best=GREEDY_TOKENS)
-            ranked = support.tokens[np.argsort(-support.probabilities, kind="stable")]
-            push(node, cost, 0, ranked.tolist())
-
-        open_node(run.node, 0.0)
-        while frontier:
-            cost, _, node, rank, ranked = heapq.heappop(frontier)
-            assert node.support is not None
-            push(node, cost + np.log(node.support.of_token(ranked[rank])), rank + 1, ranked)
-            child = self._trie.child(node, ranked[rank])
-            if child.refused:
-                run.refused += 1
-                self._trie.back_up(child)
-            elif child.ended or child.depth >= budget.limit_tokens:
-                run.node = child
-                yield self._result(run, self._calls - first_call)
-            elif self._calls - first_call < model_calls:
-                open_node(child, cost)
-            else:
-                return
 
     # region steps
 
@@ -234,17 +177,15 @@ class Aligner:
                 run.attempt += 1
                 return
 
-    def _expand(self, node: Node, eager: bool = False, best: int | None = None) -> Support:
+    def _expand(self, node: Node, eager: bool) -> Support:
         """The node's support, from the model on the first visit."""
         if node.support is None:
             self._calls += 1
             p = self._distribution(self._logits(node.path())).detach().cpu().double().numpy()
-            if best is not None and len(p) > best:
-                p = np.where(p >= np.partition(p, -best)[-best], p, 0.0)
             node.support = Support.of(p)
             if eager and len(node.support.tokens) <= self._eager_tokens:
-                children = [self._trie.child(node, t) for t in node.support.tokens.tolist()]
-                self._trie.back_up(children[0])  # which counts its siblings too
+                for token in node.support.tokens.tolist():
+                    self._trie.back_up(self._trie.child(node, token))
         return node.support
 
     def _result(self, run: "_Run", calls: int) -> Aligned:

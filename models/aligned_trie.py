@@ -41,6 +41,10 @@ class Guard(Protocol):
         """Whether the completion may end in `state`."""
         ...
 
+    def may_be_cut(self, state: Any, /) -> bool:
+        """Whether a completion that the limit ends in `state` is of use, all of it or its start."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Support:
@@ -65,12 +69,10 @@ class Support:
             return None
         return Support(self.tokens[kept], left / left.sum())
 
-    def of_token(self, token: int) -> float:
-        """The probability of one token."""
+    def index(self, token: int) -> int | None:
+        """Where the token is; None if it cannot follow."""
         at = int(np.searchsorted(self.tokens, token))
-        if at < len(self.tokens) and self.tokens[at] == token:
-            return float(self.probabilities[at])
-        return 0.0
+        return at if at < len(self.tokens) and self.tokens[at] == token else None
 
 
 # From a node's state under the old guard, its state under the new one and its support: what is left
@@ -97,6 +99,10 @@ class Anything:
         """So is every end."""
         return True
 
+    def may_be_cut(self, state: Any) -> bool:
+        """And every start."""
+        return True
+
 
 class Node:
     """One prefix. `removed` is 1 for a refused one; `support` is None until the model was asked."""
@@ -106,6 +112,7 @@ class Node:
         "children",
         "depth",
         "ended",
+        "gone",
         "parent",
         "removed",
         "state",
@@ -120,6 +127,7 @@ class Node:
         self.depth: int = parent.depth + 1 if parent is not None else 0
         self.support: Support | None = None
         self.removed = 0.0
+        self.gone: NDArray[np.float64] | None = None  # `removed` behind each token of the support
         self.ended = False  # the completion is over here; `token` is the one that ended it
         self.children: dict[int, Node] = {}
         self.before: Node | None = None  # the same prefix in the request before
@@ -148,7 +156,7 @@ class Trie:
 
     def __init__(self, guard: Guard, stop_tokens: frozenset[int]):
         self._guard = guard
-        self._stops = stop_tokens
+        self.stop_tokens = stop_tokens
         self._narrow: Narrow = _all
         self.root = Node(guard.start())
 
@@ -164,7 +172,7 @@ class Trie:
         """
         child = node.children.get(token)
         if child is None:
-            if token in self._stops:
+            if token in self.stop_tokens:
                 child = Node(node.state, node, token)
                 child.ended = self._guard.may_stop(node.state)
                 child.removed = 0.0 if child.ended else 1.0
@@ -179,10 +187,25 @@ class Trie:
                 self._take_over(child, before)
         return child
 
+    def may_be_cut(self, node: Node) -> bool:
+        """Whether a completion that the limit ends at `node` is of use."""
+        return self._guard.may_be_cut(node.state)
+
     def back_up(self, node: Node) -> None:
-        """Carry what is known of `node` up to the root: r(u) = Σ P(a|u)·r(ua)."""
+        """Carry what is known of `node` up to the root: r(u) = Σ P(a|u)·r(ua).
+
+        Every ancestor gets the difference to what it knows, so siblings cost nothing.
+        """
         while (parent := node.parent) is not None and parent.support is not None:
-            parent.removed = _removed(parent, parent.support)
+            at = parent.support.index(node.token)
+            if parent.gone is None:
+                parent.gone = np.zeros(len(parent.support.tokens))
+            if at is None or node.removed == parent.gone[at]:
+                return
+            more = float(parent.support.probabilities[at] * (node.removed - parent.gone[at]))
+            parent.gone[at] = node.removed
+            left = 1.0 - parent.removed - more
+            parent.removed = 1.0 - left if left > EPSILON else 1.0
             node = parent
 
     def weights(self, node: Node, aligned: bool = True) -> NDArray[np.float64]:
@@ -192,12 +215,9 @@ class Trie:
         """
         assert node.support is not None
         weights = node.support.probabilities.astype(np.float64)
-        for token, child in node.children.items():
-            if child.removed and (aligned or child.refused):
-                at = np.searchsorted(node.support.tokens, token)
-                if at < len(weights) and node.support.tokens[at] == token:
-                    weights[at] *= 1.0 - child.removed
-        return weights
+        if node.gone is None:
+            return weights
+        return weights * (1.0 - node.gone if aligned else node.gone < 1.0)
 
     def follow(self, tokens: Sequence[int], guard: Guard, narrow: Narrow) -> bool:
         """Begin anew behind `tokens`, which the user has typed; False if that is new ground.
@@ -217,6 +237,16 @@ class Trie:
         self.root = Node(guard.start())
         self._take_over(self.root, node)
         return True
+
+    def release(self, node: Node, state: Any) -> None:
+        """Forget what was refused below `node`, which is in `state` from now on. What the model
+        said is taken over as it is needed."""
+        before = Node(node.state)
+        before.children, before.support = node.children, node.support
+        for old in _below(before):
+            old.before = None
+        node.state, node.children, node.removed, node.gone = state, {}, 0.0, None
+        node.before = before
 
     def size_tokens(self) -> int:
         """How many probabilities are kept."""
@@ -244,15 +274,6 @@ def draw(support: Support, weights: NDArray[np.float64], uniform: float) -> int 
 
 def _all(old: Any, new: Any, support: Support) -> Support:
     return support
-
-
-def _removed(node: Node, support: Support) -> float:
-    """r(u) = Σ P(a|u)·r(ua)"""
-    children = node.children.items()
-    mass = sum(
-        support.of_token(token) * child.removed for token, child in children if child.removed
-    )
-    return 1.0 if mass > 1.0 - EPSILON else mass
 
 
 def _below(node: Node) -> Iterator[Node]:

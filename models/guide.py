@@ -25,6 +25,7 @@ from .stops import StopRule
 
 LINE_END = re.compile(r"\n")
 WORD = re.compile(r"\w+|[^\w\s]")
+JOINED = re.compile(r"\w\w")
 BROKEN_SUFFIX = "what is right of the cursor parses only in part"
 
 
@@ -52,17 +53,20 @@ class Guide:
         mode: Mode,
         finished: Callable[[str, Finish], str],
         waited: float = 0.0,
+        indent: str = "",
         remembered: Remembered | None = None,
     ):
         """`finished` makes a completion's text what the user will see; `waited` for the opening,
-        in seconds; `remembered` from the request before."""
+        in seconds; `indent` is of the cursor's line; `remembered` from the request before."""
         self.start = opening.state
         self.mode = mode
         self.remembered = remembered or Remembered()
         self._opening = opening
         self._finished = finished
-        self._block = RightContext(suffix, LINES)
-        self._line = RightContext(suffix, lines=0)
+        self._next = suffix[:1]
+        self._block = RightContext(opening.state, suffix, LINES, indent)
+        self._line = RightContext(opening.state, suffix, 0, indent)
+        self._ends: dict[tuple[str, bool, int], bool] = {}
         self.trie: Trie | None = None  # of what is sampled, shared by all candidates
         self._used = mode if opening.constrained else Mode.OFF  # the least faithful so far
         self._reason = opening.reason
@@ -101,30 +105,35 @@ class Guide:
         text = self._finished(text, finish)
         if not text:
             return True
-        state = self.start.feed(text.encode("utf-8", "replace"))
-        if state is None:
-            return False
         one_line = finish is Finish.LINES and "\n" not in text
         right = self._line if one_line else self._block
-        fits = right.fits(state)
+        end = (text, one_line, right.trusted)
+        if end not in self._ends:  # a dozen tokens end a line with the same text
+            state = self.start.feed(text.encode("utf-8", "replace"))
+            self._ends[end] = state is not None and right.fits(state)
         if right.relaxed and not self._reason:
             self._reason = BROKEN_SUFFIX
-        return fits
+        return self._ends[end]
 
     def longest(self, text: str) -> str:
         """The longest start of a `text` cut short that fits: whole lines if any do, else the most
         words of its first line if that is most of it. All of it if nothing fits."""
         with self.waiting():
-            ends = [match.start() for match in LINE_END.finditer(text)][::-1]
-            for end in [len(text), *(end for end in ends if text[:end].strip())]:
-                if self._fits(text[:end]):
-                    return text[:end]
-            line = text.partition("\n")[0]
-            words = [match.end() for match in WORD.finditer(line)][::-1]
-            for end in (end for end in words if 2 * end >= len(text)):
-                if self._fits(text[:end]):
-                    return text[:end]
-        return text
+            return next(self._starts(text), text)
+
+    def may_be_cut(self, text: str) -> bool:
+        """Whether any start of a completion that the limit cuts short fits."""
+        return next(self._starts(self._finished(text, Finish.TOKENS)), None) is not None
+
+    def _starts(self, text: str) -> Iterator[str]:
+        """The starts of `text` that fit, best first."""
+        lines = [match.start() for match in LINE_END.finditer(text)][::-1]
+        ends = [len(text), *(end for end in lines if text[:end].strip())]
+        words = [match.end() for match in WORD.finditer(text.partition("\n")[0])][::-1]
+        ends += [end for end in words if 2 * end >= len(text)]
+        for end in ends:
+            if not JOINED.match(text[end - 1 : end] + self._next) and self._fits(text[:end]):
+                yield text[:end]
 
     def _fits(self, text: str) -> bool:
         state = self.start.feed(text.encode("utf-8", "replace"))
@@ -190,6 +199,11 @@ class Places:
         """Whether the completion may end here, by the stop rule or by the model's choice."""
         with self._guide.waiting():
             return self._guide.may_end(place.text, Finish.LINES if place.over else Finish.EOS)
+
+    def may_be_cut(self, place: Place) -> bool:
+        """Whether some start of the completion may stand if it can't go on here."""
+        with self._guide.waiting():
+            return self._guide.may_be_cut(place.text)
 
     def _after(self, place: Place, token: int) -> Place | None:
         data = self._token_bytes(token)

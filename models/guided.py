@@ -1,7 +1,7 @@
 """Decoding under a grammar: the same tokens as plain decoding until one of them cannot be right.
 
-Greedy decoding takes the best token that the grammar allows. Sampling draws from the model
-conditioned on the grammar (`align`).
+Greedy decoding searches for the best completion that the grammar allows (`best_first`). Sampling
+draws from the model conditioned on the grammar (`align`).
 """
 
 import time
@@ -13,17 +13,17 @@ import torch
 from torch import Tensor
 
 from ..cache.sequence import CachedSequence
-from .align import Aligner, Budget
-from .aligned_trie import Support
-from .decode import LIKELY_TOKENS, Decoder, Finish, Interrupted, Stops, Token
+from .align import Aligned, Aligner, Budget, Mode
+from .aligned_trie import Node, Support, Trie
+from .best_first import BestFirst, Settled, never
+from .decode import LIKELY_TOKENS, Decoder, Finish, Interrupted, Stops, Token, look_up
 from .draft import Draft
 from .fim import Prompt
 from .guide import Guide, Place, Places
-from .healing import agrees, consume
+from .healing import agrees
 from .sampler import Sampler
-from .verify import Guesser, Prune, keep_all
+from .verify import Guesser
 
-ALTERNATIVES = 64  # tried at one place before model and grammar are said to disagree
 DISAGREE = "the model and the grammar disagree here"
 
 
@@ -34,7 +34,6 @@ class GuidedDecoder:
         """`clock` in seconds, as the deadline's: when it draws near, restarts give way."""
         self._decoder = decoder
         self._clock = clock
-        self._token_bytes = decoder.token_bytes
 
     def generate(
         self,
@@ -45,103 +44,81 @@ class GuidedDecoder:
         stops: Stops,
         cancelled: Callable[[], bool],
         guide: Guide,
-        first: int | None = None,
         guesser: Guesser | None = None,
+        settles: bool = False,
     ) -> Iterator[Token]:
         """Continue from the `logits` (vocabulary,) after the prompt, all that `sequence` holds.
 
-        `first` is tried before all else at the first place. `guesser` makes it faster and changes
-        no token. Raises `Interrupted`.
+        Greedy completions of one `guide` after the first are the next best ones. Tokens come when
+        nothing can take them back any more: at the end, or, where a greedy completion `settles`,
+        line by line. `guesser` makes it faster and changes no token. Raises `Interrupted`.
         """
-        places = Places(guide, prompt, stops.rule, self._token_bytes)
+        places = Places(guide, prompt, stops.rule, self._decoder.token_bytes)
         run = _Run(
             self._decoder, sequence, prompt, logits, stops, cancelled, guide, guesser, self._clock
         )
+        if not sampler.greedy:
+            completion = self._sampled(run, places, sampler)
+        elif guide.trie is None:
+            completion = self._greedy(run, places, _ends_line if settles else never)
+        else:
+            completion = self._next_best(run, places, guide.trie)
+        given: Node | None = None
         with run.verifier:
-            if sampler.greedy:
-                yield from self._greedy(run, places, first)
-            else:
-                yield from self._sampled(run, places, sampler)
+            try:
+                for found in completion:
+                    yield from _tokens(found, given, stops.limit_tokens)
+                    given = found.node
+            except Interrupted:  # what there is by then
+                yield from (Token(node.token, node.state.piece) for node in _behind(run.at, given))
+                raise
+        if given is None:  # there is no other completion
+            yield Token(min(stops.tokens), "", Finish.EOS)
 
-    def _greedy(self, run: "_Run", places: Places, first: int | None) -> Iterator[Token]:
-        place, path = places.start(), []
-        while True:
-            prune = partial(_allowed, places, place, run.stops)
-            logits = run.agreeing(run.raw(path, prune), place.pending)
-            token, following = self._best(run, places, place, logits, first)
-            first = None
-            if following is None:
-                yield Token(token, "", Finish.EOS)
-                return
-            place = following
-            path.append(token)
-            run.verifier.drew(path)
-            finish = Finish.LINES if place.over else None
-            if not place.over and len(path) >= run.stops.limit_tokens:
-                finish = Finish.TOKENS
-            yield Token(token, place.piece, finish)
-            if finish:
-                return
+    def _greedy(self, run: "_Run", places: Places, settled: Settled) -> Iterator[Aligned]:
+        guide = run.guide
+        trie = guide.trie = Trie(places, run.stops.tokens)
+        search = BestFirst(trie, partial(run.likely, places))
+        found = None
+        for found in search.greedy(guide.mode, run.budget, settled):
+            if run.whole(found) or found.node is not trie.root:
+                yield found
+        assert found is not None, "a search ends with what it has found"
+        run.note(found)
+        if not run.whole(found):
+            run.give_up(trie, found.node)
+            yield from search.greedy(Mode.OFF, run.budget, settled, found.node)
 
-    def _best(
-        self, run: "_Run", places: Places, place: Place, logits: Tensor, first: int | None
-    ) -> tuple[int, Place | None]:
-        """The best allowed token and the place behind it, which is None behind a stop token."""
-        for token in _descending(logits, first):
-            if token in run.stops.tokens or not self._token_bytes(token):
-                if places.may_stop(place):
-                    return token, None
-            else:
-                following = places.take(place, token)
-                if following is not None and not (
-                    following.over and not places.may_stop(following)
-                ):
-                    return token, following
-            run.guide.count(refused=1)
-        run.guide.give_up(DISAGREE)
-        token = int(logits.argmax())
-        free = replace(place, state=run.guide.start)
-        stopped = token in run.stops.tokens or not self._token_bytes(token)
-        return token, None if stopped else places.take(free, token)
+    def _next_best(self, run: "_Run", places: Places, trie: Trie) -> Iterator[Aligned]:
+        found = BestFirst(trie, partial(run.likely, places)).another(run.guide.mode, run.budget)
+        if found is not None:
+            run.note(found)
+            yield found
 
-    def _sampled(self, run: "_Run", places: Places, sampler: Sampler) -> Iterator[Token]:
+    def _sampled(self, run: "_Run", places: Places, sampler: Sampler) -> Iterator[Aligned]:
         guide = run.guide
         if guide.trie is None:
             prompt, stops = run.prompt.tokens, run.stops.tokens
             guide.trie = guide.remembered.trie(sampler.sampling, prompt, places, run.narrow, stops)
-        trie, reached = guide.trie, guide.trie.root
+        trie, base = guide.trie, len(run.prompt.tokens)
 
         def logits(path: Sequence[int]) -> Tensor:
-            nonlocal reached
-            reached = trie.root
+            node = trie.root
             for token in path:
-                reached = reached.children[token]
-            return run.logits(path, partial(_allowed, places, reached.state, run.stops))
+                node = node.children[token]
+            return run.permitted(places, node)
+
+        def uniform(at: int, attempt: int) -> float:
+            return sampler.uniform(base + at, attempt)
 
         aligner = Aligner(trie, logits, sampler.probabilities, eager_tokens=0)
-        budget = Budget(run.stops.limit_tokens, time_used=run.time_used)
-        base = len(run.prompt.tokens)
-        try:
-            sample = aligner.sample(
-                guide.mode, lambda at, attempt: sampler.uniform(base + at, attempt), budget
-            )
-        except Interrupted:  # what there is by then
-            yield from (Token(node.token, node.state.piece) for node in reached.line()[1:])
-            raise
-        guide.count(refused=sample.refused, restarts=sample.restarts)
-        guide.sampled(sample.mode, sample.bound)
+        found = aligner.sample(guide.mode, uniform, run.budget)
+        run.note(found)
         guide.remembered.tidy()
-        line = sample.node.line()[1:]
-        if not line:  # nothing grammatical is left
-            guide.give_up(DISAGREE)
-            yield from run.plain(sampler)
-        for node in line:
-            finish = None
-            if node is sample.node:
-                finish = Finish.TOKENS
-                if sample.stopped:
-                    finish = Finish.LINES if node.state.over else Finish.EOS
-            yield Token(node.token, "" if finish is Finish.EOS else node.state.piece, finish)
+        if not run.whole(found):
+            run.give_up(trie, trie.root)
+            found = aligner.sample(Mode.OFF, uniform, run.budget)
+        yield found
 
 
 class _Run:
@@ -159,24 +136,38 @@ class _Run:
         guesser: Guesser | None,
         clock: Callable[[], float],
     ):
+        self.guide = guide
         self.prompt = prompt
         self.stops = stops
-        self.guide = guide
+        self.at: Node | None = None  # the last place that the model was asked about
         self.verifier = decoder.verifier(sequence, logits, stops, cancelled, guesser)
+        self.budget = Budget(
+            stops.limit_tokens,
+            time_used=self.time_used,
+            look_up=partial(look_up, stops, cancelled),
+        )
         self._decoder = decoder
-        self._cancelled = cancelled
         self._clock = clock
         self._began = clock()
 
-    def plain(self, sampler: Sampler) -> Iterator[Token]:
-        """The candidate without a grammar."""
-        return self._decoder.follow(
-            self.verifier, self.prompt, sampler, self.stops, self._cancelled
-        )
+    def whole(self, found: Aligned) -> bool:
+        """Whether a completion has an end: otherwise nothing grammatical was found."""
+        return found.stopped or len(found.tokens) >= self.stops.limit_tokens
 
-    def agreeing(self, logits: Tensor, pending: bytes) -> Tensor:
-        """(vocabulary,) without the tokens that disagree with `pending`; of those that agree, the
-        likely ones are enough."""
+    def note(self, found: Aligned) -> None:
+        """Count a completion."""
+        self.guide.count(refused=found.refused, restarts=found.restarts)
+        self.guide.sampled(found.mode, found.bound)
+
+    def give_up(self, trie: Trie, node: Node) -> None:
+        """Refuse nothing any more, from `node` on."""
+        self.guide.give_up(DISAGREE)
+        trie.release(node, replace(node.state, state=self.guide.start))
+
+    def likely(self, places: Places, node: Node) -> Tensor:
+        """(vocabulary,) after the node's path, without the tokens that disagree with what is
+        pending there; of those that agree, the likely ones are enough."""
+        logits, pending = self._logits(places, node), node.state.pending
         if not pending:
             return logits
         likely = logits.topk(min(LIKELY_TOKENS, len(logits))).indices.tolist()
@@ -186,20 +177,16 @@ class _Run:
         index = torch.tensor(kept, device=logits.device)
         return torch.full_like(logits, -torch.inf).index_copy(0, index, logits[index])
 
-    def logits(self, path: Sequence[int], prune: Prune) -> Tensor:
-        """(vocabulary,) after the prompt and `path`, without the tokens that disagree with what
-        the prompt has pending there."""
-        pending = self.prompt.pending
-        for token in path:
-            if not pending:
-                break
-            pending, _ = consume(pending, self._decoder.token_bytes(token))
-        return self._decoder.permitted(self.raw(path, prune), pending)
+    def permitted(self, places: Places, node: Node) -> Tensor:
+        """(vocabulary,) after the node's path, without the tokens that disagree with what is
+        pending there."""
+        return self._decoder.permitted(self._logits(places, node), node.state.pending)
 
-    def raw(self, path: Sequence[int], prune: Prune = keep_all) -> Tensor:
-        """(vocabulary,) after the prompt and `path`."""
+    def _logits(self, places: Places, node: Node) -> Tensor:
+        self.at = node
         before = self.verifier.passes
-        logits = self.verifier.logits(path, prune)
+        prune = partial(_allowed, places, node.state, self.stops)
+        logits = self.verifier.logits(node.path(), prune)
         self.guide.count(model_calls=self.verifier.passes - before)
         return logits
 
@@ -227,12 +214,23 @@ def _allowed(places: Places, place: Place, stops: Stops, draft: Draft) -> Draft:
     return draft
 
 
-def _descending(logits: Tensor, first: int | None) -> Iterator[int]:
-    """`first` if given, then the best tokens in order: one, and the rest only if asked for."""
-    if first is not None:
-        yield first
-    yield int(logits.argmax())
-    best = logits.topk(min(ALTERNATIVES, len(logits)))
-    for token, value in zip(best.indices[1:].tolist(), best.values[1:].tolist(), strict=True):
-        if value > float("-inf"):
-            yield token
+def _ends_line(node: Node) -> bool:
+    """Whether a line is over with the node's token, so that it may be shown."""
+    return "\n" in node.state.piece
+
+
+def _behind(node: Node | None, given: Node | None) -> list[Node]:
+    """The nodes up to `node` that come after `given`, or after the root."""
+    line = [] if node is None else node.line()[1:]
+    return line if given is None else line[given.depth :]
+
+
+def _tokens(found: Aligned, given: Node | None, limit_tokens: int) -> Iterator[Token]:
+    """The tokens of a completion, or of what is settled of it, that come after `given`."""
+    for node in _behind(found.node, given):
+        finish = None
+        if node is found.node and found.stopped:
+            finish = Finish.LINES if node.state.over else Finish.EOS
+        elif node is found.node and node.depth >= limit_tokens:
+            finish = Finish.TOKENS
+        yield Token(node.token, "" if finish is Finish.EOS else node.state.piece, finish)

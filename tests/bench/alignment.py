@@ -1,22 +1,22 @@
 """How far each mode's completions are from the model conditioned on the grammar.
 
     python tests/bench/alignment.py toys [--json]
-    python tests/bench/alignment.py model --results results.jsonl [--json]
+    python tests/bench/alignment.py model --results FILE [--json]
 
 `toys`: languages small enough to enumerate. For `gcd` and `asap` the divergence of the next sample
 is computed exactly, after so many samples in the same trie, as ASAp's paper draws its curves; for
 `exact` and `approximate`, which draw with restarts, the distance is measured on samples with a
 fresh trie each, beside what perfect sampling would show.
 
-`model`: the real model at cursors of HumanEval-Infilling. The truth is plain sampling with what is
-not grammatical thrown away; half of it against the other half is the noise.
+`model`: the real model at five cursors of HumanEval-Infilling. The truth is plain sampling with
+what is not grammatical thrown away; half of it against the other half is the noise.
 """
 
 import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 TOYS = ((3, 0.05, 2), (3, 0.15, 38), (4, 0.3, 5), (4, 0.45, 11))  # depth, hostility, seed
 SAMPLES = (0, 1, 10, 100, 1_000, 2_000)  # in the trie before the one that is judged
 DRAWS = 4_000  # where the distribution can only be sampled
-UNLIMITED = Budget(limit_tokens=64, exact_restarts=10**9, approximate_restarts=10**9)
+UNLIMITED = Budget(64, exact_restarts=10**9, approximate_restarts=10**9, most_refusals=10**9)
 MOST_TRIES = 10  # plain samples for each one wanted
 MODES = (Mode.EXACT, Mode.APPROXIMATE, Mode.ASAP, Mode.GCD)
 
@@ -153,61 +153,66 @@ def divergence(truth: dict[Text, float], found: dict[Text, float]) -> float:
 
 @dataclass(frozen=True)
 class Compared:
-    """One mode at one cursor, against plain sampling with what is ungrammatical thrown away."""
+    """One mode at one cursor after so many samples, against as many of plain sampling with what
+    is ungrammatical thrown away."""
 
     task: str
     mode: str
+    samples: int
     accepted_share: float  # of plain samples
-    variation: float  # total variation distance of texts to half of the accepted ones
-    noise: float  # between both halves
-    calls_per_token: float  # each sample for itself
+    variation: float  # total variation distance of texts to the reference's, other plain samples
+    noise: float  # the same for the plain samples
+    kl: float  # of token sequences to the model's own probabilities, in nats, as sampled
+    kl_noise: float  # the same for the plain samples: what is above it is distortion
+    calls_per_token: float
     refused: int
     restarts: int
-    samples: int
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One sample, and the logarithm of the probability that the model itself gives it."""
+
+    text: str
+    tokens: Text
+    chance: float
+    found: Any
 
 
 @main.command()
 @click.option("--model", default="qwen2.5-coder-0.5b")
 @click.option("--dataset", default="random-span-light")
-@click.option("--every", default=16, help="Take every N-th problem only.")
-@click.option("--samples", default=400, help="Of each mode at each cursor.")
+@click.option("--every", default=34, help="Take every N-th problem only.")
+@click.option("--samples", default=160, help="Of each mode at each cursor.")
 @click.option("--temperature", default=1.0)
-@click.option("--limit-tokens", default=16)
+@click.option("--top-p", default=0.95)
+@click.option("--limit-tokens", default=8)
 @click.option("--results", type=click.Path(path_type=Path), required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def model(
-    model: str,
-    dataset: str,
-    every: int,
-    samples: int,
-    temperature: float,
-    limit_tokens: int,
-    results: Path,
-    as_json: bool,
-) -> None:
-    """The real model: distance of each mode to plain rejection sampling."""
+def model(results: Path, as_json: bool, **options: Any) -> None:
+    """The real model: distance of each mode to plain rejection sampling, by number of samples."""
     from human_eval_infilling import problems
 
     from keyturn.models.loader import load
 
-    loaded, done = load(model), compared(results)
+    loaded, done = load(options["model"]), compared(results)
     with results.open("a", encoding="utf-8") as out:
-        for problem in tqdm(list(problems(dataset))[::every]):
+        for problem in tqdm(list(problems(options["dataset"]))[:: options["every"]]):
             if problem["task_id"] in {row.task for row in done}:
                 continue
-            for row in compare(loaded, problem, samples, temperature, limit_tokens):
+            heat, limit = (options["temperature"], options["top_p"]), options["limit_tokens"]
+            for row in compare(Cursor(loaded, problem, heat, limit), options["samples"]):
                 print(json.dumps(asdict(row)), file=out, flush=True)
     rows = compared(results)
     if as_json:
         click.echo(json.dumps({"bench": "alignment", "model": [asdict(row) for row in rows]}))
         return
-    for mode in MODES:
-        of_mode = [row for row in rows if row.mode == mode]
-        means = {
-            name: float(np.mean([getattr(row, name) for row in of_mode]))
-            for name in ("accepted_share", "variation", "noise", "calls_per_token")
-        }
-        click.echo(f"{mode:<12}" + "  ".join(f"{n} {value:.3f}" for n, value in means.items()))
+    names = ("accepted_share", "variation", "noise", "kl", "kl_noise", "calls_per_token")
+    for mode, samples in sorted({(row.mode, row.samples) for row in rows}):
+        alike = [row for row in rows if (row.mode, row.samples) == (mode, samples)]
+        means = {name: float(np.mean([getattr(row, name) for row in alike])) for name in names}
+        line = "  ".join(f"{name} {value:.3f}" for name, value in means.items())
+        click.echo(f"{mode:<12}{samples:>5} samples, {len(alike)} cursors  {line}")
 
 
 def compared(results: Path) -> list[Compared]:
@@ -216,52 +221,68 @@ def compared(results: Path) -> list[Compared]:
     return [Compared(**json.loads(line)) for line in results.read_text("utf-8").splitlines()]
 
 
-def compare(
-    loaded: Any, problem: dict[str, str], samples: int, temperature: float, limit_tokens: int
-) -> Iterator[Compared]:
-    """Every mode at the cursor of one problem."""
-    cursor = Cursor(loaded, problem, temperature, limit_tokens)
-    accepted: list[str] = []
+def compare(cursor: "Cursor", samples: int) -> Iterator[Compared]:
+    """Every mode at one cursor. `asap` learns from sample to sample, the others start anew."""
+    accepted: list[Drawn] = []
     drawn = 0
     while len(accepted) < 2 * samples and drawn < MOST_TRIES * samples:
-        text, ended = cursor.free(drawn)
+        free = cursor.free(drawn)
         drawn += 1
-        if cursor.grammatical(text, ended):
-            accepted.append(text)
-    share, half = len(accepted) / drawn, len(accepted) // 2
-    truth, other = Counter(accepted[:half]), Counter(accepted[half:])
-    for mode in MODES if accepted else ():
-        found, calls, tokens, refused, restarts = Counter[str](), 0, 0, 0, 0
-        for number in range(half):
-            sample = cursor.sample(mode, number)
-            found[sample.node.state.text] += 1
-            calls, tokens = calls + sample.model_calls, tokens + sample.node.depth
-            refused, restarts = refused + sample.refused, restarts + sample.restarts
-        yield Compared(
-            task=problem["task_id"],
-            mode=str(mode),
-            accepted_share=round(share, 4),
-            variation=round(distance(truth, found), 4),
-            noise=round(distance(truth, other), 4),
-            calls_per_token=round(calls / max(1, tokens), 4),
-            refused=refused,
-            restarts=restarts,
-            samples=half,
-        )
+        if cursor.grammatical(free.text, free.found.stopped):
+            accepted.append(free)
+    half = len(accepted) // 2
+    plain, reference = accepted[:half], Counter(each.text for each in accepted[half:])
+    counts = [n for n in (half // 8, half // 4, half // 2, half) if n]
+    for mode in MODES if half else ():
+        trie = cursor.trie() if mode is Mode.ASAP else None
+        found = [cursor.sample(mode, number, trie) for number in range(half)]
+        for count in sorted(set(counts)):
+            some = [each.found for each in found[:count]]
+            calls, tokens = sum(f.model_calls for f in some), sum(f.node.depth for f in some)
+            yield Compared(
+                task=cursor.task,
+                mode=str(mode),
+                samples=count,
+                accepted_share=round(len(accepted) / drawn, 4),
+                variation=round(distance(reference, found[:count]), 4),
+                noise=round(distance(reference, plain[:count]), 4),
+                kl=round(sampled_divergence(found[:count]), 4),
+                kl_noise=round(sampled_divergence(plain[:count]), 4),
+                calls_per_token=round(calls / max(1, tokens), 4),
+                refused=sum(f.refused for f in some),
+                restarts=sum(f.restarts for f in some),
+            )
 
 
-def distance(one: Counter[str], other: Counter[str]) -> float:
-    """Total variation distance of two empirical distributions."""
-    share = {text: n / one.total() for text, n in one.items()}
-    return variation(share, other)
+def distance(reference: Counter[str], found: Sequence[Drawn]) -> float:
+    """Total variation distance of two empirical distributions of texts."""
+    share = {text: n / reference.total() for text, n in reference.items()}
+    return variation(share, Counter(each.text for each in found))
+
+
+def sampled_divergence(found: Sequence[Drawn]) -> float:
+    """KL(samples ‖ model) over token sequences, the samples' own shares put for probabilities.
+
+    Too large by what so few samples cannot know, and by −log of the grammatical share; both are
+    the same for plain samples of the same number.
+    """
+    counts = Counter(each.tokens for each in found)
+    chances = {each.tokens: each.chance for each in found}
+    shares = {tokens: n / len(found) for tokens, n in counts.items()}
+    return sum(p * (np.log(p) - chances[tokens]) for tokens, p in shares.items())
 
 
 class Cursor:
     """Samples at one cursor. The model is asked once for every prefix, whoever needs it."""
 
     def __init__(
-        self, loaded: Any, problem: dict[str, str], temperature: float, limit_tokens: int
+        self,
+        loaded: Any,
+        problem: dict[str, str],
+        heat: tuple[float, float],
+        limit_tokens: int,
     ) -> None:
+        """`heat`: temperature and top-p."""
         from keyturn.cache.sequence import CachedSequence
         from keyturn.models.decode import Decoder, Stops
         from keyturn.models.fim import PromptBuilder, PromptOptions
@@ -269,6 +290,7 @@ class Cursor:
         from keyturn.models.sampler import Sampler, Sampling
         from keyturn.models.stops import Extent, stop_rule
 
+        self.task = problem["task_id"]
         left, right = problem["prompt"], problem["suffix"]
         builder = PromptBuilder(loaded.tokenizer)
         self._prompt = builder.build(left, right, PromptOptions())
@@ -279,26 +301,32 @@ class Cursor:
         tokens = self._prompt.tokens
         first = self._decoder.prefill(sequence, tokens, self._stops, lambda: False)
         self._verifier = self._decoder.verifier(sequence, first, self._stops, lambda: False)
-        self._sampler = Sampler(Sampling(temperature))
-        self._known: dict[Text, Tensor] = {}
+        self._sampler = Sampler(Sampling(*heat))
+        self._known: dict[Text, Tensor] = {}  # sparse
         self._opening = open_oracle("python").open(left)
         self._right = right
 
-    def sample(self, mode: Mode, number: int, guide: "Guide | None" = None) -> Any:
-        """One completion with a trie of its own."""
-        guide = guide or self._guide()
-        trie = Trie(self._places(guide), self._stops.tokens)
-        aligner = Aligner(trie, self._logits, self._probabilities, eager_tokens=0)
-        budget = Budget(self._stops.limit_tokens, 10**9, 10**9)
-        return aligner.sample(mode, self._uniform(mode, number), budget)
+    def trie(self, guide: "Guide | None" = None) -> Trie:
+        """A fresh one."""
+        return Trie(self._places(guide or self._guide()), self._stops.tokens)
 
-    def free(self, number: int) -> tuple[str, bool]:
-        """A plain sample's text, and whether it ended before the limit."""
+    def sample(self, mode: Mode, number: int, trie: Trie | None = None) -> Drawn:
+        """One completion, with a trie of its own if none is given."""
+        trie = trie or self.trie()
+        aligner = Aligner(trie, self._logits, self._probabilities, eager_tokens=0)
+        budget = replace(UNLIMITED, limit_tokens=self._stops.limit_tokens)
+        found = aligner.sample(mode, self._uniform(mode, number), budget)
+        path = found.node.path()
+        steps = (self._logits(path[:at])[token] for at, token in enumerate(path))
+        chance = sum(float(p.log()) for p in steps)
+        return Drawn(found.node.state.text, tuple(path), chance, found)
+
+    def free(self, number: int) -> Drawn:
+        """A plain sample."""
         from keyturn.models.grammar.oracle import Opening, Unconstrained
 
         anything = Opening(Unconstrained("plain sampling"), False)
-        sample = self.sample(Mode.OFF, number, self._guide(anything, ""))
-        return sample.node.state.text, sample.stopped
+        return self.sample(Mode.OFF, number, self.trie(self._guide(anything, "")))
 
     def grammatical(self, text: str, ended: bool) -> bool:
         """As the guard of the other modes judges: the text, and its end if it has one."""
@@ -332,8 +360,9 @@ class Cursor:
             for token in path:
                 pending, _ = consume(pending, self._decoder.token_bytes(token))
             logits = self._decoder.permitted(self._verifier.logits(path), pending)
-            known = self._known[tuple(path)] = self._sampler.probabilities(logits)
-        return known
+            known = self._sampler.probabilities(logits).to_sparse()
+            self._known[tuple(path)] = known
+        return known.to_dense()
 
     def _probabilities(self, probabilities: Tensor) -> Tensor:
         return probabilities

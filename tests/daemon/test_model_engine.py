@@ -20,9 +20,14 @@ from keyturn.lsp.backend import (
     Completion,
     CompletionOptions,
     CompletionRequest,
+    GrammarMeta,
+    GrammarMode,
+    SpeculateMode,
     SpeculationMeta,
 )
-from keyturn.models.speculator import SpeculationUse
+from keyturn.models.align import Mode
+from keyturn.models.guide import GrammarUse
+from keyturn.models.speculator import Speculate, SpeculationUse
 
 from ..models.tiny_tokenizer import PAGE
 from .tiny_engine import tiny_loaded
@@ -71,6 +76,19 @@ def test_what_speculation_says_of_itself_reaches_the_editor_whole() -> None:
         for hints in (get_type_hints(kind),)
     ]
     assert sides[0] == sides[1]
+
+
+def test_what_a_grammar_did_reaches_the_editor_side_under_the_same_names() -> None:
+    """The front knows no torch, so what it hears of is a twin; a mode becomes its name."""
+    ours, twin = (
+        [(f.name, str if f.name == "mode" else hints[f.name]) for f in dataclasses.fields(kind)]
+        for kind in (GrammarUse, GrammarMeta)
+        for hints in (get_type_hints(kind),)
+    )
+    assert ours == twin
+    assert dataclasses.asdict(GrammarUse(Mode.OFF)) == dataclasses.asdict(GrammarMeta())
+    assert [mode.value for mode in Mode] == [mode.value for mode in GrammarMode]
+    assert [mode.value for mode in Speculate] == [mode.value for mode in SpeculateMode]
 
 
 def test_files_of_the_same_window_are_looked_up_and_others_are_not(monkeypatch) -> None:

@@ -15,7 +15,6 @@ from keyturn.models.decode import Decoder, Finish, Interrupted, Stops, Token
 from keyturn.models.fim import Prompt, PromptBuilder, PromptOptions
 from keyturn.models.grammar.languages import open_oracle
 from keyturn.models.grammar.oracle import Opening, State, Unconstrained
-from keyturn.models.grammar.right import PATIENCE
 from keyturn.models.guide import BROKEN_SUFFIX, Guide, Places
 from keyturn.models.guided import DISAGREE, GuidedDecoder
 from keyturn.models.remembered import Remembered
@@ -124,14 +123,20 @@ def test_the_metadata_says_what_was_done():
 
 
 def test_a_line_may_end_only_where_the_rest_of_it_fits():
-    judge = guide(right=" 2],\n]]]]\n")
+    judge = guide(right=" 2]\n]}\n")
     assert judge.may_end("7,", Finish.LINES)
     assert not judge.may_end("7", Finish.LINES)
     assert not judge.may_end("7,", Finish.EOS)  # the model's own end answers for all lines
+    assert judge.may_end("[", Finish.EOS)
     assert judge.may_end("", Finish.EOS)  # nothing is always possible
     assert judge.use.reason == ""
-    assert any(judge.may_end("7,", Finish.EOS) for _ in range(PATIENCE))
+
+
+def test_a_suffix_that_nothing_fits_is_trusted_as_far_as_it_can_be_read():
+    judge = guide(right=" 2],\n]]]]\n")
+    assert judge.may_end("7,", Finish.EOS)
     assert judge.use.reason == BROKEN_SUFFIX
+    assert not judge.may_end("7", Finish.EOS)  # its first line still counts
 
 
 def test_a_text_cut_short_ends_with_its_longest_fitting_line():
@@ -140,6 +145,10 @@ def test_a_text_cut_short_ends_with_its_longest_fitting_line():
     assert judge.longest("1, 2,") == "1, 2"  # no line fits: most of its words
     assert judge.longest("1, 2 {") == "1, 2"
     assert judge.longest("{{") == "{{"  # nothing fits: all of it
+    assert judge.may_be_cut("1, 2 {")
+    assert not judge.may_be_cut("{{")
+    inside = guide(left="[", right="0]\n")
+    assert inside.longest("1, 2") == "1,"  # not 20
 
 
 def test_tokens_held_back_for_healing_are_repeated_under_the_grammar():

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from keyturn.models.align import Aligner
 from keyturn.models.aligned_trie import Trie
+from keyturn.models.best_first import BestFirst
 from keyturn.models.grammar.finite import FiniteOracle
 from keyturn.models.grammar.oracle import State
 
@@ -38,6 +39,9 @@ class Letters:
 
     def may_stop(self, state: State) -> bool:
         return state.can_finish()
+
+    def may_be_cut(self, state: State) -> bool:
+        return True
 
 
 class Toy:
@@ -74,6 +78,9 @@ class Toy:
 
     def aligner(self, trie: Trie | None = None) -> Aligner:
         return Aligner(trie or self.trie(), self.logits, lambda z: torch.softmax(z, -1))
+
+    def search(self, trie: Trie | None = None) -> BestFirst:
+        return BestFirst(trie or self.trie(), lambda node: self.logits(node.path()))
 
     def trie(self) -> Trie:
         return Trie(self.guard, frozenset({STOP}))

@@ -1,8 +1,10 @@
 """Nothing that is valid may be refused, at full size: thousands of cuts in hundreds of real files.
 
-Which files those are, `corpus` says; a whole sweep needs KEYTURN_CORPUS.
+Which files those are, `corpus` says; a whole sweep needs KEYTURN_CORPUS. KEYTURN_SWEEP_FILES (for a
+language) and KEYTURN_SWEEP_CUTS (in a file) make it smaller.
 """
 
+import os
 import random
 from collections import Counter
 from itertools import accumulate
@@ -19,7 +21,8 @@ from keyturn.models.vocabulary import from_gguf
 
 from .corpus import sources, valid_texts
 
-FILES_PER_LANGUAGE, CUTS_PER_FILE = 40, 40
+FILES_PER_LANGUAGE = int(os.environ.get("KEYTURN_SWEEP_FILES", "40"))
+CUTS_PER_FILE = int(os.environ.get("KEYTURN_SWEEP_CUTS", "40"))
 REACH_BYTES = 200  # fed behind a cut
 UNREAD_SHARE = 0.002  # of the cuts: no more may be left without a grammar, which harms nobody
 WHOLE = {"languages": 15, "files": 500, "cuts": 20_000}  # what a whole sweep has at least
@@ -95,8 +98,10 @@ def test_no_cut_of_any_valid_file_is_refused(
         with capsys.disabled():
             print(f"{language}: {files[language]} files, {cuts[language]} cuts, "
                   f"so far {len(refused)} refused, {len(unread)} unread", flush=True)  # fmt: skip
+    swept = {"languages": len(+files), "files": files.total(), "cuts": cuts.total()}
+    with capsys.disabled():
+        print(f"swept {swept}: {len(refused)} refused, {len(unread)} unread", flush=True)
     assert not refused, "\n".join(refused)
     assert len(unread) <= UNREAD_SHARE * cuts.total(), "\n".join(unread)
-    swept = {"languages": len(+files), "files": files.total(), "cuts": cuts.total()}
     if any(swept[what] < least for what, least in WHOLE.items()):
         pytest.skip(f"all fine, but only {swept}: name folders of sources in KEYTURN_CORPUS")
