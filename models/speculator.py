@@ -162,6 +162,7 @@ class Speculation:
         if len(context.path) < self._length:  # back from a dead end
             self._bets.clear()
         self._length = len(context.path)
+        self._slow = ""
         if budget == 0:
             return "", Draft()
         if not self._judged:
@@ -207,7 +208,7 @@ class Speculation:
         drafted = len(verified.draft.tokens)
         name = verified.drafter if drafted else ""
         pace = self._controller.pace
-        if verified.unseen == 1:
+        if verified.unseen == 1 and verified.draft.started is None:  # a whole pass
             pace.saw(1 + drafted, forward_ms)
         self.passes += 1
         ledger = self._ledgers.setdefault(name, Ledger())
@@ -220,7 +221,6 @@ class Speculation:
         if self._slow:  # also where it found nothing
             arm = self._controller.arm(self._slow)
             arm.earns(plain_ms / max(forward_ms + self._proposed_ms, 1e-6))
-            self._slow = ""
         if name:
             before = self._counts.get(name, (0, 0))
             self._counts[name] = before[0] + drafted, before[1] + verified.accepted
