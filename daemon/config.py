@@ -18,7 +18,9 @@ import platformdirs
 
 from ..lsp.options import Options
 from .idle import IdleLimits
+from .json_schemas import schema_rule
 from .make_engine import ATTENTION, IDLE_WORK, ModelChoice
+from .position import InputError
 
 WORKSPACE_FILE = "keyturn.toml"
 USER_FILE = "config.toml"
@@ -145,7 +147,9 @@ class _Layers:
         wanted = type(self._values[key])
         if wanted is tuple:
             strings = isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)
-            return None if strings else f"{key} must be a list of strings"
+            if not strings:
+                return f"{key} must be a list of strings"
+            return _bad_schema(key, value) if key == "model.json_schemas" else None
         accepted = (float, int) if wanted is float else (wanted,)
         if type(value) not in accepted:
             return f"{key} is {value!r}, but must be {_name(wanted)}"
@@ -161,6 +165,16 @@ class _Layers:
             for section, kind in SECTIONS.items()
         }
         return Config(**made, sources=self._sources, problems=tuple(self._problems))
+
+
+def _bad_schema(key: str, rules: Any) -> str | None:
+    """What is wrong with a list of `GLOB=FILE`."""
+    for rule in rules:
+        try:
+            schema_rule(rule)
+        except InputError as error:
+            return f"{key}: {error}"
+    return None
 
 
 def _parsed(text: str, present: Any) -> Any:

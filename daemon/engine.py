@@ -29,6 +29,7 @@ from .candidates import INTERRUPTED, Candidates, Job
 from .completion import CacheUse, Candidate, Completion, Request, Timings, distinct
 from .file_session import FileSession
 from .grammars import Grammars
+from .json_schemas import SchemaRule
 from .language import language_of
 from .surroundings import Surroundings
 
@@ -45,6 +46,7 @@ class EngineOptions:
     heal: bool = True
     repair: Repair = field(default_factory=Repair)  # of what edits make stale
     memory: Path | None = None  # folder in which drafters keep what they learn
+    json_schemas: tuple[SchemaRule, ...] = ()
 
 
 def never() -> bool:
@@ -60,7 +62,7 @@ class Engine:
         self._builder = PromptBuilder(loaded.tokenizer)
         self._decoder = Decoder(loaded.model, loaded.tokenizer)
         self._sequence = CachedSequence(loaded.model.new_arena())  # of what has no session
-        self._grammars = Grammars()
+        self._grammars = Grammars(options.json_schemas)
         self.speculator = speculator(loaded, options.memory)
         self.context_tokens = min(options.context_tokens, loaded.config.context_tokens)
 

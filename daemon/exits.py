@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import click
 
 from ..cache.errors import EditOutOfRange, KeyturnError
+from ..models.grammar.errors import GrammarError
 from .position import InputError
 from .time_limit import TimeUp
 
@@ -20,7 +21,7 @@ INTERRUPTED = 130
 def exit_code(error: KeyturnError) -> int:
     """How a command ends that met `error`."""
     match error:
-        case InputError() | EditOutOfRange():
+        case InputError() | EditOutOfRange() | GrammarError():
             return USAGE
         case TimeUp():
             return TIMEOUT

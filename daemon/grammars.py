@@ -1,7 +1,7 @@
 """The grammars of one engine: a worker process for all of them, and a guide for each request."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from ..models.align import Mode
@@ -14,6 +14,7 @@ from ..models.remembered import Remembered
 from ..models.trim import trim
 from .candidates import CUT_SHORT
 from .completion import Request
+from .json_schemas import SchemaRule, schema_of
 from .language import language_of
 from .surroundings import Surroundings
 
@@ -21,7 +22,8 @@ from .surroundings import Surroundings
 class Grammars:
     """Owns the worker, which starts with the first file that has a grammar. One thread's."""
 
-    def __init__(self) -> None:
+    def __init__(self, schemas: Sequence[SchemaRule] = ()) -> None:
+        self._schemas = schemas
         self._process = GrammarProcess()
         self._remembered = Remembered()
 
@@ -60,7 +62,8 @@ class Grammars:
             return partial(Unavailable("switched off").open, left)
         if not has_grammar(language):
             return partial(Unavailable(f"no grammar for {language}").open, left)
-        return self._process.oracle(request.path, language).begin(left)
+        schema = schema_of(request.path, self._schemas) if language == "json" else ""
+        return self._process.oracle(request.path, language, schema).begin(left)
 
     def close(self) -> None:
         """End the worker."""

@@ -6,6 +6,7 @@ The model is loaded at the first question; until then, nothing here imports torc
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from .asking import Question
@@ -26,6 +27,7 @@ class Choice:
     dtype: str = "auto"
     context_tokens: int = 2048
     order: str | None = None
+    json_schema: str | None = None  # the file of a schema that the text follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +148,20 @@ class Headless:
     def _load(self) -> "Engine":
         from ..models.cache_folder import cache_folder
         from ..models.families import Order
+        from ..models.grammar.languages import load_schema
         from ..models.loader import load
         from ..models.progress import Progress
         from .engine import Engine, EngineOptions
+        from .json_schemas import SchemaRule
 
         choice = self._choice
         order = None if choice.order is None else Order(choice.order)
-        options = EngineOptions(choice.context_tokens, order=order, memory=cache_folder())
+        rules = () if choice.json_schema is None else (SchemaRule("*", choice.json_schema),)
+        options = EngineOptions(
+            choice.context_tokens, order=order, memory=cache_folder(), json_schemas=rules
+        )
+        if choice.json_schema is not None:
+            load_schema(Path(choice.json_schema))  # what is wrong with it is said now
         progress = Progress(self._progress)
         loaded = load(
             choice.model, choice.device, choice.dtype, progress=progress, settle=self._many

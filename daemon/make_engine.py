@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from ..lsp.backend import BackendState, Phase
 from ..lsp.options import Options
 from .engine_thread import Engine, MakeEngine, OpenFiles, Report
+from .json_schemas import schema_rule
 
 if TYPE_CHECKING:
     from ..cache.budget import Budget
@@ -40,6 +41,7 @@ class ModelChoice:
     spill_folder: str = ""  # where caches that give way wait; empty: they are forgotten
     idle_work: str = "full"  # off, gentle or full: making caches exact while nobody types
     workspace_mib: int = 8  # text of files that are not open, for "lookup"; 0: only open ones
+    json_schemas: tuple[str, ...] = ()  # GLOB=FILE: which JSON files follow which schema
     cycle: tuple[str, ...] = ()  # the models that "next model" goes through
 
 
@@ -76,7 +78,11 @@ def engine_maker(
             loaded.model.settle()  # compile and record now, not at the first keystroke
         return ModelEngine(
             loaded,
-            EngineOptions(context_tokens=chosen.context_tokens, memory=cache_folder()),
+            EngineOptions(
+                context_tokens=chosen.context_tokens,
+                memory=cache_folder(),
+                json_schemas=tuple(schema_rule(text) for text in chosen.json_schemas),
+            ),
             path_of,
             budget(chosen, loaded),
             Refresher(IdleWork(chosen.idle_work)),

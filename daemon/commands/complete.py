@@ -30,6 +30,7 @@ from ..asking import (
 )
 from ..exits import NOTHING, exit_code, one_line_errors
 from ..headless import Choice, Headless
+from ..language import language_of
 from ..paths import daemon_paths
 from ..position import InputError, cut, decode_text
 from ..remote import RemoteHeadless
@@ -61,6 +62,8 @@ DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--grammar", type=click.Choice(GRAMMAR_MODES), default="exact", show_default=True,
               help="What to do where the grammar refuses.")  # fmt: skip
+@click.option("--json-schema", metavar="FILE",
+              help="JSON schema of the text; needs keyturn[json-schema].")  # fmt: skip
 @click.option("--speculate", type=click.Choice(SPECULATE_MODES), default="auto", show_default=True,
               help="Whose guesses are verified several at once; no text changes.")  # fmt: skip
 @click.option("--n", type=int, default=1, show_default=True, help="Distinct candidates.")
@@ -108,6 +111,8 @@ def _one(options: dict[str, Any], source: BinaryIO, output: BinaryIO) -> int:
         raise InputError("several candidates (--n) need --json or --ndjson")
     if options["stream"] and options["as_json"]:
         raise InputError("--stream and --json do not go together")
+    if options["json_schema"] and language_of(options["stdin_filename"]).id != "json":
+        raise InputError("--json-schema is for JSON: give a --stdin-filename that ends in .json")
     question = _question(options, source)
     write = _writer(output)
     stream = write if options["stream"] else None
@@ -165,7 +170,7 @@ def _reply(
 
 
 def _choice(options: dict[str, Any]) -> Choice:
-    names = ("model", "device", "dtype", "context_tokens", "order")
+    names = ("model", "device", "dtype", "context_tokens", "order", "json_schema")
     return Choice(**{name: options[name] for name in names})
 
 

@@ -39,9 +39,10 @@ class GrammarProcess:
         self._sent = self._received = 0  # requests and replies of this process
         self.generation = 0  # of the process: states of an older one are gone
 
-    def oracle(self, file: str, language: str) -> "IsolatedOracle":
-        """The oracle of one file; its checkpoints live on in the worker."""
-        return IsolatedOracle(self, file, language)
+    def oracle(self, file: str, language: str, schema: str = "") -> "IsolatedOracle":
+        """The oracle of one file, by a JSON schema's file too if there is one; its checkpoints
+        live on in the worker."""
+        return IsolatedOracle(self, file, language, schema)
 
     def start(self) -> None:
         """Start the worker if it isn't running, so that the first request finds it warm."""
@@ -68,20 +69,17 @@ class GrammarProcess:
         if self._process is not None:
             self._end()
 
-    def open(self, file: str, language: str, left: str) -> Opening:
-        """Open `left`, of which only what changed since the last time is sent."""
-        return self.begin(file, language, left)()
-
-    def begin(self, file: str, language: str, left: str) -> Callable[[], Opening]:
-        """Send `left` to be opened while the caller does something else; call what is returned
-        to wait for it, before anything else is asked."""
+    def begin(self, file: str, language: str, left: str, schema: str = "") -> Callable[[], Opening]:
+        """Send `left`, or what changed of it since the last time, to be opened while the caller
+        does something else; call what is returned to wait for it, before anything else is asked.
+        `schema` is the file of a JSON schema."""
         if self._strikes[language] >= STRIKES:
             reason = f"the grammar of {language} failed {STRIKES} times: left alone"
             return lambda: _unconstrained(reason)
         try:
             self.start()
             kept = common_prefix(self._lefts.get(file, ""), left)
-            ticket = self._send("open", file, language, kept, left[kept:])
+            ticket = self._send("open", file, language, schema, kept, left[kept:])
         except GrammarWorkerError as error:
             self._strikes[language] += 1
             reason = str(error)
@@ -178,14 +176,15 @@ class IsolatedOracle:
     process: GrammarProcess
     file: str
     language: str
+    schema: str = ""
 
     def open(self, left: str) -> Opening:
         """See `oracle.Oracle`."""
-        return self.process.open(self.file, self.language, left)
+        return self.begin(left)()
 
     def begin(self, left: str) -> Callable[[], Opening]:
         """Open while the caller does something else: see `GrammarProcess.begin`."""
-        return self.process.begin(self.file, self.language, left)
+        return self.process.begin(self.file, self.language, left, self.schema)
 
 
 class IsolatedState:

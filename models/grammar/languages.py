@@ -7,12 +7,17 @@ if it is installed under the usual name.
 
 import importlib
 import importlib.util
+import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from .automaton import Automaton
+from .both import BothOracles
 from .document import Document
 from .errors import GrammarError
+from .json_rules import Schema
+from .json_schema import SchemaOracle
 from .oracle import Oracle, Unavailable
 from .python_strict import PythonRules
 from .tables import LanguageTables
@@ -79,12 +84,30 @@ def load_automaton(language: str) -> Automaton:
     return Automaton(tables, PythonRules(tables) if grammar.python else None)
 
 
-def open_oracle(language: str) -> Oracle:
-    """An oracle in this process for one file of a language; never raises, see Unavailable."""
+def open_oracle(language: str, schema: str = "") -> Oracle:
+    """An oracle in this process for one file of a language, which follows the JSON schema in the
+    file `schema` if one is named; never raises, see Unavailable."""
     try:
-        return Document(load_automaton(language), brackets_matter=not _grammar(language).layout)
+        oracle = Document(load_automaton(language), brackets_matter=not _grammar(language).layout)
     except GrammarError as error:
         return Unavailable(str(error))
+    if not schema:
+        return oracle
+    try:
+        return BothOracles(oracle, SchemaOracle(load_schema(Path(schema))))
+    except GrammarError as error:
+        return BothOracles(oracle, Unavailable(str(error)))
+
+
+def load_schema(path: Path) -> Schema:
+    """The JSON schema in a file. Raises `GrammarError`."""
+    try:
+        schema = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise GrammarError(f"the JSON schema {path} cannot be read: {error}") from error
+    if not isinstance(schema, dict | bool):
+        raise GrammarError(f"the JSON schema {path} is neither an object nor a boolean")
+    return Schema(schema)
 
 
 def _grammar(language: str) -> Grammar:

@@ -4,6 +4,7 @@ Reads requests from standard input and answers on standard output, one frame eac
 length, then msgpack. States stay here; the other side holds their numbers. See `isolate`.
 """
 
+import os
 import resource
 import signal
 import sys
@@ -19,12 +20,14 @@ MEMORY_BYTES = 2 << 30
 DOCUMENTS = 32
 HEAD_BYTES = 4
 
+Kind = tuple[str, str, int]  # a language, a schema's file and its age: one oracle
+
 
 class Worker:
     """Owns every oracle and state of the process."""
 
     def __init__(self):
-        self._oracles: OrderedDict[str, tuple[str, Oracle]] = OrderedDict()
+        self._oracles: OrderedDict[str, tuple[Kind, Oracle]] = OrderedDict()
         self._lefts: dict[str, str] = {}
         self._states: dict[int, State] = {}
         self._next = 1
@@ -48,10 +51,10 @@ class Worker:
             case _:
                 raise AssertionError(f"unknown request {name}")
 
-    def _open(self, file: str, language: str, kept: int, text: str) -> list[Any]:
-        known = self._oracles.get(file)
-        if known is None or known[0] != language:
-            known = (language, open_oracle(language))
+    def _open(self, file: str, language: str, schema: str, kept: int, text: str) -> list[Any]:
+        known, kind = self._oracles.get(file), (language, schema, _changed(schema))
+        if known is None or known[0] != kind:
+            known = (kind, open_oracle(language, schema))
         self._oracles[file] = known
         self._oracles.move_to_end(file)
         left = self._lefts[file] = self._lefts.get(file, "")[:kept] + text
@@ -73,6 +76,14 @@ class Worker:
                 number, self._next = self._next, self._next + 1
                 self._states[number] = state
                 return number
+
+
+def _changed(schema: str) -> int:
+    """When a schema's file changed last, in nanoseconds; 0 if there is none."""
+    try:
+        return os.stat(schema).st_mtime_ns if schema else 0
+    except OSError:
+        return 0
 
 
 def pack(message: Any) -> bytes:

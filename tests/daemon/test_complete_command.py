@@ -136,6 +136,12 @@ def test_a_crlf_file_gets_crlf(complete: Complete) -> None:
         (("--offset", "0", "--temperature", "-1"), "", "temperature must be"),
         (("--offset", "0", "--n", "2"), "", "--n"),
         (("--offset", "0", "--stream", "--json"), "", "do not go together"),
+        (("--offset", "0", "--json-schema", "x"), "", "ends in .json"),
+        (
+            ("--offset", "0", "--json-schema", "no", "--stdin-filename", "a.json"),
+            "",
+            "the JSON schema no cannot be read",
+        ),
         (("--ndjson", "--offset", "0"), "", "--ndjson takes no --offset"),
         (("--ndjson", "--json"), "", "--ndjson takes no --json"),
     ],
