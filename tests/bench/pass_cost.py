@@ -35,7 +35,7 @@ def filled(model: Transformer, context: int) -> CachedSequence:
 @torch.inference_mode()
 def one_pass(model: Transformer, sequence: CachedSequence, tokens: int) -> float:
     """Milliseconds of a pass with all its logits; the sequence is as it was."""
-    before, ids = len(sequence), list(range(100, 100 + tokens))
+    before, ids = len(sequence), list(range(tokens))
     began = time.perf_counter()
     step = sequence.append(ids)
     model.logits(model.run(model.embed(model.ids(ids)), step, sequence.arena))
