@@ -15,8 +15,7 @@ from .pace import Pace
 
 EDGES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.88, 0.94, 0.98)  # of confidence
 MEMORY = 0.98  # of what was seen, at the next observation in the same place
-PRIOR = 12.0  # observations that a drafter's own word weighs
-HOPE_PRIOR = 4.0  # and the hope for one that was not seen yet
+PRIOR = 4.0  # observations that a drafter's own word weighs
 HOPE = 0.7  # of a token by a drafter that was not seen yet
 FADE = 0.995  # of what is known of an arm, at every round that it is left alone
 EARNINGS = 0.9  # of what an arm has earned, at the next round that it is asked in
@@ -36,9 +35,8 @@ class Tally:
         self.hits = self.hits * MEMORY + hit
         self.tries = self.tries * MEMORY + 1
 
-    def rate(self, prior: float, weight: float = PRIOR) -> float:
-        """`prior` counts as `weight` observations."""
-        return (self.hits + weight * prior) / (self.tries + weight)
+    def rate(self, prior: float) -> float:
+        return (self.hits + PRIOR * prior) / (self.tries + PRIOR)
 
 
 @dataclass(slots=True)
@@ -127,7 +125,7 @@ class Controller:
         arm, best = self.arm(name), NOTHING
         if arm.rest:
             return best
-        rate = arm.overall.rate(HOPE, HOPE_PRIOR)
+        rate = arm.overall.rate(HOPE)
         each = (arm.draft_ms or 0.0) / self.pace.ms(1) if self.pace.known else 0.0
         expected = chance = 1.0
         for tokens in range(1, budget + 1):
