@@ -8,8 +8,9 @@ is computed exactly, after so many samples in the same trie, as ASAp's paper dra
 `exact` and `approximate`, which draw with restarts, the distance is measured on samples with a
 fresh trie each, beside what perfect sampling would show.
 
-`model`: the real model at five cursors of HumanEval-Infilling. The truth is plain sampling with
-what is not grammatical thrown away; half of it against the other half is the noise.
+`model`: the real model at cursors of HumanEval-Infilling where the grammar refuses some of what it
+writes. The truth is plain sampling with that thrown away; half of it against the other half is the
+noise.
 """
 
 import json
@@ -39,6 +40,7 @@ TOYS = ((3, 0.05, 2), (3, 0.15, 38), (4, 0.3, 5), (4, 0.45, 11))  # depth, hosti
 SAMPLES = (0, 1, 10, 100, 1_000, 2_000)  # in the trie before the one that is judged
 DRAWS = 4_000  # where the distribution can only be sampled
 UNLIMITED = Budget(64, exact_restarts=10**9, approximate_restarts=10**9, most_refusals=10**9)
+LOOKS, UNDECIDED = 16, (0.3, 0.95)  # plain samples to judge a cursor by; accepted share
 MOST_TRIES = 10  # plain samples for each one wanted
 MODES = (Mode.EXACT, Mode.APPROXIMATE, Mode.ASAP, Mode.GCD)
 
@@ -182,11 +184,12 @@ class Drawn:
 @main.command()
 @click.option("--model", default="qwen2.5-coder-0.5b")
 @click.option("--dataset", default="random-span-light")
-@click.option("--every", default=34, help="Take every N-th problem only.")
-@click.option("--samples", default=160, help="Of each mode at each cursor.")
+@click.option("--every", default=1, help="Take every N-th problem only.")
+@click.option("--cursors", default=4, help="Of those at which the grammar sometimes refuses.")
+@click.option("--samples", default=120, help="Of each mode at each cursor.")
 @click.option("--temperature", default=1.0)
-@click.option("--top-p", default=0.95)
-@click.option("--limit-tokens", default=8)
+@click.option("--top-p", default=0.98)
+@click.option("--limit-tokens", default=10)
 @click.option("--results", type=click.Path(path_type=Path), required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def model(results: Path, as_json: bool, **options: Any) -> None:
@@ -197,11 +200,18 @@ def model(results: Path, as_json: bool, **options: Any) -> None:
 
     loaded, done = load(options["model"]), compared(results)
     with results.open("a", encoding="utf-8") as out:
+        todo = options["cursors"] - len({row.task for row in done})
         for problem in tqdm(list(problems(options["dataset"]))[:: options["every"]]):
+            if todo <= 0:
+                break
             if problem["task_id"] in {row.task for row in done}:
                 continue
             heat, limit = (options["temperature"], options["top_p"]), options["limit_tokens"]
-            for row in compare(Cursor(loaded, problem, heat, limit), options["samples"]):
+            cursor = Cursor(loaded, problem, heat, limit)
+            if not cursor.undecided():
+                continue
+            todo -= 1
+            for row in compare(cursor, options["samples"]):
                 print(json.dumps(asdict(row)), file=out, flush=True)
     rows = compared(results)
     if as_json:
@@ -327,6 +337,12 @@ class Cursor:
 
         anything = Opening(Unconstrained("plain sampling"), False)
         return self.sample(Mode.OFF, number, self.trie(self._guide(anything, "")))
+
+    def undecided(self) -> bool:
+        """Whether the grammar refuses some of what the model writes here, but not most."""
+        looks = [self.free(number) for number in range(LOOKS)]
+        accepted = sum(self.grammatical(each.text, each.found.stopped) for each in looks)
+        return UNDECIDED[0] <= accepted / LOOKS <= UNDECIDED[1]
 
     def grammatical(self, text: str, ended: bool) -> bool:
         """As the guard of the other modes judges: the text, and its end if it has one."""

@@ -1,5 +1,6 @@
 """What is invalid is noticed: mutants judged by CPython's parser and by tree-sitter's own."""
 
+import os
 import random
 import re
 from collections import Counter
@@ -21,6 +22,7 @@ from .corpus import (
     valid_texts,
 )
 
+FILES = int(os.environ.get("KEYTURN_MUTANT_FILES", "60"))  # of Python; a quarter of other languages
 TOKEN = re.compile(r"\w+|[^\w\s]|\s+")
 LANGUAGES = ["javascript", "typescript", "go", "rust", "java", "c", "json"]
 
@@ -93,7 +95,7 @@ def test_what_tree_sitter_refuses_is_noticed_and_nothing_more(language: str):
 @pytest.mark.timeout(7_200)
 def test_broken_python_of_the_standard_library_is_noticed(capsys: pytest.CaptureFixture[str]):
     automaton, rng, judged = load_automaton("python"), random.Random(5), Counter[str]()
-    for path in library_files(60, seed=6):
+    for path in library_files(FILES, seed=6):
         text = read(path)
         if len(text) > 20_000 or not tree_sitter_accepts("python", text):
             continue
@@ -103,7 +105,7 @@ def test_broken_python_of_the_standard_library_is_noticed(capsys: pytest.Capture
     with capsys.disabled():
         print(f"\npython: {dict(judged)}", flush=True)
     assert judged["refused though valid"] == 0, judged
-    assert judged["refused"] >= 0.99 * (judged["refused"] + judged["missed"]), judged
+    assert judged["missed"] <= max(1, 0.01 * (judged["refused"] + judged["missed"])), judged
 
 
 @pytest.mark.slow
@@ -112,7 +114,7 @@ def test_broken_code_of_real_files_is_noticed(capsys: pytest.CaptureFixture[str]
     found = sources()
     for language in LANGUAGES:
         automaton, rng, judged = load_automaton(language), random.Random(7), Counter[str]()
-        for _, text in valid_texts(language, found[language], 15):
+        for _, text in valid_texts(language, found[language], FILES // 4):
             for _ in range(24):
                 changed = mutant(text, rng)
                 valid = tree_sitter_accepts(language, changed)
@@ -120,7 +122,7 @@ def test_broken_code_of_real_files_is_noticed(capsys: pytest.CaptureFixture[str]
         with capsys.disabled():
             print(f"\n{language}: {dict(judged)}", end="", flush=True)
         assert judged["refused though valid"] == 0, (language, judged)
-        assert judged["refused"] >= 0.96 * (judged["refused"] + judged["missed"]), (
+        assert judged["missed"] <= max(1, 0.04 * (judged["refused"] + judged["missed"])), (
             language,
             judged,
         )
