@@ -273,9 +273,11 @@ class Bench:
             return {"skipped": "needs --model-file"}
         from keyturn.daemon.bench import speculate
 
+        context, completions, new_tokens = (256, 1, 8) if self.tiny else (2048, 4, 48)
         return speculate.measure(
-            model=str(self.model_file), device=str(self.device), dtype="auto", contexts=(2048,),
-            threads=(0,), arms=(), kinds=speculate.KINDS, completions=4, new_tokens=48,
+            model=str(self.model_file), device=str(self.device), dtype="auto", contexts=(context,),
+            threads=(0,), arms=(), kinds=speculate.KINDS, completions=completions,
+            new_tokens=new_tokens,
             packages=speculate.PACKAGES, infilling_file=speculate.INFILLING_FILE,
             transformers_dtype="none", show=lambda row: None,
         )  # fmt: skip
