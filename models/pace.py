@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping
 
 # Relative to one token; between them it is a straight line. First guesses: a processor whose
-# weights come from memory, and a GPU. Measurements take their place within a few passes.
-CPU_SHAPE = {1: 1.0, 2: 1.0, 4: 1.05, 8: 1.25, 16: 2.0, 32: 3.6}
+# weights come from memory (`tests/bench/pass_cost.py` prints it), and a GPU. Measurements take
+# their place within a few passes.
+CPU_SHAPE = {1: 1.0, 2: 1.0, 4: 1.0, 8: 1.2, 16: 1.75, 32: 3.4}
 GPU_SHAPE = {1: 1.0, 2: 1.02, 4: 1.02, 8: 1.03, 16: 1.05, 32: 1.1}
 
 LEVEL_RATE, SHAPE_RATE = 0.25, 0.15  # how much one pass changes
