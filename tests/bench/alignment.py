@@ -40,7 +40,7 @@ TOYS = ((3, 0.05, 2), (3, 0.15, 38), (4, 0.3, 5), (4, 0.45, 11))  # depth, hosti
 SAMPLES = (0, 1, 10, 100, 1_000, 2_000)  # in the trie before the one that is judged
 DRAWS = 4_000  # where the distribution can only be sampled
 UNLIMITED = Budget(64, exact_restarts=10**9, approximate_restarts=10**9, most_refusals=10**9)
-LOOKS, UNDECIDED = 16, (0.3, 0.95)  # plain samples to judge a cursor by; accepted share
+LOOKS, UNDECIDED = 16, (0.2, 0.95)  # plain samples to judge a cursor by; accepted share
 MOST_TRIES = 10  # plain samples for each one wanted
 MODES = (Mode.EXACT, Mode.APPROXIMATE, Mode.ASAP, Mode.GCD)
 
@@ -185,8 +185,8 @@ class Drawn:
 @click.option("--model", default="qwen2.5-coder-0.5b")
 @click.option("--dataset", default="random-span-light")
 @click.option("--every", default=1, help="Take every N-th problem only.")
-@click.option("--cursors", default=4, help="Of those at which the grammar sometimes refuses.")
-@click.option("--samples", default=120, help="Of each mode at each cursor.")
+@click.option("--cursors", default=3, help="Of those at which the grammar sometimes refuses.")
+@click.option("--samples", default=100, help="Of each mode at each cursor.")
 @click.option("--temperature", default=1.0)
 @click.option("--top-p", default=0.98)
 @click.option("--limit-tokens", default=10)
