@@ -60,7 +60,7 @@ class Repair:
     `carry` off is plain prefix caching: everything behind the first change is encoded.
     """
 
-    exact: int = 256
+    exact: int = 64
     tail: int = 0
     head: int = 0
     related: int = 0

@@ -74,7 +74,8 @@ class BestFirst:
                 self._take_known_end(run)
                 break
         else:
-            if not run.node.ended and not self._trie.may_be_cut(run.node):
+            cut = not run.node.ended and mode is not Mode.OFF  # which refuses no place to be cut at
+            if cut and not self._trie.may_be_cut(run.node):
                 self._take_known_end(run)
         yield self._result(run)
 

@@ -239,3 +239,17 @@ def test_only_the_likeliest_tokens_of_a_place_are_kept_and_every_stop():
     assert set(best) <= set(support.tokens.tolist()) <= {*best, STOP}
     assert STOP in support.tokens
     assert support.probabilities.sum() == pytest.approx(1.0)
+
+
+class Uncuttable(Anything):
+    """Takes everything, but nothing that the limit ends is of any use."""
+
+    def may_be_cut(self, state: object) -> bool:
+        return False
+
+
+def test_where_nothing_is_refused_any_more_the_limit_is_an_end_like_any_other():
+    toy = Toy(depth=3, hostility=0.3, seed=1)
+    budget = Budget(limit_tokens=1, search_calls=0)
+    found = greedy(toy, Trie(Uncuttable(), frozenset({STOP})), Mode.OFF, budget)
+    assert len(found.tokens) == 1
