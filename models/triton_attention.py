@@ -27,7 +27,7 @@ from .step_attention import Heads
 BLOCK_KEYS = 64
 MOST_ROWS = 64  # query rows of one program: tokens times the query heads of a key head
 MOST_SPLITS = 64
-WARPS, STAGES = 4, 2  # a third stage needs more shared memory than small GPUs have
+LAUNCH = {"num_warps": 4, "num_stages": 2}  # a third stage: more shared memory than small GPUs
 FEW_SEGMENTS = 64  # room for so many in a table that is kept; a step that sees more gets its own
 
 
@@ -74,7 +74,7 @@ class StepKernels:
         _attend[(triton.cdiv(rows, block_rows), h.kv_heads, self.splits)](
             raw, self.ints, self.partials, self.sums, layer, h.scale * LOG2_E, rows,
             **shape, **columns, ROOM=self.tokens, SPLITS=self.splits,
-            BLOCK_ROWS=block_rows, BLOCK_KEYS=BLOCK_KEYS, num_warps=WARPS, num_stages=STAGES,
+            BLOCK_ROWS=block_rows, BLOCK_KEYS=BLOCK_KEYS, **LAUNCH,
         )  # fmt: skip
         _merge[(tokens, h.heads)](
             self.partials, self.sums, result, rows, **shape, SPLITS=self.splits

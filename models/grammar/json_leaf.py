@@ -42,7 +42,7 @@ class Leaves:
 
     def __init__(self):
         try:
-            import llguidance
+            import llguidance  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise GrammarError(MISSING) from error
         self._matcher = llguidance.LLMatcher

@@ -10,7 +10,7 @@ import triton
 from triton.backends.compiler import GPUTarget
 
 from keyturn.models.segment_table import HEADER, SEGMENT, TOKEN
-from keyturn.models.triton_attention import BLOCK_KEYS, STAGES, WARPS, _attend, _merge, _store
+from keyturn.models.triton_attention import BLOCK_KEYS, LAUNCH, _attend, _merge, _store
 
 
 def main(capability: int, head_dim: int, kind: str, group: int, rows: int) -> None:
@@ -35,8 +35,7 @@ def main(capability: int, head_dim: int, kind: str, group: int, rows: int) -> No
     for kernel, signature, constants in kernels:
         signature = signature | dict.fromkeys(constants, "constexpr")
         source = triton.compiler.ASTSource(kernel, signature, constants)
-        options = {"num_stages": STAGES, "num_warps": WARPS}
-        compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
+        compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=LAUNCH)
         print(kernel.__name__, len(compiled.asm["ptx"]), compiled.metadata.shared)
 
 
