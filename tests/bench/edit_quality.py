@@ -88,6 +88,9 @@ ARMS = (
     arm("exact prefix, 16 behind", exact=256, behind=16),
     arm("exact prefix, 32 behind", exact=256, behind=32),
     arm("exact 64, 32 behind", exact=64, behind=32),
+    arm("exact 64, 32 behind, head 64", exact=64, behind=32, head=64),
+    arm("exact 64, 64 behind", exact=64, behind=64),
+    arm("exact 64, 128 behind", exact=64, behind=128),
     arm("exact prefix, 32 most deviating", exact=256, deviating=32),
     arm("exact prefix, 48 most deviating", exact=256, deviating=48),
     Arm("default", Repair()),
@@ -332,6 +335,8 @@ def finished(path: Path, order: str) -> list[Result]:
 @click.option("--seed", default=0, show_default=True)
 @click.option("--package", "packages", multiple=True, default=("pygls", "huggingface_hub"),
               show_default=True)  # fmt: skip
+@click.option("--arm", "names", multiple=True, type=click.Choice([each.name for each in ARMS]),
+              metavar="NAME", help="Beside recompute; without any, all of them.")  # fmt: skip
 @click.option("--results", type=click.Path(path_type=Path), help="Kept there; a run goes on.")
 @click.option("--json", "as_json", is_flag=True)
 def main(
@@ -344,12 +349,14 @@ def main(
     lines: int,
     seed: int,
     packages: tuple[str, ...],
+    names: tuple[str, ...],
     results: Path | None,
     as_json: bool,
 ) -> None:
     """Compare ways of handling edits by the first line that a model writes after them."""
     if threads:
         torch.set_num_threads(threads)
+    arms = [each for each in ARMS if not names or each.name in (RECOMPUTE.name, *names)]
     loaded = load(model, device, dtype, settle=True)
     roots = [Path(p) for name in packages for p in find_spec(name).submodule_search_locations]  # type: ignore[union-attr]
     for order in orders or ("psm", "suffix-first"):
@@ -359,7 +366,7 @@ def main(
             if number < len(known):
                 assert known[number][0] == case, f"{results} is of other files or options"
                 continue
-            known.append((case, judge.answers(case, ARMS)))
+            known.append((case, judge.answers(case, arms)))
             click.echo(f"{order} {number + 1}/{count}", err=True)
             if results:
                 keep(results, order, known[-1])
