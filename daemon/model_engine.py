@@ -113,6 +113,7 @@ class ModelEngine:
         return {
             "device": str(self._loaded.model.device),
             "kernels": str(self._loaded.plan),
+            "kernels_to_pack": self._loaded.model.kernels_to_pack(),
             "attention": self._loaded.attention,
             "cache_bytes": self._budget.used_bytes,
             "cache_most_bytes": self._budget.most_bytes,

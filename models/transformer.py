@@ -5,7 +5,7 @@ say, and go on with the rest (early exit and resume). Shapes are (tokens, featur
 batch; several tokens at once are several queries of the same sequence.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -88,16 +88,19 @@ class Transformer:
     def settle(self, cancelled: Callable[[], bool] = lambda: False) -> bool:
         """Pack the kernels and record the passes that were left for later, one between two looks
         at `cancelled`. Returns whether all of them are; results do not change."""
-        late = [x for x in (*self._linears(), self.head) if isinstance(x, LateLinear)]
-        for linear in late:
+        for linear in self._late():
             if cancelled():
                 return False
             linear.settle()
         return self.shortcut is None or self.shortcut.prepare(cancelled)
 
-    def _linears(self) -> Iterator[Linear]:
-        for layer in self.layers:
-            yield from (layer.qkv, layer.out, layer.up, layer.down)
+    def kernels_to_pack(self) -> int:
+        """How many linear layers still have the kernel that was ready at once."""
+        return sum(linear.make_late is not None for linear in self._late())
+
+    def _late(self) -> list[LateLinear]:
+        each = [x for y in self.layers for x in (y.qkv, y.out, y.up, y.down)]
+        return [x for x in (*each, self.head) if isinstance(x, LateLinear)]
 
     def ids(self, tokens: Sequence[int]) -> Tensor:
         """(tokens,) int64 on the device, without waiting for it."""

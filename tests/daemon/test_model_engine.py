@@ -27,6 +27,7 @@ from keyturn.lsp.backend import (
 )
 from keyturn.models.align import Mode
 from keyturn.models.guide import GrammarUse
+from keyturn.models.linear import LateLinear
 from keyturn.models.speculator import Speculate, SpeculationUse
 
 from ..models.tiny_tokenizer import PAGE
@@ -109,6 +110,20 @@ def test_files_of_the_same_window_are_looked_up_and_others_are_not(monkeypatch) 
     assert [len(others) for others in seen] == [0, 0, 1, 1]
     tokens = tiny_loaded().tokenizer.encode(PAGE + "x = 'c'\n")
     assert list(seen[3][0]) == tokens
+
+
+def test_kernels_that_were_quick_to_make_are_shown_until_idle_time_replaces_them() -> None:
+    loaded = tiny_loaded.__wrapped__()
+    layers = loaded.model.layers
+    layers[0] = dataclasses.replace(layers[0], up=LateLinear(layers[0].up, lambda: layers[1].up))
+    refresher = Refresher(IdleWork.FULL, lambda: False)
+    made = ModelEngine(loaded, EngineOptions(), path_of, Budget(1 << 30), refresher)
+    file = File(FileKey(1, "file:///a.py"), "python", 1, "")
+    assert made.status()["kernels_to_pack"] == 1
+    made.refresh(file, lambda: True)
+    assert made.status()["kernels_to_pack"] == 1
+    made.refresh(file, lambda: False)
+    assert made.status()["kernels_to_pack"] == 0
 
 
 def test_a_budget_too_small_for_one_file_is_an_error_that_says_so() -> None:

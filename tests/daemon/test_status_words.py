@@ -27,6 +27,10 @@ async def test_everything_that_the_daemon_knows_is_a_line(tmp_path: Path):
     made = engine(2)
     await asyncio.to_thread(ask, made, "a", PAGE, 300)
     said = list(lines({**status, "engine": made.status()}))
+    packing = {**status, "engine": {**made.status(), "kernels_to_pack": 3}}
+    assert [line for line in lines(packing) if line not in said] == [
+        "packing    3 kernels, in idle time; decoding is slower until then"
+    ]
     made.close()
     assert said[0].startswith("keyturn 1.0, process ")
     assert "model      tiny, ready" in said
