@@ -21,6 +21,7 @@ says so.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 import numpy as np
 from torch import Tensor
@@ -84,6 +85,30 @@ class Aligned:
     bound: float  # 1 − r(root): at most this share of the model's completions is grammatical
 
 
+class Run(Protocol):
+    """One completion under way: where it is, and what it has cost."""
+
+    node: Node
+    mode: Mode
+    refused: int
+    restarts: int
+
+
+def aligned(run: Run, trie: Trie, model_calls: int) -> Aligned:
+    """What `run` has come to, with so many model calls."""
+    path = run.node.path()
+    return Aligned(
+        tokens=tuple(path[:-1] if run.node.ended else path),
+        node=run.node,
+        stopped=run.node.ended,
+        mode=run.mode,
+        refused=run.refused,
+        restarts=run.restarts,
+        model_calls=model_calls,
+        bound=trie.bound,
+    )
+
+
 class Aligner:
     """Draws from one trie. The trie carries what is learnt from one sample to the next."""
 
@@ -123,7 +148,7 @@ class Aligner:
             if run.refused >= budget.most_refusals:
                 run.node = self._trie.root
                 break
-        return self._result(run, self._calls - calls)
+        return aligned(run, self._trie, self._calls - calls)
 
     # region steps
 
@@ -187,19 +212,6 @@ class Aligner:
                 for token in node.support.tokens.tolist():
                     self._trie.back_up(self._trie.child(node, token))
         return node.support
-
-    def _result(self, run: "_Run", calls: int) -> Aligned:
-        path = run.node.path()
-        return Aligned(
-            tokens=tuple(path[:-1] if run.node.ended else path),
-            node=run.node,
-            stopped=run.node.ended,
-            mode=run.mode,
-            refused=run.refused,
-            restarts=run.restarts,
-            model_calls=calls,
-            bound=self._trie.bound,
-        )
 
     # endregion
 

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .align import Aligned, Budget, Mode
+from .align import Aligned, Budget, Mode, aligned
 from .aligned_trie import EPSILON, Node, Support, Trie
 
 BEST_TOKENS = 256  # kept at a place, beside the stop tokens
@@ -59,7 +59,7 @@ class BestFirst:
                 run.node = child
                 if settled(child):
                     run.floor = child
-                    yield self._result(run)
+                    yield aligned(run, self._trie, self._calls - run.calls)
                 continue
             run.refused += 1
             budget.look_up()
@@ -77,7 +77,7 @@ class BestFirst:
             cut = not run.node.ended and mode is not Mode.OFF  # which refuses no place to be cut at
             if cut and not self._trie.may_be_cut(run.node):
                 self._take_known_end(run)
-        yield self._result(run)
+        yield aligned(run, self._trie, self._calls - run.calls)
 
     def another(self, mode: Mode, budget: Budget) -> Aligned | None:
         """After a greedy completion, the next best: along the likeliest branch not yet taken."""
@@ -181,19 +181,6 @@ class BestFirst:
         p = torch.softmax(logits[kept].double(), -1).cpu().numpy()
         tokens = kept.cpu().numpy().astype(np.int32)
         return Support(tokens[p > 0], p[p > 0])
-
-    def _result(self, run: "_Run") -> Aligned:
-        path = run.node.path()
-        return Aligned(
-            tokens=tuple(path[:-1] if run.node.ended else path),
-            node=run.node,
-            stopped=run.node.ended,
-            mode=run.mode,
-            refused=run.refused,
-            restarts=run.restarts,
-            model_calls=self._calls - run.calls,
-            bound=self._trie.bound,
-        )
 
     # endregion
 
