@@ -128,6 +128,7 @@ class SpeculationMeta:
     passes: int = 0  # verifications: forward passes after the prompt's
     exit_layer: int | None = None  # of the last draft that used one
     own_ms: float = 0.0  # spent on guessing and on learning, not on verification
+    drafting_ms: float = 0.0  # of it, by drafters that run parts of the model
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
+from .controller import HOPE
 from .draft import Context, Draft, Scene, Started, Verified
 from .exit_block import ExitBlock
 from .exit_reader import best
@@ -31,10 +32,13 @@ class ExitDrafter:
         ids: torch.Tensor,
         ends: frozenset[int] = frozenset(),
         least_likely: float = LEAST_LIKELY,
+        right: float = HOPE,
         name: str = "exit",
     ) -> None:
-        """`head` gives logits of the tokens `ids`; after a token of `ends` nothing is drafted."""
+        """`head` gives logits of the tokens `ids`; after a token of `ends` nothing is drafted.
+        `right`: the share of its tokens that were so on held-out code."""
         self.name = name
+        self.right = right
         self._model = model
         self._block = block
         self._head = head

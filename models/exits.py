@@ -38,7 +38,8 @@ def exit_drafters(loaded: Loaded, cache: Path | None) -> list[Drafter]:
         best = found.best()
         block = ExitBlock(found.shapes[best], found.weights[best], loaded.plan, model)
         ids = found.ids.to(model.device)
-        drafters.append(ExitDrafter(model, block, cut(model.head, ids), ids, ends))
+        right = found.record.acceptance[best][0]
+        drafters.append(ExitDrafter(model, block, cut(model.head, ids), ids, ends, right=right))
     return drafters
 
 

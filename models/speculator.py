@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from .controller import Controller, Plan
+from .controller import HOPE, Controller, Plan
 from .draft import Context, Draft, Drafter, Scene, Verified
 from .errors import ModelError
+from .ledger import Ledger
 from .pace import Pace
 
 
@@ -30,6 +31,16 @@ class Remembering(Protocol):
     def save(self) -> None: ...
 
 
+@runtime_checkable
+class Tested(Protocol):
+    """A drafter that takes its time, and was tested before."""
+
+    @property
+    def right(self) -> float:
+        """The share of its first tokens that were."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SpeculationUse:
     """What speculation did for one request."""
@@ -40,21 +51,7 @@ class SpeculationUse:
     passes: int = 0  # verifications: forward passes after the prompt's
     exit_layer: int | None = None  # of the last draft that used one
     own_ms: float = 0.0  # spent on guessing and on learning, not on verification
-
-
-@dataclass(slots=True)
-class Ledger:
-    """What one arm has done, and what plain decoding would have taken for the same tokens."""
-
-    rounds: int = 0
-    drafted: int = 0
-    accepted: int = 0
-    ms: float = 0.0
-    plain_ms: float = 0.0
-
-    @property
-    def gain(self) -> float | None:
-        return self.plain_ms / self.ms if self.ms else None
+    drafting_ms: float = 0.0  # of it, by drafters that run parts of the model
 
 
 class Speculator:
@@ -83,7 +80,7 @@ class Speculator:
         how much faster its rounds were than plain decoding of the same tokens."""
         return {
             name or "plain": {
-                "rounds": ledger.rounds,
+                "rounds": ledger.spent.rounds,
                 "drafted": ledger.drafted,
                 "accepted": ledger.accepted,
                 "acceptance": round(ledger.accepted / ledger.drafted, 3) if name else None,
@@ -125,7 +122,8 @@ class Speculation:
     ) -> None:
         """Not `judged`, the one drafter given is asked and verified in every round."""
         self.passes = 0
-        self.own_ms = 0.0  # spent on anything but forward passes
+        self.own_ms = 0.0  # spent on anything but verification
+        self._drafting_ms = 0.0  # of it, by drafters that take their time
         self._judged = judged
         self._controller = controller
         self._drafters = {drafter.name: drafter for drafter in drafters}
@@ -133,8 +131,9 @@ class Speculation:
         self._scene = scene
         self._ledgers = ledgers
         self._bets: dict[str, _Bet] = {}
-        self._proposed_ms = 0.0
-        self._slow = ""  # the drafter that took its time for this round
+        self._round_ms = 0.0  # spent for this round so far, with its drafter's
+        self._asked_ms = 0.0  # of it, by the drafter that took its time
+        self._slow = ""  # that drafter
         self._length = 0  # of the path at the last draft
         self._counts: dict[str, tuple[int, int]] = {}  # drafter -> drafted, accepted
         self._exit_layer: int | None = None
@@ -144,8 +143,15 @@ class Speculation:
         drafted = sum(count for count, _ in self._counts.values())
         accepted = sum(count for _, count in self._counts.values())
         most = max(self._counts, key=lambda name: self._counts[name][1], default="")
-        own_ms = round(self.own_ms, 2)
-        return SpeculationUse(most, drafted, accepted, self.passes, self._exit_layer, own_ms)
+        return SpeculationUse(
+            most,
+            drafted,
+            accepted,
+            self.passes,
+            self._exit_layer,
+            round(self.own_ms, 2),
+            round(self._drafting_ms, 2),
+        )
 
     def begin(self) -> None:
         """A candidate starts."""
@@ -154,7 +160,8 @@ class Speculation:
         self._length = 0
         for drafter in self._drafters.values():
             drafter.begin(self._scene)
-        self.own_ms += (time.perf_counter() - began) * 1000
+        self._round_ms = self._asked_ms = 0.0
+        self._spent(began)
 
     def draft(self, context: Context, budget: int) -> tuple[str, Draft]:
         """The most promising draft, as long as it is worth verifying."""
@@ -167,8 +174,8 @@ class Speculation:
             return "", Draft()
         if not self._judged:
             [name] = self._drafters
-            draft = self._drafters[name].propose(context, budget)
-            self._proposed(began)
+            draft = self._asked(name, context, budget)
+            self._spent(began)
             return name, draft
         drafts: dict[str, Draft] = {}
         plans: dict[str, Plan] = {}
@@ -178,8 +185,9 @@ class Speculation:
                 plans[name] = self._controller.offered(name, drafts[name].confidences)
                 if drafts[name].tokens:
                     self._bets.setdefault(name, _Bet(drafts[name], self._length))
-            else:
-                plans[name] = self._controller.wished(name, budget)
+            elif context.hidden is not None:  # right after a prompt there is nothing to start from
+                right = drafter.right if isinstance(drafter, Tested) else HOPE
+                plans[name] = self._controller.wished(name, budget, right)
         chosen, plan = self._controller.choose(plans)
         for name, drafter in self._drafters.items():
             if not drafter.free and name != chosen:
@@ -187,19 +195,21 @@ class Speculation:
         self._slow = "" if chosen in drafts else chosen
         if self._slow:
             drafts[chosen] = self._asked(chosen, context, plan.tokens)
-        self._proposed(began)
+            self._bets[chosen] = _Bet(drafts[chosen], self._length)
+        self._spent(began)
         return (chosen, drafts[chosen].first(plan.tokens)) if chosen else ("", Draft())
 
-    def _proposed(self, began: float) -> None:
-        self._proposed_ms = (time.perf_counter() - began) * 1000
-        self.own_ms += self._proposed_ms
+    def _spent(self, began: float) -> None:
+        """Since then, by the performance counter."""
+        took_ms = (time.perf_counter() - began) * 1000
+        self._round_ms += took_ms
+        self.own_ms += took_ms
 
     def _asked(self, name: str, context: Context, tokens: int) -> Draft:
         began = time.perf_counter()
         draft = self._drafters[name].propose(context, tokens)
-        took_ms = (time.perf_counter() - began) * 1000
-        self._controller.arm(name).took(len(draft.tokens), took_ms)
-        self._bets[name] = _Bet(draft, self._length)
+        self._asked_ms = (time.perf_counter() - began) * 1000
+        self._drafting_ms += self._asked_ms
         return draft
 
     def verified(self, verified: Verified, forward_ms: float) -> None:
@@ -211,16 +221,14 @@ class Speculation:
         if verified.unseen == 1 and verified.draft.started is None:  # a whole pass
             pace.saw(1 + drafted, forward_ms)
         self.passes += 1
-        ledger = self._ledgers.setdefault(name, Ledger())
-        ledger.rounds += 1
-        ledger.drafted += drafted
-        ledger.accepted += verified.accepted
-        ledger.ms += forward_ms + self._proposed_ms
         plain_ms = (1 + verified.accepted) * pace.ms(1)
-        ledger.plain_ms += plain_ms
+        ledger = self._ledgers.setdefault(name, Ledger())
+        ledger.add(drafted, verified.accepted, verified.draft.exit_layer)
         if self._slow:  # also where it found nothing
+            took_ms = self._asked_ms + forward_ms
             arm = self._controller.arm(self._slow)
-            arm.earns(plain_ms / max(forward_ms + self._proposed_ms, 1e-6))
+            arm.found(drafted, min(took_ms - pace.ms(1 + drafted), pace.ms(1)))
+            arm.saved(plain_ms - took_ms)
         if name:
             before = self._counts.get(name, (0, 0))
             self._counts[name] = before[0] + drafted, before[1] + verified.accepted
@@ -228,8 +236,11 @@ class Speculation:
         self._settle_bets(verified)
         for drafter in self._drafters.values():
             drafter.observe(verified)
-        self._proposed_ms = 0.0
-        self.own_ms += (time.perf_counter() - began) * 1000
+        self._spent(began)
+        self._controller.drew(1 + verified.accepted, forward_ms + self._round_ms)
+        control_ms, vain = self._round_ms - self._asked_ms, not verified.accepted
+        ledger.took(forward_ms, plain_ms, control_ms, self._asked_ms, vain)
+        self._round_ms = self._asked_ms = 0.0
 
     def _settle_bets(self, verified: Verified) -> None:
         """Compare what was proposed with what was taken; `taken` follows the path of the round."""

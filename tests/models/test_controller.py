@@ -32,7 +32,9 @@ class Fixed(Pace):
 
 
 def controller(each: float = 0.05) -> Controller:
-    return Controller(Fixed(each))
+    pace = Fixed(each)
+    pace.saw(1, 40.0)
+    return Controller(pace)
 
 
 # region Pace
@@ -119,11 +121,52 @@ def test_a_slow_drafter_is_asked_for_less_the_longer_it_takes() -> None:
     for ms in (0.0, 5.0, 20.0, 60.0):
         judge = Controller(Pace())
         judge.pace.saw(1, 40.0)
-        judge.arm("exit").took(1, ms)
-        wished.append(judge.wished("exit", 12).tokens)
+        judge.arm("exit").found(1, ms)
+        wished.append(judge.wished("exit", 12, 0.7).tokens)
     assert wished == sorted(wished, reverse=True)
     assert wished[0] > 2
     assert wished[-1] == 0
+
+
+def test_a_drafter_is_asked_for_one_token_until_it_is_known_what_that_costs() -> None:
+    judge = Controller(Pace())
+    assert judge.wished("exit", 12, 0.7) == NOTHING  # nor what a pass costs
+    judge.pace.saw(1, 40.0)
+    assert judge.wished("exit", 12, 0.7).tokens == 1
+
+
+def test_what_was_known_of_a_drafter_before_decides_how_it_begins() -> None:
+    def first(hope: float) -> int:
+        judge = controller(0.1)
+        judge.arm("exit").found(1, 8.0)
+        return judge.wished("exit", 8, hope).tokens
+
+    assert first(0.1) == 0
+    assert first(0.35) == 1
+    assert first(0.9) > 2
+
+
+def test_a_drafter_that_finds_nothing_is_expected_to_find_less() -> None:
+    judge = controller(0.1)
+    before = judge.wished("exit", 8).gain
+    for _ in range(20):
+        judge.arm("exit").found(0, 0.0)
+    assert judge.wished("exit", 8).gain < before
+
+
+def test_where_drafts_are_right_anyway_a_costly_one_must_bring_more() -> None:
+    """A token more saves less time where cheap drafts would have brought it soon."""
+    judge = controller(0.02)
+    judge.arm("exit").found(1, 6.0)
+    assert judge.wished("exit", 8, 0.3).tokens > 0
+    for _ in range(50):
+        judge.drew(4, 50.0)
+    assert judge.speed > 2.5
+    assert judge.wished("exit", 8, 0.3) == NOTHING
+    assert judge.wished("exit", 8, 0.9).tokens > 0
+    for _ in range(50):
+        judge.drew(1, 40.0)
+    assert judge.wished("exit", 8, 0.3).tokens > 0
 
 
 def test_an_arm_that_lost_is_tried_again_later() -> None:
@@ -136,33 +179,46 @@ def test_an_arm_that_lost_is_tried_again_later() -> None:
     assert judge.wished("exit", 8).tokens > 0
 
 
-def asked_in(arm: Arm, rounds: int, gain: float) -> list[int]:
-    """The rounds in which an arm was asked that gains so much each time."""
+def asked_in(arm: Arm, rounds: int, saved_ms: float) -> list[int]:
+    """The rounds in which an arm was asked that saves so much each time."""
     found = []
     for number in range(rounds):
         if arm.rest:
             arm.left_alone()
         else:
             found.append(number)
-            arm.earns(gain)
+            arm.saved(saved_ms)
     return found
 
 
 def test_an_arm_that_keeps_losing_rests_longer_and_longer() -> None:
-    asked = asked_in(Arm(), 2_000, gain=0.9)
+    asked = asked_in(Arm(), 2_000, saved_ms=-4)
     rests = [b - a - 1 for a, b in pairwise(asked) if b - a > 1]
     assert rests[0] == FIRST_REST
     assert all(b == min(2 * a, LONGEST_REST) for a, b in pairwise(rests))
-    assert len(asked) < 0.02 * 2_000
+    assert len(asked) < 0.01 * 2_000
 
 
 def test_an_arm_that_gains_is_asked_in_every_round_also_after_a_rest() -> None:
     arm = Arm()
-    asked_in(arm, 100, gain=0.9)
+    asked_in(arm, 100, saved_ms=-4)
     while arm.rest:
         arm.left_alone()
-    assert len(asked_in(arm, 100, gain=1.1)) == 100
+    arm.saved(40)  # the one time that it is asked
+    assert len(asked_in(arm, 100, saved_ms=4)) == 100
     assert arm.next_rest == FIRST_REST
+
+
+def test_rare_but_large_gains_are_weighed_by_time() -> None:
+    """One round in four saves 30 ms and three lose 6 each: together they gain."""
+    arm, asked = Arm(), 0
+    for number in range(400):
+        if arm.rest:
+            arm.left_alone()
+        else:
+            asked += 1
+            arm.saved(30 if number % 4 == 0 else -6)
+    assert asked == 400
 
 
 def test_a_resting_arm_is_not_wished_for() -> None:
