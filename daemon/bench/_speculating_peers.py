@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ._arm_rows import Row
 from ._peers import Transformers
 from ._places import SAMPLED, Place
-from .speculate import Row
 
 if TYPE_CHECKING:
     from ...models.loader import Loaded
 
 PEER = "transformers"
-MOST_COMPLETIONS = 4  # of a class: it is slow
 
 
 def peer_rows(
@@ -24,7 +23,8 @@ def peer_rows(
     context: int,
     new_tokens: int,
 ) -> Iterator[Row]:
-    """A row for each class and way. A way that this version does not run is told and left out."""
+    """A row for each class and way. A way that this version does not run is told and left out.
+    Of decoding alone: less what the prompt and one token take."""
     import torch
 
     from ...models.fim import PromptBuilder, PromptOptions
@@ -37,21 +37,22 @@ def peer_rows(
             continue
         took_s = dict.fromkeys(ways, 0.0)
         tokens = 0
-        for place in some[:MOST_COMPLETIONS]:
+        for place in some:
             options = PromptOptions(context - new_tokens)
             prompt = list(builder.build(place.prefix, place.suffix, options).tokens)
             tokens += new_tokens
+            prompt_s = _seconds(model, prompt, 1, {})
             for way in list(ways):
                 try:
-                    took_s[way] += _seconds(model, prompt, new_tokens, ways[way])
+                    all_s = _seconds(model, prompt, new_tokens + 1, ways[way])
+                    took_s[way] += max(all_s - prompt_s, 1e-9)
                 except Exception as error:  # theirs: whatever it is, it does not run
                     click.echo(f"{way} does not run: {error}", err=True)
                     del ways[way]
         for way in ways:
             rate, ratio = tokens / took_s[way], took_s[PEER] / took_s[way]
             threads = torch.get_num_threads()
-            count = min(len(some), MOST_COMPLETIONS)
-            yield Row(context, threads, kind, way, count, 0, round(rate, 2), 0.0, None,
+            yield Row(context, threads, kind, way, len(some), 0, round(rate, 2), 0.0, None,
                       round(ratio, 3))  # fmt: skip
 
 
@@ -64,22 +65,19 @@ def ways_of(layers: int) -> dict[str, dict[str, Any]]:
     }
 
 
-def _seconds(model: Any, prompt: list[int], new_tokens: int, more: dict[str, Any]) -> float:
-    """Of decoding alone: less what the prompt and one token take."""
+def _seconds(model: Any, prompt: list[int], tokens: int, way: dict[str, Any]) -> float:
+    """To read the prompt and say so many tokens."""
     import torch
 
     ids = torch.tensor([prompt], device=model.device)
-    took: list[float] = []
-    for count in (1, new_tokens + 1):
-        began = time.perf_counter()
-        model.generate(
-            ids,
-            attention_mask=torch.ones_like(ids),
-            max_new_tokens=count,
-            min_new_tokens=count,
-            do_sample=False,
-            pad_token_id=0,
-            **(more if count > 1 else {}),
-        )
-        took.append(time.perf_counter() - began)
-    return max(took[1] - took[0], 1e-9)
+    began = time.perf_counter()
+    model.generate(
+        ids,
+        attention_mask=torch.ones_like(ids),
+        max_new_tokens=tokens,
+        min_new_tokens=tokens,
+        do_sample=False,
+        pad_token_id=0,
+        **way,
+    )
+    return time.perf_counter() - began

@@ -12,7 +12,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ import click
 
 from ...models.registry import DEFAULT_MODEL
 from ..exits import one_line_errors
+from ._arm_rows import AUTO, Row, Timed, in_vain, line, ratios, row, settings
 from ._places import INFILLING, KINDS, PACKAGES, SAMPLED, Place
 from ._places import edits as edits_of
 from ._places import fresh as fresh_of
@@ -31,39 +32,8 @@ if TYPE_CHECKING:
     from ...models.loader import Loaded
     from ..file_session import FileSession
 
-AUTO = "auto"
 DATA = Path(__file__).parents[2] / "tests/data/human-eval-infilling"
 INFILLING_FILE = DATA / "HumanEval-RandomSpanInfillingLight.jsonl.gz"
-
-
-@dataclass(frozen=True, slots=True)
-class Timed:
-    """One completion by one arm."""
-
-    tokens: int
-    decode_ms: float
-    passes: int
-    drafted: int
-    accepted: int
-    same: bool  # as plain decoding
-    own_ms: float = 0.0  # of decode_ms, for guessing and learning
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One arm over all completions of a class."""
-
-    context: int
-    threads: int
-    kind: str
-    arm: str
-    completions: int
-    different: int  # near-ties, not in what follows
-    tokens_per_second: float
-    tokens_per_pass: float  # forward passes after the prompt's
-    accepted: float | None  # of the drafted tokens
-    ratio: float  # to plain decoding of the same completions
-    own_share: float = 0.0  # of the time, for guessing and learning
 
 
 @click.command(name="speculate")
@@ -85,13 +55,15 @@ class Row:
               help="Problems of HumanEval-Infilling; the checkout's own by default.")  # fmt: skip
 @click.option("--transformers", "transformers_dtype", default="none", show_default=True,
               help="Compare with transformers' own speculation, in this dtype.")  # fmt: skip
+@click.option("--peer-completions", default=4, show_default=True,
+              help="Of each class, by transformers, which is slow.")  # fmt: skip
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path),
               help="Draw speed-up by class and arm there.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(plot: Path | None, as_json: bool, **options: Any) -> None:
     """Measure tokens per second and per verification, with and without speculation."""
     with one_line_errors():
-        found = measure(show=lambda row: click.echo(_line(row), err=as_json), **options)
+        found = measure(show=lambda row: click.echo(line(row), err=as_json), **options)
     if plot:
         draw(found["rows"], plot)
     if as_json:
@@ -99,6 +71,8 @@ def command(plot: Path | None, as_json: bool, **options: Any) -> None:
         return
     for name, ratio in found["ratios"].items():
         click.echo(f"{name:<28} {ratio:6.2f}")
+    for name, share in found["in_vain"].items():
+        click.echo(f"{name + ' where it gains nothing':<28} {share:6.1%} of plain decoding's time")
 
 
 def measure(
@@ -115,6 +89,7 @@ def measure(
     infilling_file: Path,
     transformers_dtype: str,
     show: Any,
+    peer_completions: int = 4,
 ) -> dict[str, Any]:
     """The whole benchmark as one object; `show` is given each row as soon as it is known."""
     import torch
@@ -133,23 +108,26 @@ def measure(
             for kind in kinds:
                 if kind == INFILLING and context > min(contexts):
                     continue  # its files are short
-                for row in bench.rows(kind, places[kind], count):
-                    rows.append(row)
-                    show(row)
+                for each in bench.rows(kind, places[kind], count):
+                    rows.append(each)
+                    show(each)
     torch.set_num_threads(own_threads)
     if transformers_dtype != "none":
         from ._speculating_peers import peer_rows
 
-        for row in peer_rows(loaded, transformers_dtype, places, min(contexts), new_tokens):
-            rows.append(row)
-            show(row)
+        some = {kind: found[:peer_completions] for kind, found in places.items()}
+        for each in peer_rows(loaded, transformers_dtype, some, min(contexts), new_tokens):
+            rows.append(each)
+            show(each)
     return {
         "bench": "speculate",
         "model": loaded.name,
         "device": str(loaded.model.device),
         "kernels": str(loaded.plan),
-        "rows": [asdict(row) for row in rows],
+        "rows": [asdict(each) for each in rows],
         "ratios": ratios(rows),
+        "settings": settings(rows),
+        "in_vain": in_vain(rows),
     }
 
 
@@ -183,6 +161,8 @@ class Bench:
 
     def rows(self, kind: str, places: Sequence[Place], threads: int) -> Iterator[Row]:
         timed: dict[str, list[Timed]] = defaultdict(list)
+        for speculator in self._arms.values():
+            speculator.ledgers.clear()
         for number, place in enumerate(places):
             session = self._opened(place)
             turns = list(self._arms)
@@ -192,9 +172,10 @@ class Bench:
                 timed[arm].append(each)
             for arm in turns:
                 if texts[arm] != texts[PLAIN]:
-                    timed[arm][-1] = Timed(0, 0.0, 0, 0, 0, same=False)
+                    timed[arm][-1] = replace(timed[arm][-1], same=False)
         for arm, found in timed.items():
-            yield _row(self._context, threads, kind, arm, found, timed[PLAIN])
+            ledgers = self._arms[arm].ledgers
+            yield row((self._context, threads, kind, arm), found, timed[PLAIN], ledgers)
 
     def _opened(self, place: Place) -> "FileSession":
         """A session that has the file as it was, then as it is, with the prompt in the cache."""
@@ -235,59 +216,4 @@ class Bench:
             use.drafted,
             use.accepted,
             same=True,
-            own_ms=use.own_ms,
         )
-
-
-def _row(
-    context: int, threads: int, kind: str, arm: str, found: list[Timed], plain: list[Timed]
-) -> Row:
-    pairs = [(one, base) for one, base in zip(found, plain, strict=True) if one.same]
-    tokens = sum(one.tokens for one, _ in pairs)
-    took_ms = sum(one.decode_ms for one, _ in pairs)
-    drafted = sum(one.drafted for one, _ in pairs)
-    # the first token of each completion comes with its prompt
-    verified, passes = tokens - len(pairs), sum(one.passes for one, _ in pairs)
-    return Row(
-        context,
-        threads,
-        kind,
-        arm,
-        len(pairs),
-        len(found) - len(pairs),
-        round(tokens / took_ms * 1e3, 2) if took_ms else 0.0,
-        round(verified / passes, 3) if passes else 0.0,
-        round(sum(one.accepted for one, _ in pairs) / drafted, 3) if drafted else None,
-        round(sum(base.decode_ms for _, base in pairs) / took_ms, 3) if took_ms else 0.0,
-        round(sum(one.own_ms for one, _ in pairs) / took_ms, 4) if took_ms else 0.0,
-    )
-
-
-def ratios(rows: Sequence[Row]) -> dict[str, float]:
-    """Speed-ups over plain decoding. `auto_…` and one for each arm are at the first context and
-    the most threads; `auto_worst` is the worst of all classes, contexts and threads."""
-    if not rows:
-        return {}
-    context, threads = rows[0].context, max(row.threads for row in rows)
-    found: dict[str, float] = {}
-    for row in rows:
-        if (row.context, row.threads) == (context, threads) and row.arm != PLAIN:
-            found[f"{row.arm}_{row.kind}".replace(" ", "_")] = row.ratio
-    auto = [row.ratio for row in rows if row.arm == AUTO and row.completions]
-    if auto:
-        found["auto_worst"] = min(auto)
-    for arm in dict.fromkeys(row.arm for row in rows if row.arm not in (PLAIN, AUTO)):
-        here = [row.ratio for row in rows if row.arm == arm and row.completions]
-        if here:
-            found[arm.replace(" ", "_")] = round(sum(here) / len(here), 3)
-    return found
-
-
-def _line(row: Row) -> str:
-    taken = "" if row.accepted is None else f", {row.accepted:.0%} of drafts taken"
-    return (
-        f"{row.context:>6} {row.threads} threads {row.kind:<10}{row.arm:<26}"
-        f"{row.tokens_per_second:7.1f}/s {row.tokens_per_pass:6.2f} per pass "
-        f"{row.ratio:6.2f} times {row.completions:>3} completions, "
-        f"{row.own_share:.1%} own time{taken}"
-    )

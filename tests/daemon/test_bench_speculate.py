@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from keyturn.daemon.bench import _places, speculate
+from keyturn.daemon.bench import _places
+from keyturn.daemon.bench._arm_rows import Timed, in_vain, row, settings
 from keyturn.daemon.bench._places import FRESH, KINDS, PACKAGES
 from keyturn.daemon.bench._speculating_peers import peer_rows, ways_of
 from keyturn.daemon.commands.bench import command
 from keyturn.models import loader
+from keyturn.models.ledger import Ledger
 
 from .tiny_engine import tiny_loaded
 
@@ -33,6 +35,15 @@ def test_every_class_and_arm_is_measured_and_drawn(tiny: None, tmp_path: Path) -
     arms = {"off", "auto", "lookup", "recycle"}
     assert arms <= {row["arm"] for row in found["rows"]}
     assert {row["kind"] for row in found["rows"]} == set(KINDS)
+    for each in found["rows"]:
+        cost = each["cost"]
+        assert cost["verifying"] + cost["drafting"] + cost["control"] <= 1
+        assert cost["verifying"] > 0 or each["arm"] == "off"
+    deep = [each for each in found["rows"] if each["arm"] == "del"]
+    assert all(each["by_exit"] for each in deep)
+    assert [s["context"] for s in found["settings"]] == [96, 128]
+    assert all("auto_edits" in s["ratios"] for s in found["settings"])
+    assert 0 < found["in_vain"]["control"] < 10
     assert all(row["ratio"] == 1 for row in found["rows"] if row["arm"] == "off")
     assert all(row["completions"] + row["different"] == 2 for row in found["rows"])
     assert found["ratios"].keys() >= {"auto_fresh", "auto_edits", "auto_worst", "lookup"}
@@ -40,11 +51,29 @@ def test_every_class_and_arm_is_measured_and_drawn(tiny: None, tmp_path: Path) -
 
 
 def test_ratios_are_of_completions_that_are_the_same() -> None:
-    plain = [speculate.Timed(9, 80.0, 8, 0, 0, True), speculate.Timed(9, 80.0, 8, 0, 0, True)]
-    found = [speculate.Timed(9, 20.0, 2, 8, 6, True), speculate.Timed(0, 0.0, 0, 0, 0, False)]
-    row = speculate._row(512, 1, "fresh", "auto", found, plain)
-    assert (row.ratio, row.completions, row.different) == (4.0, 1, 1)
-    assert (row.tokens_per_second, row.tokens_per_pass, row.accepted) == (450.0, 4.0, 0.75)
+    plain = [Timed(9, 80.0, 8, 0, 0, True), Timed(9, 80.0, 8, 0, 0, True)]
+    found = [Timed(9, 20.0, 2, 8, 6, True), Timed(9, 70.0, 7, 8, 1, False)]
+    one = row((512, 1, "fresh", "auto"), found, plain, {})
+    assert (one.ratio, one.completions, one.different) == (4.0, 1, 1)
+    assert (one.tokens_per_second, one.tokens_per_pass, one.accepted) == (450.0, 4.0, 0.75)
+
+
+def test_the_time_is_split_and_what_gained_nothing_is_a_share_of_plain_decoding() -> None:
+    plain = [Timed(9, 80.0, 8, 0, 0, True)]  # 10 ms a token
+    found = [Timed(9, 100.0, 6, 8, 2, True)]
+    ledger, none = Ledger(), Ledger()
+    for accepted in (2, 0):
+        ledger.add(4, accepted, exit_layer=3)
+        ledger.took(20.0, 10.0 * (1 + accepted), 1.0, 5.0, not accepted)
+    none.add(0, 0, None)
+    none.took(10.0, 10.0, 0.4, 0.0, vain=True)
+    one = row((512, 1, "fresh", "auto"), found, plain, {"exit": ledger, "": none})
+    assert (one.cost.verifying, one.cost.drafting, one.cost.control) == (0.5, 0.1, 0.024)
+    assert one.cost.vain_rounds == 2
+    assert in_vain([one]) == {"control": 0.07, "drafting": 0.25}
+    assert one.by_drafter == {"exit": (8, 2)}
+    assert one.by_exit == {3: (8, 2)}
+    assert settings([one]) == [{"context": 512, "threads": 1, "ratios": {"auto_fresh": 0.8}}]
 
 
 def test_both_ways_of_transformers_are_measured_beside_its_plain_decoding(
