@@ -42,15 +42,14 @@ class Grammars:
             began = time.perf_counter()
             opening = opened()
             waited = time.perf_counter() - began
-            line = whole.prefix[whole.prefix.rfind("\n") + 1 :]
-            indent = line[: len(line) - len(line.lstrip())]
+            before = whole.prefix[whole.prefix.rfind("\n") + 1 :]
             return Guide(
                 opening,
                 whole.suffix,
                 request.grammar,
                 finished,
                 waited,
-                indent,
+                before,
                 self._remembered,
             )
 

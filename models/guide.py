@@ -53,19 +53,19 @@ class Guide:
         mode: Mode,
         finished: Callable[[str, Finish], str],
         waited: float = 0.0,
-        indent: str = "",
+        before: str = "",
         remembered: Remembered | None = None,
     ):
         """`finished` makes a completion's text what the user will see; `waited` for the opening,
-        in seconds; `indent` is of the cursor's line; `remembered` from the request before."""
+        in seconds; `before` is the cursor's line up to it; `remembered` from the request before."""
         self.start = opening.state
         self.mode = mode
         self.remembered = remembered or Remembered()
         self._opening = opening
         self._finished = finished
         self._next = suffix[:1]
-        self._block = RightContext(opening.state, suffix, LINES, indent)
-        self._line = RightContext(opening.state, suffix, 0, indent)
+        self._block = RightContext(opening.state, suffix, LINES, before)
+        self._line = RightContext(opening.state, suffix, 0, before)
         self._ends: dict[tuple[str, bool, int], bool] = {}
         self.trie: Trie | None = None  # of what is sampled, shared by all candidates
         self._used = mode if opening.constrained else Mode.OFF  # the least faithful so far

@@ -61,6 +61,8 @@ class Document:
         state: State | None = mark.state
         if mark.offset < len(left):
             state = mark.state.read(left[mark.offset :])
+        if isinstance(state, ParseState):
+            state = state.settled()
         if state is None:
             return _unconstrained(
                 "the line at the cursor does not parse as it stands", mark.dropped

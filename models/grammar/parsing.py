@@ -53,13 +53,11 @@ class ParseState:
             return Unconstrained(f"one token is longer than {MAX_TAIL:,} characters")
         if len(tail) > EAGER_TAIL and unread * LAZINESS < len(tail):
             return ParseState(self.automaton, self.versions, tail, self.column, unread, partial)
-        try:
-            versions = self.automaton.advance(self.versions, tail, self.column)
-        except TooAmbiguous as error:
-            return Unconstrained(str(error))
-        if not versions:
-            return None
-        return self._from_first_undecided(versions, tail, partial)
+        return self._look(tail, partial)
+
+    def settled(self) -> State | None:
+        """The same with all of the text looked at; None if no program goes on like that."""
+        return self._look(self.tail, self.partial) if self.unread else self
 
     def can_finish(self) -> bool:
         """Whether the file may end here."""
@@ -84,6 +82,15 @@ class ParseState:
                 for mine, theirs in zip(self.versions, other.versions, strict=True)
             )
         )
+
+    def _look(self, tail: str, partial: bytes) -> State | None:
+        try:
+            versions = self.automaton.advance(self.versions, tail, self.column)
+        except TooAmbiguous as error:
+            return Unconstrained(str(error))
+        if not versions:
+            return None
+        return self._from_first_undecided(versions, tail, partial)
 
     def _from_first_undecided(
         self, versions: tuple[Version, ...], tail: str, partial: bytes

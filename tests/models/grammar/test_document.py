@@ -148,3 +148,13 @@ def test_a_line_being_typed_above_does_not_get_the_true_rest_refused(
 def test_a_byte_order_mark_and_lone_surrogates_are_no_obstacle(automata: dict[str, Automaton]):
     opening = fresh(automata, "python").open("\ufeffx = 1\ny = '\ud800'\nz")
     assert opening.state.feed(b" = 2") is not None
+
+
+def test_what_follows_a_long_token_is_looked_at_when_the_file_is_opened(
+    automata: dict[str, Automaton],
+):
+    left = f'def f():\n    """{"a word " * 400}\n    """\n    if x:\n'
+    opening = fresh(automata, "python").open(left)
+    assert opening.constrained
+    assert opening.state.feed(b"    y;") is None  # the block has no body
+    assert opening.state.feed(b"        y;") is not None

@@ -2,11 +2,15 @@
 
 import pytest
 
+from keyturn.models.grammar.fillers import Fillers
 from keyturn.models.grammar.languages import open_oracle
 from keyturn.models.grammar.oracle import Opening
 from keyturn.models.grammar.right import RightContext
 
+from .corpus import infilling
+
 LEFT = "def total(items):\n    return sum("
+DEFINED, LOOP, TEST = "def f(s):\n", "    for x in s:", "        if x:\n            x = 1"
 RIGHT = ")\n\n\ndef other():\n    return 1\n"
 
 
@@ -17,7 +21,7 @@ def opened(left: str = LEFT) -> Opening:
 
 
 def right_of(left: str, right: str, lines: int = 40) -> RightContext:
-    return RightContext(opened(left).state, right, lines)
+    return RightContext(opened(left).state, right, lines, left[left.rfind("\n") + 1 :])
 
 
 def fits(middle: str, right: str = RIGHT) -> bool:
@@ -63,6 +67,14 @@ def test_only_so_many_lines_of_the_suffix_count():
         ("if x:\n    y = 1\n", "else:\n    y = 2\n", "z = 3\n", "if y:\n    z = 3\n"),
         ("x = foo(a, b", "\ny = 2\n", "[", ")"),
         ("s = ", ' world"\n', "1", '"hello'),
+        ("return ", "for i in range(n)]\n", "[n] + [i for i in n]", "[i "),
+        ("return n % 2 == 0 and", "\n", " (n", " n > 8"),
+        (DEFINED, "\n        if s:\n            return 1\n    return 2\n", "    pass", LOOP),
+        (DEFINED, "        if s:\n            return 1\n    return 2\n", "    pass\n", LOOP + "\n"),
+        (DEFINED, " int(s)):\n        return 1\n    return 2\n", "    s =", "    if (s =="),
+        (DEFINED + "    my", "\n        else:\n            y = 1\n", " = s", f"\n{LOOP}\n{TEST}"),
+        (DEFINED, "\n    except E:\n        pass\n", "    pass", "    try:\n        pass"),
+        (DEFINED + "    for x in (", "\n    return 2\n", "1", "1):\n        pass"),
     ],
 )
 def test_a_suffix_that_something_fits_is_never_blamed(
@@ -111,3 +123,14 @@ def test_what_makes_a_comment_of_the_rest_of_the_line_does_not_fit():
     string = opened("x = ").state.feed(b"'#")
     assert string is not None
     assert right_of("x = ", "a' + y\n").fits(string)
+
+
+@pytest.mark.parametrize("name", ["SingleLineInfilling", "RandomSpanInfillingLight"])
+def test_something_is_found_that_fits_the_suffix_of_a_file_that_parses(name: str):
+    blamed = []
+    for problem in infilling(name)[:: 40 if name.startswith("Single") else 5]:
+        left, pieces = problem["prompt"], tuple(problem["suffix"].splitlines(keepends=True))
+        fillers = Fillers(opened(left).state, left[left.rfind("\n") + 1 :], pieces, whole=True)
+        if len(pieces) + 1 not in fillers.reaches():
+            blamed.append(problem["task_id"])
+    assert blamed == []
