@@ -106,9 +106,9 @@ class Candidates:
             finish = interrupted.finish
         assert finish is not None, "decoding ends with a reason"
         text = trim(text, near.prefix, near.suffix, finish in CUT_SHORT)
-        if finish in CUT_SHORT and self._guide.constrains:
-            whole = self._guide.longest(text)
-            text = whole if whole.startswith(sent) else text
+        if text and self._guide.constrains:
+            cut = self._guide.longest if finish in CUT_SHORT else self._guide.kept
+            text = whole if (whole := cut(text)).startswith(sent) else text
         if stream:
             stream(near.restored(text[len(sent) :]))
         return Candidate(near.restored(text), tokens, finish)

@@ -20,6 +20,7 @@ from .fim import Prompt
 from .grammar.oracle import Opening, State, Unconstrained
 from .grammar.right import LINES, RightContext
 from .healing import agrees, consume
+from .nesting import nesting
 from .remembered import Remembered
 from .stops import StopRule
 
@@ -66,7 +67,7 @@ class Guide:
         self._next = suffix[:1]
         self._block = RightContext(opening.state, suffix, LINES, before)
         self._line = RightContext(opening.state, suffix, 0, before)
-        self._ends: dict[tuple[str, bool, int], bool] = {}
+        self._fitting: dict[tuple[str, bool, int], bool] = {}
         self.trie: Trie | None = None  # of what is sampled, shared by all candidates
         self._used = mode if opening.constrained else Mode.OFF  # the least faithful so far
         self._reason = opening.reason
@@ -100,20 +101,24 @@ class Guide:
         yield
         self._took += time.perf_counter() - began
 
-    def may_end(self, text: str, finish: Finish) -> bool:
-        """Whether a completion of `text` may end so: nothing, or what fits on both sides."""
+    def may_end(self, text: str, finish: Finish, or_lines: bool = False) -> bool:
+        """Whether a completion of `text` may end so: nothing, or what fits on both sides;
+        `or_lines`: or whose first lines do, most of it, where all of it is whole and only the
+        lines below refuse it."""
         text = self._finished(text, finish)
         if not text:
             return True
         one_line = finish is Finish.LINES and "\n" not in text
-        right = self._line if one_line else self._block
-        end = (text, one_line, right.trusted)
-        if end not in self._ends:  # a dozen tokens end a line with the same text
-            state = self.start.feed(text.encode("utf-8", "replace"))
-            self._ends[end] = state is not None and right.fits(state)
-        if right.relaxed and not self._reason:
-            self._reason = BROKEN_SUFFIX
-        return self._ends[end]
+        fits = self._fits_at(text, self._line if one_line else self._block)
+        if or_lines and not fits and not one_line:
+            whole = not nesting(text).inside and self._fits_at(text, self._line)
+            return whole and self._lines(text) is not None
+        return fits
+
+    def kept(self, text: str) -> str:
+        """What is shown of a finished completion that was let end: all of it, or its lines."""
+        with self.waiting():
+            return text if self._fits_at(text, self._block) else self._lines(text) or text
 
     def longest(self, text: str) -> str:
         """The longest start of a `text` cut short that fits: whole lines if any do, else the most
@@ -127,17 +132,27 @@ class Guide:
 
     def _starts(self, text: str) -> Iterator[str]:
         """The starts of `text` that fit, best first."""
-        lines = [match.start() for match in LINE_END.finditer(text)][::-1]
-        ends = [len(text), *(end for end in lines if text[:end].strip())]
         words = [match.end() for match in WORD.finditer(text.partition("\n")[0])][::-1]
-        ends += [end for end in words if 2 * end >= len(text)]
+        ends = [len(text), *_line_ends(text), *(end for end in words if 2 * end >= len(text))]
         for end in ends:
-            if not JOINED.match(text[end - 1 : end] + self._next) and self._fits(text[:end]):
+            joined = JOINED.match(text[end - 1 : end] + self._next)
+            if not joined and self._fits_at(text[:end], self._block):
                 yield text[:end]
 
-    def _fits(self, text: str) -> bool:
-        state = self.start.feed(text.encode("utf-8", "replace"))
-        return state is not None and self._block.fits(state)
+    def _lines(self, text: str) -> str | None:
+        """The most whole lines of `text` that fit, if they are at least half of it."""
+        starts = (text[:end] for end in _line_ends(text) if 2 * end >= len(text))
+        return next((start for start in starts if self._fits_at(start, self._block)), None)
+
+    def _fits_at(self, text: str, right: RightContext) -> bool:
+        """Whether `text` fits before as much of the suffix as `right` reads."""
+        known = (text, right is self._line, right.trusted)
+        if known not in self._fitting:  # a dozen tokens end a line with the same text
+            state = self.start.feed(text.encode("utf-8", "replace"))
+            self._fitting[known] = state is not None and right.fits(state)
+        if right.relaxed and not self._reason:
+            self._reason = BROKEN_SUFFIX
+        return self._fitting[known]
 
     def count(self, **more: int) -> None:
         """Add to what `use` counts."""
@@ -171,9 +186,16 @@ class Places:
     """`aligned_trie.Guard` over the places of one candidate. Remembers what it has decided."""
 
     def __init__(
-        self, guide: Guide, prompt: Prompt, rule: StopRule, token_bytes: Callable[[int], bytes]
+        self,
+        guide: Guide,
+        prompt: Prompt,
+        rule: StopRule,
+        token_bytes: Callable[[int], bytes],
+        or_lines: bool = False,
     ):
+        """`or_lines`: see `Guide.may_end`."""
         self._guide = guide
+        self._or_lines = or_lines
         self._first = Place(guide.start, rule, prompt.pending, b"")
         self._token_bytes = token_bytes
         self._taken: dict[tuple[int, int], tuple[Place, Place | None]] = {}
@@ -198,7 +220,8 @@ class Places:
     def may_stop(self, place: Place) -> bool:
         """Whether the completion may end here, by the stop rule or by the model's choice."""
         with self._guide.waiting():
-            return self._guide.may_end(place.text, Finish.LINES if place.over else Finish.EOS)
+            finish = Finish.LINES if place.over else Finish.EOS
+            return self._guide.may_end(place.text, finish, self._or_lines)
 
     def may_be_cut(self, place: Place) -> bool:
         """Whether some start of the completion may stand if it can't go on here."""
@@ -219,3 +242,9 @@ class Places:
         if state is None:
             return None
         return Place(state, rule, pending, decoder.getstate()[0], place.text + piece, piece, over)
+
+
+def _line_ends(text: str) -> list[int]:
+    """Where the lines of `text` but the last end, the last of them first; no blank line's."""
+    ends = [match.start() for match in LINE_END.finditer(text)][::-1]
+    return [end for end in ends if text[text.rfind("\n", 0, end) + 1 : end].strip()]

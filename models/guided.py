@@ -51,9 +51,11 @@ class GuidedDecoder:
 
         Greedy completions of one `guide` after the first are the next best ones. Tokens come when
         nothing can take them back any more: at the end, or, where a greedy completion `settles`,
-        line by line. `guesser` makes it faster and changes no token. Raises `Interrupted`.
+        line by line; one that doesn't may end with lines that are not kept (`Guide.kept`).
+        `guesser` makes it faster and changes no token. Raises `Interrupted`.
         """
-        places = Places(guide, prompt, stops.rule, self._decoder.token_bytes)
+        or_lines = sampler.greedy and not settles
+        places = Places(guide, prompt, stops.rule, self._decoder.token_bytes, or_lines)
         run = _Run(
             self._decoder, sequence, prompt, logits, stops, cancelled, guide, guesser, self._clock
         )

@@ -151,6 +151,18 @@ def test_a_text_cut_short_ends_with_its_longest_fitting_line():
     assert inside.longest("1, 2") == "1,"  # not 20
 
 
+def test_a_greedy_completion_that_says_too_much_keeps_its_lines_that_fit():
+    right = "\n        q()\n    return 2\n"
+    judge = Guide(open_oracle("python").open("def f(q):\n"), right, Mode.EXACT, as_it_is)
+    lines, more = "    if q:\n        return 1", "\n\n    return 3"
+    assert not judge.may_end(lines + more, Finish.EOS)
+    assert judge.may_end(lines + more, Finish.EOS, or_lines=True)
+    assert judge.kept(lines + more) == lines
+    assert judge.kept(lines) == lines
+    assert not judge.may_end(lines + "\n    return (", Finish.EOS, or_lines=True)  # may be mended
+    assert not judge.may_end(lines + more * 4, Finish.EOS, or_lines=True)  # too little would stay
+
+
 def test_tokens_held_back_for_healing_are_repeated_under_the_grammar():
     left = '{"a": tru'
     prompt = BUILDER.build(left, "}", PromptOptions(heal=True))
