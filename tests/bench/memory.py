@@ -54,8 +54,8 @@ def measure(environ: dict[str, str], rounds: int) -> dict[str, Any]:
                 answered += bool(editor.ask(choose.randrange(len(editor.text)), invoked=False))
 
         work(rounds // 10)
-        while editor.status()["engine"].get("kernels_to_pack"):
-            time.sleep(1)  # they are packed while nobody types
+        while not (engine := editor.status()["engine"]) or engine.get("kernels_to_pack"):
+            time.sleep(1)  # busy, or with kernels that are packed while nobody types
         samples = [{name: resident_bytes(pid) for name, pid in pids.items()}]
         for _ in range(SAMPLES):
             work(rounds // SAMPLES)
