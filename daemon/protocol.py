@@ -25,7 +25,7 @@ from ..lsp.backend import (
 )
 from . import codec
 
-PROTOCOL = 2
+PROTOCOL = 3
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 _LENGTH = struct.Struct(">I")
 
