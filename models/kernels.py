@@ -49,12 +49,14 @@ def form_of(kernel: Kernel) -> Form:
 @dataclass(frozen=True)
 class KernelPlan:
     """A kernel per number of tokens: `buckets` of (largest number of tokens, kernel), then `rest`;
-    all of them read the one stored `form`. `early` serves until the others are packed."""
+    all of them read the one stored `form`. `early` serves until the others are packed. `exact`:
+    the integer kernels were found to give the same bits, whichever of them multiplies."""
 
     form: Form
     rest: Kernel
     buckets: tuple[tuple[int, Kernel], ...] = ()
     early: Kernel | None = None
+    exact: bool = True
 
     @classmethod
     def floating(cls, dtype: Literal["float32", "bfloat16", "float16"]) -> "KernelPlan":
@@ -69,7 +71,8 @@ class KernelPlan:
 
     def __str__(self) -> str:
         named = [f"{kernel} up to {most} tokens" for most, kernel in self.buckets]
-        return f"{', '.join([*named, self.rest])} ({self.form} weights)"
+        inexact = "" if self.exact else "; sums are not exact here, last bits depend on the batch"
+        return f"{', '.join([*named, self.rest])} ({self.form} weights{inexact})"
 
 
 def stored(

@@ -1,8 +1,11 @@
 """Matrix products, one class per kernel, each with the norm in front of it and the sum behind it.
 
 The int8 kernels quantise every token by its own largest activation, so that an outlier token never
-coarsens the others and a token's result does not depend on what else is in the batch: integer sums
-are exact, which makes one verified token of a draft bit-identical to the same token decoded alone.
+coarsens the others and a token's result does not depend on what else is in the batch. Both operands
+are whole numbers before a kernel sees them and the only scale it applies is the weight's, so that
+its result has one right value, to the bit: the exact integer sum, times the scale. That makes one
+kernel as good as another, and a verified token of a draft identical to the same token decoded
+alone, wherever `tuning.exact` finds the kernels to keep to it.
 """
 
 import warnings
@@ -15,6 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Norm = Callable[[Tensor], Tensor]  # (tokens, features) -> same
+
+CODES = 127  # an activation's largest code
+ZERO = 128  # what kernels for unsigned activations add to a code
 
 
 class Linear(Protocol):
@@ -47,9 +53,10 @@ class Int8Weight:
         return self.values.float() * self.scales[:, None]
 
 
-class UnitProduct(Protocol):
-    """(tokens, in) -> (tokens, out); entries are in [-1, 1], or not numbers, for which any finite
-    do. `weight` is what it was made from, mapped from a file and not read again."""
+class CodeProduct(Protocol):
+    """(tokens, in) -> (tokens, out) float32; entries are in [-CODES, CODES], or not numbers, for
+    which any finite do. `weight` is what it was made from, mapped from a file and not read again.
+    """
 
     weight: Int8Weight
 
@@ -77,7 +84,7 @@ class Int8Linear:
     """An integer product between the scaling of its input, token by token, and of its output."""
 
     def __init__(
-        self, product: UnitProduct, out_features: int, bias: Tensor | None, norm: Norm | None = None
+        self, product: CodeProduct, out_features: int, bias: Tensor | None, norm: Norm | None = None
     ):
         self.product = product
         self.out_features = out_features
@@ -85,24 +92,24 @@ class Int8Linear:
         self.norm = norm
 
     def __call__(self, x: Tensor) -> Tensor:
-        product, peak = self._unscaled(x)
-        return product.mul_(peak) if self.bias is None else torch.addcmul(self.bias, product, peak)
+        product, step = self._unscaled(x)
+        return product.mul_(step) if self.bias is None else torch.addcmul(self.bias, product, step)
 
     def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
-        product, peak = self._unscaled(x)
-        total = torch.addcmul(residual, product, peak)
+        product, step = self._unscaled(x)
+        total = torch.addcmul(residual, product, step)
         return total if self.bias is None else total.add_(self.bias)
 
     def _unscaled(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The product of each token over its peak, and the peaks (tokens, 1)."""
+        """The product of each token over its step between two codes, and the steps (tokens, 1)."""
         if self.norm is not None:
             x = self.norm(x)
-        peak = x.abs().amax(dim=-1, keepdim=True)
-        return self.product(x / peak), peak  # a token of zeros: any codes, times a peak of zero
+        step = x.abs().amax(dim=-1, keepdim=True).div_(CODES)
+        return self.product(x / step), step  # a token of zeros: any codes, times a step of zero
 
 
 class FbgemmProduct:
-    """int8 x int8 by FBGEMM, which rounds the activations to codes inside the product."""
+    """int8 x int8 by FBGEMM."""
 
     def __init__(self, weight: Int8Weight):
         self.weight = weight
@@ -110,7 +117,8 @@ class FbgemmProduct:
         self.multiply = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
 
     def __call__(self, x: Tensor) -> Tensor:
-        return self.multiply(x, 1 / 127, 128, self.packed)
+        # It would round by itself, but adds its zero point first, which can turn a near-tie.
+        return self.multiply(x.round(), 1.0, ZERO, self.packed)
 
 
 class OnednnProduct:
@@ -123,9 +131,9 @@ class OnednnProduct:
         self.packed = torch.ops.onednn.qlinear_prepack(weight.values, None)
 
     def __call__(self, x: Tensor) -> Tensor:
-        codes = (x * 127).round_().add_(128).to(torch.uint8)
+        codes = x.round().add_(ZERO).to(torch.uint8)
         return torch.ops.onednn.qlinear_pointwise(
-            codes, 1 / 127, 128, self.packed, self.scales, self.zeros,
+            codes, 1.0, ZERO, self.packed, self.scales, self.zeros,
             None, 1.0, 0, torch.float32, "none", [], "",
         )  # fmt: skip
 
@@ -167,8 +175,8 @@ class BucketedLinear:
 class LateLinear:
     """A kernel that is ready at once, until `settle` replaces it by one that is worth its packing.
 
-    Both must round alike, so that settling changes no result (FBGEMM packs ten times slower than
-    oneDNN, and multiplies one token several times faster).
+    Both must be exact here (`tuning.exact`), so that settling changes no result. FBGEMM packs ten
+    times slower than oneDNN, and is the faster one for a single token.
     """
 
     def __init__(self, early: Linear, make_late: Callable[[], Linear]):

@@ -3,7 +3,11 @@
 Every candidate multiplies by the same matrices, enough of them that weights come from memory as
 they do in a forward pass, for several numbers of tokens; kernels take turns and the least time of
 each counts. The answer is kept in the cache folder under the processor, the number of threads and
-the version of torch. A busy machine is not measured: it gets DEFAULT, and its turn another time.
+the version of torch. A busy machine is not measured: it gets `unmeasured`, and its turn another
+time.
+
+Kernels are mixed only where each gives the exact sums (linear.py): that depends on the processor
+and on the library, so it is tried, not assumed.
 """
 
 import json
@@ -20,10 +24,13 @@ import torch
 from torch import Tensor
 
 from .kernels import LEVELS, Form, Kernel, KernelPlan, form_of, make
-from .linear import Int8Weight, Linear
+from .linear import CODES, Int8Weight, Linear
 
 TOKENS = (1, 4, 8, 16, 64, 256)
-INTEGER: tuple[Kernel, ...] = ("int8-fbgemm", "int8-onednn", "int8-weight-only")
+FBGEMM: Kernel = "int8-fbgemm"
+ONEDNN: Kernel = "int8-onednn"
+INTEGER_SUMS: tuple[Kernel, ...] = (FBGEMM, ONEDNN)
+INTEGER: tuple[Kernel, ...] = (*INTEGER_SUMS, "int8-weight-only")
 FLOATING: tuple[Kernel, ...] = ("bfloat16", "float32")
 KERNELS_TO_TRY: tuple[Kernel, ...] = (*INTEGER, *FLOATING)
 WORTHWHILE = 0.9  # a second kernel costs memory: it must take less than this share of the time
@@ -34,15 +41,17 @@ MATRICES = 12  # 50 MB as int8, past most caches' reach
 ROUNDS = 7
 BUSY_PERCENT = 30.0  # of all processors, before we start
 
-# What won on every processor seen so far, with weights that no processor overflows on.
-DEFAULT = KernelPlan("int7", "int8-fbgemm", early="int8-onednn")
+FORMS_TO_TRY: tuple[Form, ...] = ("int8", "int7")  # the finer first
+PROBES = ((512, 896), (40, 4864))  # shapes (out, in) that exactness is tried on
 
 
 @dataclass(frozen=True)
 class Measured:
-    """`form`: of integer weights here; `times_us`: per matrix, for each of TOKENS, by kernel."""
+    """`form`: of integer weights here; `exact`: the kernels that give the exact sums on it;
+    `times_us`: per matrix, for each of TOKENS, by kernel."""
 
     form: Form
+    exact: list[Kernel]
     times_us: dict[Kernel, list[float]]
 
 
@@ -59,8 +68,9 @@ def fastest(
     known = _read(path)
     if machine() not in known:
         if (busy or is_busy)():
-            note(f"this machine is busy: taking {DEFAULT} without measuring")
-            return DEFAULT
+            plan = unmeasured()
+            note(f"this machine is busy: taking {plan} without measuring")
+            return plan
         note("measuring which kernels are fastest here, once")
         known[machine()] = (take or measure)()
         _write(path, known)
@@ -75,13 +85,15 @@ def machine() -> str:
     """What the fastest kernel depends on, as one line."""
     capability = torch.backends.cpu.get_cpu_capability()
     threads = torch.get_num_threads()
-    return f"{_processor()}, {capability}, {threads} threads, torch {torch.__version__}"
+    held_to = os.environ.get("ONEDNN_MAX_CPU_ISA")  # oneDNN's own switch
+    limit = f", oneDNN up to {held_to}" if held_to else ""
+    return f"{_processor()}, {capability}{limit}, {threads} threads, torch {torch.__version__}"
 
 
 @torch.inference_mode()
 def measure() -> Measured:
     """Time every kernel that works here."""
-    form: Form = "int7" if overflows() else "int8"
+    form, sound = probe()
     weights = [torch.randn(SHAPE) for _ in range(MATRICES)]
     made: dict[Kernel, list[Linear]] = {}
     for kernel in KERNELS_TO_TRY:
@@ -93,13 +105,54 @@ def measure() -> Measured:
         rounds = [{k: _time_us(made[k], inputs[k]) for k in made} for _ in range(ROUNDS)]
         for kernel in made:
             times[kernel].append(min(lap[kernel] for lap in rounds))
-    return Measured(form, times)
+    return Measured(form, sound, times)
+
+
+@torch.inference_mode()
+def probe() -> tuple[Form, list[Kernel]]:
+    """The finest form that every integer kernel here is exact on, and those kernels. x86 processors
+    without VNNI saturate on the full range, and are given fewer levels."""
+    runs = [k for k in INTEGER_SUMS if _make_all(k, [torch.ones(32, 64)], 63)]
+    tried = [(form, [k for k in runs if exact(k, LEVELS[form])]) for form in FORMS_TO_TRY]
+    return next((found for found in tried if found[1] == runs), tried[-1])
+
+
+def exact(kernel: Kernel, levels: int) -> bool:
+    """Whether a kernel's every entry is the exact integer sum, rounded to float32 and scaled once:
+    for random and for extreme codes, alone and in a batch."""
+    random = torch.Generator().manual_seed(0)
+
+    def codes(*shape: int, most: int) -> Tensor:
+        return torch.randint(-most, most + 1, shape, generator=random)
+
+    for outs, ins in PROBES:
+        values, x = codes(outs, ins, most=levels), codes(20, ins, most=CODES)
+        values[::4], x[::4] = values[::4].sign() * levels, x[::4].sign() * CODES
+        values[1::4], x[1::4] = levels, CODES
+        x[:, 0] = CODES  # the peak, so that codes are what they are
+        scales = torch.rand(outs, generator=random) + 0.01
+        right = (x.double() @ values.double().T).float() * scales
+        linear = make(kernel, Int8Weight(values.to(torch.int8), scales))
+        for tokens in (1, 3, len(x)):
+            if not torch.equal(linear(x[:tokens].float()), right[:tokens]):
+                return False
+    return True
+
+
+def unmeasured() -> KernelPlan:
+    """What won on most processors seen so far, as far as it is sound on this one."""
+    form, sound = probe()
+    if not sound:
+        return KernelPlan.floating("float32")
+    early = ONEDNN if ONEDNN in sound and sound[0] != ONEDNN else None
+    return KernelPlan(form, sound[0], early=early)
 
 
 def choose(found: Measured, integers_only: bool = False) -> KernelPlan:
     """The fastest plan: integers, unless a float kernel wins over all sizes together."""
     times = found.times_us
     integers: list[Kernel] = [k for k in INTEGER if k in times]
+    alike: list[Kernel] = [k for k in integers if k in found.exact]
 
     def per_token(kernel: Kernel) -> float:
         return sum(t / tokens for t, tokens in zip(times[kernel], TOKENS, strict=True))
@@ -108,22 +161,17 @@ def choose(found: Measured, integers_only: bool = False) -> KernelPlan:
     best = min(candidates, key=per_token)
     if best not in integers:
         return KernelPlan(form_of(best), best)
-    fastest: list[Kernel] = [min(integers, key=lambda k: times[k][i]) for i in range(len(TOKENS))]
+    if best not in alike:
+        return KernelPlan(found.form, best, exact=False)
+    fastest: list[Kernel] = [min(alike, key=lambda k: times[k][i]) for i in range(len(TOKENS))]
     kernels: list[Kernel] = [
         kernel if times[kernel][i] < WORTHWHILE * times[best][i] else best
         for i, kernel in enumerate(fastest)
     ]
     changes = [i for i in range(len(TOKENS) - 1) if kernels[i] != kernels[i + 1]]
     buckets: tuple[tuple[int, Kernel], ...] = tuple((TOKENS[i], kernels[i]) for i in changes)
-    early: Kernel | None = "int8-onednn" if "int8-onednn" in times else None
+    early: Kernel | None = ONEDNN if ONEDNN in alike else None
     return KernelPlan(found.form, kernels[-1], buckets, None if {*kernels} == {early} else early)
-
-
-def overflows() -> bool:
-    """Whether full-range integer products saturate here, as they do on x86 without VNNI."""
-    ones = torch.ones(32, 64)
-    linears = _make_all("int8-fbgemm", [ones], 127) or _make_all("int8-onednn", [ones], 127)
-    return bool(linears) and not torch.allclose(linears[0](ones), torch.tensor(64.0))
 
 
 def _make_all(kernel: Kernel, weights: Sequence[Tensor], levels: int) -> list[Linear]:

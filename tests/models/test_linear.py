@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from keyturn.models.kernels import Kernel, make
-from keyturn.models.linear import BucketedLinear, FloatLinear, Int8Weight
+from keyturn.models.linear import (
+    BucketedLinear,
+    FbgemmProduct,
+    FloatLinear,
+    Int8Weight,
+    OnednnProduct,
+)
 
 INT8: list[Kernel] = ["int8-fbgemm", "int8-onednn", "int8-weight-only"]
 
@@ -60,6 +66,21 @@ def test_a_token_of_zeros_gives_the_bias(kernel: Kernel) -> None:
     bias = torch.randn(32)
     linear = make(kernel, Int8Weight.quantise(torch.randn(32, 64), 63), bias)
     assert_close(linear(torch.zeros(2, 64)), bias.expand(2, 32))
+
+
+@given(st.integers(1, 12), st.integers(1, 300), st.integers(1, 60), st.integers(0, 999))
+@settings(max_examples=60, deadline=None)
+def test_a_product_of_codes_is_the_exact_sum_scaled_once(
+    tokens: int, ins: int, outs: int, seed: int
+) -> None:
+    made = torch.Generator().manual_seed(seed)
+    values = torch.randint(-63, 64, (outs, ins), generator=made)
+    codes = torch.randint(-127, 128, (tokens, ins), generator=made)
+    scales = torch.rand(outs, generator=made) + 1e-3
+    right = (codes.double() @ values.double().T).float() * scales
+    for product in (FbgemmProduct, OnednnProduct):
+        found = product(Int8Weight(values.to(torch.int8), scales))(codes.float())
+        assert torch.equal(found, right)
 
 
 def test_each_number_of_tokens_goes_to_its_own_kernel() -> None:
