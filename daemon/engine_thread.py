@@ -64,9 +64,10 @@ class Engine(Protocol):
         once `cancelled()` with anything, soon: it is thrown away."""
         ...
 
-    def refresh(self, file: File, interrupted: Callable[[], bool]) -> None:
-        """Bring what is cached of `file` up to date, or as far as it gets until `interrupted()`,
-        which is to be looked at after every small step."""
+    def refresh(self, file: File | None, interrupted: Callable[[], bool]) -> None:
+        """Idle work: what loading left for later, then bring what is cached of `file`, if one is
+        given, up to date; as far as it gets until `interrupted()`, which is to be looked at after
+        every small step."""
         ...
 
     def forget(self, key: FileKey) -> None:
@@ -196,14 +197,16 @@ class EngineThread(threading.Thread):
         return Outcome(completions=tuple(found))
 
     def _refresh(self, key: FileKey | None) -> None:
-        for each in list(self._files) if key is None else [key]:
-            file = self._files.get(each)
-            if file is None or self._engine is None:
+        """Idle work for one file, or for the model and all files; goes on later if interrupted."""
+        for each in (None, *self._files) if key is None else (key,):
+            file = None if each is None else self._files.get(each)
+            if self._engine is None or (file is None and each is not None):
                 continue
             if not self.backlog():
                 self._engine.refresh(file, lambda: self.backlog() > 0)
             if self.backlog():
-                self.put(Refresh(each))  # it was interrupted, or never begun
+                self.put(Refresh(key))
+                return
 
     def _load(self, name: str) -> None:
         """Put the named model in place of the present one; on failure there is none."""
@@ -220,6 +223,7 @@ class EngineThread(threading.Thread):
         self._failed = None
         self._model = self._engine.name
         self._report(BackendState(Phase.READY, "", self._model))
+        self.put(Refresh(None))
 
     def _may_load(self) -> bool:
         return self._failed is None or time.monotonic() - self._failed[0] >= RETRY_SECONDS

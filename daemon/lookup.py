@@ -57,7 +57,7 @@ class LookupEngine:
         meta = CompletionMeta(LOOKUP, stop="lines", total_ms=(time.monotonic() - started) * 1e3)
         return [Completion(text, offset, offset, meta) for text in found]
 
-    def refresh(self, file: File, interrupted: Callable[[], bool]) -> None:
+    def refresh(self, file: File | None, interrupted: Callable[[], bool]) -> None:
         """There is nothing to bring up to date: every request looks at the texts themselves."""
 
     def forget(self, key: FileKey) -> None:

@@ -75,7 +75,7 @@ def engine_maker(
         )
         if loaded.model.device.type == "cuda":
             come_first(loaded.model.device)
-            loaded.model.settle()  # compile and record now, not at the first keystroke
+            loaded.settle()  # compile and record now, not at the first keystroke
         return ModelEngine(
             loaded,
             EngineOptions(

@@ -98,10 +98,10 @@ class ModelEngine:
         texts = [candidate.text for candidate in found.candidates] or [""]
         return [Completion(text, offset, offset, meta) for text in texts]
 
-    def refresh(self, file: File, interrupted: Callable[[], bool]) -> None:
-        if not self._loaded.model.settle(interrupted):
+    def refresh(self, file: File | None, interrupted: Callable[[], bool]) -> None:
+        if not self._loaded.settle(interrupted):
             return
-        session = self._sessions.get(file.key)
+        session = None if file is None else self._sessions.get(file.key)
         if session is not None:
             self._refresher.run(Apart(session, self._aside), interrupted)
 

@@ -10,6 +10,7 @@ alone, wherever `tuning.exact` finds the kernels to keep to it.
 
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +22,7 @@ Norm = Callable[[Tensor], Tensor]  # (tokens, features) -> same
 
 CODES = 127  # an activation's largest code
 ZERO = 128  # what kernels for unsigned activations add to a code
+GLANCE_SECONDS = 0.005  # between looks at whether packing is to wait for something better to do
 
 
 class Linear(Protocol):
@@ -176,13 +178,14 @@ class LateLinear:
     """A kernel that is ready at once, until `settle` replaces it by one that is worth its packing.
 
     Both must be exact here (`tuning.exact`), so that settling changes no result. FBGEMM packs ten
-    times slower than oneDNN, and is the faster one for a single token.
+    times slower than oneDNN (a second for a large head), and is the faster one for a single token.
     """
 
     def __init__(self, early: Linear, make_late: Callable[[], Linear]):
         self.current = early
         self.make_late: Callable[[], Linear] | None = make_late
         self.out_features = early.out_features
+        self._packing: Future[Linear] | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.current(x)
@@ -190,11 +193,22 @@ class LateLinear:
     def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
         return self.current.add_to(residual, x)
 
-    def settle(self) -> None:
-        """Pack the better kernel and drop the first; again does nothing."""
-        if self.make_late is not None:
-            self.current = self.make_late()
-            self.make_late = None
+    def settle(self, cancelled: Callable[[], bool] = lambda: False) -> bool:
+        """Pack the better kernel in a thread of its own, and drop the first. False if `cancelled`
+        came before: the thread packs on, and the next call puts its work in place."""
+        if self.make_late is None:
+            return True
+        if self._packing is None:
+            packer = ThreadPoolExecutor(1, "packing")
+            self._packing = packer.submit(self.make_late)
+            packer.shutdown(wait=False)
+        while not self._packing.done():
+            if cancelled():
+                return False
+            wait([self._packing], GLANCE_SECONDS)
+        self.current = self._packing.result()
+        self.make_late = self._packing = None
+        return True
 
 
 class RmsNorm:

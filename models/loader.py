@@ -1,7 +1,7 @@
 """From a model's name to something that runs: obtain, convert once, map into memory, assemble."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from .progress import Progress
 from .registry import find
 from .smoothing import smoothed
 from .store import Entry, Store, StoreKey
+from .tensor_file import MappedTensors
 from .tokenizer import Tokenizer
 from .transformer import Transformer, assemble
 from .tuning import fastest
@@ -39,6 +40,16 @@ class Loaded:
     plan: KernelPlan
     files: ModelFiles  # where the weights came from, and their SHA-256
     attention: str = "torch"  # by what (backends.py)
+    mapped: MappedTensors | None = None  # the stored form that the weights were read from
+
+    def settle(self, cancelled: Callable[[], bool] = lambda: False) -> bool:
+        """`Transformer.settle`; what was read for it is given back to the system at its end."""
+        waiting = self.model.kernels_to_pack()
+        if not self.model.settle(cancelled):
+            return False
+        if waiting and self.mapped is not None:
+            self.mapped.drop_pages()
+        return True
 
 
 def load(
@@ -65,7 +76,7 @@ def load(
     files = obtain(find(name), cache, progress)
     loaded = _load_planned(files, plan, chosen, cache, progress, attention)
     if settle:
-        loaded.model.settle()
+        loaded.settle()
     return loaded
 
 
@@ -82,7 +93,8 @@ def _load_planned(
     entry = converted(files, plan.form, Store(cache), progress)
     config = ModelConfig.from_hf(entry.info.config)
     tensors = entry.tensors(str(device))
-    return _assemble(files, config, tensors, entry.vocabulary(), plan, device, attention)
+    loaded = _assemble(files, config, tensors, entry.vocabulary(), plan, device, attention)
+    return replace(loaded, mapped=tensors)
 
 
 def converted(files: ModelFiles, form: Form, store: Store, progress: Progress) -> Entry:

@@ -1,11 +1,15 @@
 """Safetensors files: memory-mapped for reading, and written tensor by tensor as they come."""
 
+import ctypes
 import hashlib
 import json
+import mmap
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -38,6 +42,7 @@ class MappedTensors(Mapping[str, Tensor]):
     """The tensors of one file; on the CPU each is a view of the mapped file."""
 
     def __init__(self, path: Path, device: str):
+        self._path = path.resolve()
         self._file = open_tensors(path, device)
         self._names = [name for name in self._file.keys() if not name.startswith(PADDING)]  # noqa: SIM118
         self._known = frozenset(self._names)
@@ -52,6 +57,17 @@ class MappedTensors(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+    def drop_pages(self) -> None:
+        """Give back the memory that reading the file took; a tensor read again is read from the
+        file, or from the system's cache of it. Does nothing where it can't (not Linux)."""
+        if sys.platform != "linux":
+            return
+        madvise = ctypes.CDLL(None).madvise
+        for mapping in psutil.Process().memory_maps(grouped=False):
+            if mapping.path == str(self._path):
+                start, stop = (int(part, 16) for part in mapping.addr.split("-"))
+                madvise(ctypes.c_void_p(start), ctypes.c_size_t(stop - start), mmap.MADV_DONTNEED)
 
 
 def write_tensors(path: Path, tensors: Iterable[tuple[str, Tensor]]) -> tuple[int, str]:

@@ -86,21 +86,21 @@ class Transformer:
         return Arena(c.layers, c.kv_heads, c.head_dim, self.dtype, self.table, rows)
 
     def settle(self, cancelled: Callable[[], bool] = lambda: False) -> bool:
-        """Pack the kernels and record the passes that were left for later, one between two looks
-        at `cancelled`. Returns whether all of them are; results do not change."""
+        """Pack the kernels and record the passes that were left for later, until `cancelled`.
+        Returns whether all of them are; results do not change."""
         for linear in self._late():
-            if cancelled():
+            if cancelled() or not linear.settle(cancelled):
                 return False
-            linear.settle()
         return self.shortcut is None or self.shortcut.prepare(cancelled)
 
     def kernels_to_pack(self) -> int:
         """How many linear layers still have the kernel that was ready at once."""
-        return sum(linear.make_late is not None for linear in self._late())
+        return len(self._late())
 
     def _late(self) -> list[LateLinear]:
         each = [x for y in self.layers for x in (y.qkv, y.out, y.up, y.down)]
-        return [x for x in (*each, self.head) if isinstance(x, LateLinear)]
+        late = [x for x in (*each, self.head) if isinstance(x, LateLinear)]
+        return [x for x in late if x.make_late is not None]
 
     def ids(self, tokens: Sequence[int]) -> Tensor:
         """(tokens,) int64 on the device, without waiting for it."""

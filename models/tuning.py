@@ -112,8 +112,10 @@ def measure() -> Measured:
 def probe() -> tuple[Form, list[Kernel]]:
     """The finest form that every integer kernel here is exact on, and those kernels. x86 processors
     without VNNI saturate on the full range, and are given fewer levels."""
-    runs = [k for k in INTEGER_SUMS if _make_all(k, [torch.ones(32, 64)], 63)]
-    tried = [(form, [k for k in runs if exact(k, LEVELS[form])]) for form in FORMS_TO_TRY]
+    runs: list[Kernel] = [k for k in INTEGER_SUMS if _make_all(k, [torch.ones(32, 64)], 63)]
+    tried: list[tuple[Form, list[Kernel]]] = [
+        (form, [k for k in runs if exact(k, LEVELS[form])]) for form in FORMS_TO_TRY
+    ]
     return next((found for found in tried if found[1] == runs), tried[-1])
 
 

@@ -16,7 +16,7 @@ from keyturn.models.tuning import TOKENS, Measured, fastest
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache folder whose kernels have been measured already."""
     monkeypatch.setenv("KEYTURN_CACHE", str(tmp_path))
-    times = Measured("int8", {"int8-onednn": [1.0] * len(TOKENS)})
+    times = Measured("int8", ["int8-onednn"], {"int8-onednn": [1.0] * len(TOKENS)})
     fastest(tmp_path, print, take=lambda: times, busy=lambda: False)
     return tmp_path
 
@@ -35,6 +35,14 @@ def test_everything_that_a_completion_needs_is_looked_at() -> None:
     looked_at = {"device", "model", "kernels", "threads", "cache folder", "free space", "torch"}
     looked_at |= {"transformers", "CUDA", "triton", "flash-attn", "flash-attn-4", "attention"}
     assert looked_at <= findings(result).keys()
+
+
+def test_bits_that_this_processor_does_not_promise_are_named(cache: Path) -> None:
+    assert "not exact" not in findings(doctor("--json"))["kernels"]["found"]
+    (cache / "kernels.json").unlink()
+    times = Measured("int7", [], {"int8-onednn": [1.0] * len(TOKENS)})
+    fastest(cache, print, take=lambda: times, busy=lambda: False)
+    assert "sums are not exact here" in findings(doctor("--json"))["kernels"]["found"]
 
 
 def test_a_person_gets_a_line_for_each_thing_and_each_piece_of_advice() -> None:

@@ -222,11 +222,17 @@ async def test_a_client_that_leaves_takes_its_files_and_its_requests_along(daemo
 async def test_idle_refreshing_is_done_when_nothing_else_is(daemon: Daemon):
     client = daemon.client()
     await ready(client)
-    await client.control(Refresh())
+    await client.control(Refresh(URI))
     engine = daemon.maker.made[0]
-    while not engine.refreshed:
+    while len(engine.refreshed) < 2:
         await asyncio.sleep(0.001)
-    assert [key.uri for key in engine.refreshed] == [URI]
+    assert [key and key.uri for key in engine.refreshed] == [None, URI]
+
+
+async def test_what_loading_left_for_later_is_done_while_no_document_is_open(daemon: Daemon):
+    while not daemon.maker.made or not daemon.maker.made[0].refreshed:
+        await asyncio.sleep(0.001)
+    assert daemon.maker.made[0].refreshed == [None]
 
 
 async def test_the_model_is_freed_when_unused_and_comes_back_when_asked(tmp_path: Path):

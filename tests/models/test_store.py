@@ -3,9 +3,11 @@
 import json
 import os
 import resource
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from hypothesis import given
@@ -53,6 +55,19 @@ def test_an_entry_comes_back_as_it_was_written(store: Store) -> None:
     assert "padding.1" not in tensors
     assert tensors.get("odd.bias") is None
     assert not entry.damaged()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is given back")
+def test_pages_that_are_given_back_are_read_again_when_needed(tmp_path: Path) -> None:
+    values = torch.arange(1 << 24, dtype=torch.int32).view(1 << 10, -1)
+    write_tensors(tmp_path / "weights", [("values", values)])
+    mapped = MappedTensors(tmp_path / "weights", "cpu")
+    tensor = mapped["values"]
+    assert torch.equal(tensor, values)
+    before = psutil.Process().memory_info().rss
+    mapped.drop_pages()
+    assert before - psutil.Process().memory_info().rss > values.nbytes / 2
+    assert torch.equal(tensor, values)
 
 
 @given(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from threading import Event
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keyturn.models.kernels import LEVELS, Form, Kernel, KernelPlan, make
-from keyturn.models.linear import Int8Weight, LateLinear
+from keyturn.models.linear import FloatLinear, Int8Weight, LateLinear
 from keyturn.models.tuning import (
     FBGEMM,
     INTEGER_SUMS,
@@ -30,7 +31,7 @@ WEIGHTS: Kernel = "int8-weight-only"
 
 def times(exact: Sequence[Kernel] = INTEGER_SUMS, **by_kernel: Sequence[float]) -> Measured:
     named = {k.replace("_", "-"): list(v) for k, v in by_kernel.items()}
-    return Measured("int8", list(exact), named)  # type: ignore
+    return Measured("int8", list(exact), named)  # type: ignore[arg-type]
 
 
 def test_one_kernel_that_is_never_beaten_is_the_whole_plan() -> None:
@@ -111,8 +112,9 @@ def test_saturating_sums_are_not_exact() -> None:
 def test_what_a_busy_machine_is_given_is_exact_here() -> None:
     plan = unmeasured()
     levels = LEVELS[plan.form]
+    kernels: set[Kernel] = {plan.rest, plan.early or plan.rest}
     assert plan.early != plan.rest
-    assert all(exact(kernel, levels) for kernel in {plan.rest, plan.early or plan.rest})
+    assert all(exact(kernel, levels) for kernel in kernels)
 
 
 @pytest.mark.slow
@@ -140,6 +142,21 @@ def test_settling_changes_no_result(tokens: int, ins: int, outs: int, seed: int)
             late.settle()
             assert torch.equal(late(x), before)
             assert late.make_late is None
+
+
+def test_packing_that_is_interrupted_goes_on_beside_and_is_taken_up_later() -> None:
+    early, better, gate = FloatLinear(torch.ones(2, 2)), FloatLinear(torch.zeros(2, 2)), Event()
+
+    def pack() -> FloatLinear:
+        gate.wait()
+        return better
+
+    late, looks = LateLinear(early, pack), iter([False, False, True])
+    assert not late.settle(lambda: next(looks))
+    assert late.current is early
+    gate.set()
+    assert late.settle()
+    assert late.current is better
 
 
 @cache

@@ -29,7 +29,7 @@ class TinyEngine:
         self.begun = threading.Event()
         self.completed: list[str] = []
         self.forgotten: list[FileKey] = []
-        self.refreshed: list[FileKey] = []
+        self.refreshed: list[FileKey | None] = []  # None: the model itself
         self.closed = False
 
     def complete(
@@ -51,8 +51,8 @@ class TinyEngine:
         text = suggestion(file.version, request.offset, file.text)
         return [Completion(text, request.offset, request.offset, CompletionMeta(self.name))]
 
-    def refresh(self, file: File, interrupted: Callable[[], bool]) -> None:
-        self.refreshed.append(file.key)
+    def refresh(self, file: File | None, interrupted: Callable[[], bool]) -> None:
+        self.refreshed.append(None if file is None else file.key)
 
     def forget(self, key: FileKey) -> None:
         self.forgotten.append(key)
