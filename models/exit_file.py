@@ -60,6 +60,10 @@ class ExitFile:
 
         return max(range(len(self.shapes)), key=promised)
 
+    def right(self) -> float:
+        """The share of the best exit's first tokens that were so on held-out code."""
+        return self.record.acceptance[self.best()][0]
+
 
 def promise(after: int, acceptance: Sequence[float]) -> float:
     """How many times as fast as plain decoding drafts of the best length would be, from an exit

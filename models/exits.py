@@ -38,8 +38,8 @@ def exit_drafters(loaded: Loaded, cache: Path | None) -> list[Drafter]:
         best = found.best()
         block = ExitBlock(found.shapes[best], found.weights[best], loaded.plan, model)
         ids = found.ids.to(model.device)
-        right = found.record.acceptance[best][0]
-        drafters.append(ExitDrafter(model, block, cut(model.head, ids), ids, ends, right=right))
+        head = cut(model.head, ids)
+        drafters.append(ExitDrafter(model, block, head, ids, ends, right=found.right()))
     return drafters
 
 

@@ -12,6 +12,8 @@ from .errors import ModelError
 from .ledger import Ledger
 from .pace import Pace
 
+LEAST_RIGHT = 0.5  # of an exit's first tokens: beside look-ups, one that is seldomer right loses
+
 
 class Speculate(StrEnum):
     """Which drafters may be used."""
@@ -94,10 +96,14 @@ class Speculator:
             return []
         if mode is Speculate.AUTO:
             # as published, DEL asks every layer in every round, which costs more than it gives
-            return [d for name, d in self.drafters.items() if name != Speculate.DEL]
+            return [d for d in self.drafters.values() if d.name != Speculate.DEL and _pays(d)]
         if mode not in self.drafters:
             raise ModelError(f"the model has no {mode} drafter here: use --speculate auto")
         return [self.drafters[mode]]
+
+
+def _pays(drafter: Drafter) -> bool:
+    return not isinstance(drafter, Tested) or drafter.right >= LEAST_RIGHT
 
 
 @dataclass(slots=True)

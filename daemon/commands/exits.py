@@ -140,6 +140,7 @@ def info(model: str, as_json: bool) -> None:
         from ...models.obtain import obtain
         from ...models.progress import Progress
         from ...models.registry import find
+        from ...models.speculator import LEAST_RIGHT
 
         cache = cache_folder()
         files = obtain(find(model), cache, Progress(sys.stderr))
@@ -162,6 +163,10 @@ def info(model: str, as_json: bool) -> None:
         said = ", ".join(f"{share:.1%}" for share in shares)
         click.echo(f"after layer {shape.after}: right {said} of the time, 1, 2, … tokens ahead")
     record = exits.record
+    if exits.right() < LEAST_RIGHT:
+        click.echo(
+            f"used with --speculate exit only: auto asks one that is right {LEAST_RIGHT:.0%}"
+        )
     for shape, raw, mapped in zip(exits.shapes, record.raw, record.mapped, strict=False):
         click.echo(f"after layer {shape.after} without a block: {raw:.1%}, by a map {mapped:.1%}")
     click.echo(f"{record.trained_tokens:,} tokens of {record.corpus}; {record.minutes:g} minutes")

@@ -75,6 +75,21 @@ def test_a_drafter_that_is_right_is_asked_in_every_round() -> None:
     assert speculator.status()["exit"]["acceptance"] == 1.0
 
 
+@dataclass
+class Trained(Searching):
+    right: float = 0.0
+
+
+@pytest.mark.parametrize(("right", "asked"), [(0.31, False), (0.49, False), (0.5, True)])
+def test_an_exit_that_is_seldom_right_is_asked_only_by_name(right: float, asked: bool) -> None:
+    for mode, expected in ((Speculate.AUTO, asked), (Speculate.EXIT, True)):
+        exit = Trained(guesses=(7,) * 8, right=right)
+        speculation = Speculator([exit], Pace({1: 1.0, 32: 1.1})).speculation(mode, Scene("x", ()))
+        speculation.begin()
+        rounds(speculation, 20, right=True)
+        assert bool(exit.asked) == expected
+
+
 def test_what_one_request_learns_the_next_one_of_the_language_knows() -> None:
     searching = Searching()
     speculator = Speculator([searching], Pace())
