@@ -4,12 +4,12 @@ Everything is checked here, before anything heavy is loaded; `InputError` says w
 """
 
 import json
-import math
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from .position import Around, ByteOffset, InputError, LineColumn, Marker, Place, checked, cut
 
+MOST_SECONDS = 7 * 24 * 3600
 EXTENTS = ("auto", "line", "block", "all")
 GRAMMAR_MODES = ("exact", "asap", "approximate", "gcd", "off")
 SPECULATE_MODES = ("auto", "del", "lookup", "recycle", "exit", "off")
@@ -31,13 +31,13 @@ class Wishes:
     speculate: str = "auto"
 
     def __post_init__(self) -> None:
-        _require("max_tokens", self.max_tokens, 1, math.inf)
+        _require("max_tokens", self.max_tokens, 1, 1_000_000)
         _require("n", self.n, 1, 32)
         _require("temperature", self.temperature, 0, 100)
         _require("top_p", self.top_p, 1e-6, 1)
         _require("min_p", self.min_p, 0, 1)
-        _require("seed", self.seed, -math.inf, math.inf)
-        _require("timeout", 1 if self.timeout is None else self.timeout, 1e-6, math.inf)
+        _require("seed", self.seed, -(2**63), 2**63 - 1)
+        _require("timeout", 1 if self.timeout is None else self.timeout, 1e-6, MOST_SECONDS)
         for name in ("max_tokens", "n", "seed"):
             if not isinstance(getattr(self, name), int):
                 raise InputError(f"{name} must be a whole number")
@@ -139,6 +139,5 @@ def _typed(given: dict[str, Any], name: str, kind: type) -> Any:
 def _require(name: str, value: Any, least: float, most: float) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InputError(f"{name} must be a number")
-    if not least <= value <= most or math.isnan(value):
-        span = f"at least {least:g}" if most == math.inf else f"between {least:g} and {most:g}"
-        raise InputError(f"{name} must be {span}")
+    if not least <= value <= most:  # nor is it where it is no number
+        raise InputError(f"{name} must be between {least:,} and {most:,}")

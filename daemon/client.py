@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import logging
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -68,8 +69,10 @@ class DaemonClient:
             except BackendError as error:
                 self._on_state(BackendState(Phase.FAILED, str(error)))
             else:
-                pause = BACK_OFF_SECONDS[0]
+                linked = time.monotonic()
                 await self._follow(link)
+                if time.monotonic() - linked > longest:  # it was not what we said first
+                    pause = BACK_OFF_SECONDS[0]
                 if self._asleep:
                     self._wanted.clear()
                     await self._wanted.wait()
@@ -88,7 +91,7 @@ class DaemonClient:
         self._link = link
         try:
             for document in self._documents():
-                link.send(protocol.Open(document))
+                self.open(document)
             self._connected.set()
             while (message := await protocol.read(link.reader, protocol.FromDaemon)) is not None:
                 self._receive(message)
@@ -134,7 +137,8 @@ class DaemonClient:
         self._send(protocol.Open(document))
 
     def edit(self, uri: str, version: int, edits: tuple[TextEdit, ...]) -> None:
-        self._send(protocol.Edit(uri, version, edits))
+        for first in range(0, max(1, len(edits)), protocol.MOST_EDITS):
+            self._send(protocol.Edit(uri, version, edits[first : first + protocol.MOST_EDITS]))
 
     def close(self, uri: str) -> None:
         self._send(protocol.Close(uri))
@@ -170,7 +174,8 @@ class DaemonClient:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._answers[number] = answer
         try:
-            self._send(message)
+            if not self._send(message):
+                raise BackendError("the request could not be sent")
             return await answer
         except asyncio.CancelledError:
             self._send(protocol.Cancel(number))
@@ -178,14 +183,17 @@ class DaemonClient:
         finally:
             self._answers.pop(number, None)
 
-    def _send(self, message: protocol.FromClient) -> None:
-        """Say it if there is a link; a new link begins with everything that is open anyway."""
+    def _send(self, message: protocol.FromClient) -> bool:
+        """Say it if there is a link; a new link begins with everything that is open anyway. False
+        for what no frame can carry, such as a text over the limit: it harms nothing else."""
         if self._link is None or self._link.writer.is_closing():
-            return
+            return True
         try:
             self._link.send(message)
-        except ProtocolError as error:  # over the size limit
+        except ProtocolError as error:
             logger.error("not sent: %s", error)
+            return False
+        return True
 
 
 def _error(why: Why, message: str) -> BackendError:

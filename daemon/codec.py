@@ -1,8 +1,8 @@
 """Frozen dataclasses to plain data and back, checked field by field against their annotations.
 
 A dataclass becomes the list of its field values; a member of a union of dataclasses is preceded by
-its class name. Decoding trusts nothing: a wrong type, a missing field or an unknown name is a
-`ValueError` that says where.
+its class name. Decoding trusts nothing: a wrong type, a number out of its range, a missing field
+or an unknown name is a `ValueError` that says where.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +10,9 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+from ..lsp.bounds import Range
 
 Decode = Callable[[Any], Any]
 
@@ -48,6 +50,8 @@ def decoder(kind: Any) -> Decode:
     if kind in (int, str, bool, float, NoneType):
         return _scalar(kind)
     origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _within(decoder(arguments[0]), arguments[1])
     if origin in (tuple, list):
         return _sequence(origin, decoder(arguments[0]))
     if origin is dict:
@@ -64,6 +68,16 @@ def _scalar(kind: type) -> Decode:
         if type(data) not in accepted:  # exactly: True is not a number here
             raise ValueError(f"{data!r:.40} is not {kind.__name__}")
         return data
+
+    return decode
+
+
+def _within(read: Decode, range_: Range) -> Decode:
+    def decode(data: Any) -> Any:
+        value = read(data)
+        if value not in range_:
+            raise ValueError(f"{value!r:.40} is not {range_}")
+        return value
 
     return decode
 
@@ -124,7 +138,7 @@ def _is_tagged(kind: Any) -> bool:
 
 @cache
 def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+    return get_type_hints(kind, include_extras=True)
 
 
 def _names(kind: Any) -> list[str]:

@@ -69,7 +69,8 @@ class Connection:
             self._leave()
 
     def send(self, message: protocol.FromDaemon) -> None:
-        """Write without waiting; a client that has stopped reading is cut off."""
+        """Write without waiting; a client that has stopped reading is cut off. An answer that no
+        frame can carry is replaced by one that says so."""
         transport = self._writer.transport
         if transport.is_closing():
             return
@@ -77,7 +78,14 @@ class Connection:
             logger.warning("client %d does not read; it is cut off", self.number)
             transport.abort()
             return
-        self._writer.write(protocol.pack(message))
+        try:
+            frame = protocol.pack(message)
+        except ProtocolError as error:
+            logger.error("%s", error)
+            if not isinstance(message, protocol.Completed | protocol.Answered):
+                return
+            frame = protocol.pack(Failed(message.id, Why.ERROR, f"internal error: {error}"))
+        self._writer.write(frame)
 
     async def _greet(self) -> bool:
         hello = await protocol.read(self._reader, protocol.FromClient)

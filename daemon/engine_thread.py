@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -134,7 +135,8 @@ class EngineThread(threading.Thread):
                 self._handle(job)
             except Exception as error:  # the top of the thread: one bad job, not the service
                 logger.exception("the engine thread could not carry out a %s", type(job).__name__)
-                _fail(job, error)
+                with suppress(RuntimeError):  # the loop has ended; nobody is left to tell
+                    _fail(job, error)
         self._free()
 
     def _next(self) -> Job:
@@ -171,6 +173,11 @@ class EngineThread(threading.Thread):
             return  # closed, or never opened; a completion for it will say so
         text = present.text
         for edit in edits:
+            if not 0 <= edit.start <= edit.end <= len(text):
+                # Its text and ours differ: nothing is completed until it is opened again.
+                logger.warning("an edit lies outside of its document, which is closed for that")
+                self._close(file)
+                return
             text = edit.apply(text)
         self._files[file] = File(file, present.language, version, text)
 
@@ -182,7 +189,7 @@ class EngineThread(threading.Thread):
         file = self._files.get(job.file)
         if file is None or file.version != job.request.version:
             return Outcome(unknown=True)
-        if job.request.offset > len(file.text):
+        if not 0 <= job.request.offset <= len(file.text):
             return Outcome(unknown=True)
         if job.cancelled.is_set():
             return Outcome(cancelled=True)

@@ -15,6 +15,7 @@ import filelock
 from .config import Config
 from .engine_thread import MakeEngine
 from .paths import DaemonPaths, make_private
+from .repeated import OnceHandler
 from .server import DaemonServer
 from .startup import LOST_THE_RACE
 
@@ -84,7 +85,8 @@ async def _extras(server: DaemonServer, reread: Callable[[], Config]) -> AsyncEx
 
 
 def _log_to(path: Path, level: str) -> None:
-    """Rotated files for this user only; standard error where there is no room for files."""
+    """Rotated files for this user only; standard error where there is no room for files. What
+    repeats itself is counted."""
     handler: logging.Handler
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -94,5 +96,5 @@ def _log_to(path: Path, level: str) -> None:
     except OSError:
         handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.basicConfig(level=level.upper(), handlers=[OnceHandler(handler)], force=True)
     logging.raiseExceptions = False  # a full disk costs log lines, nothing else

@@ -23,10 +23,12 @@ from ..lsp.backend import (
     TextEdit,
     UseModel,
 )
+from ..lsp.bounds import Number, Version
 from . import codec
 
 PROTOCOL = 3
 MAX_FRAME_BYTES = 64 * 1024 * 1024
+MOST_EDITS = 4_000  # in one message; what makes more of them sends several
 _LENGTH = struct.Struct(">I")
 
 
@@ -41,10 +43,10 @@ class ProtocolError(Exception):
 class Hello:
     """The first message of every connection."""
 
-    protocol: int
+    protocol: Number
     version: str
     client: str  # what it is, for `daemon status`: lsp, complete, cli
-    pid: int
+    pid: Number
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Open:
 @dataclass(frozen=True, slots=True)
 class Edit:
     uri: str
-    version: int
+    version: Version
     edits: tuple[TextEdit, ...]
 
 
@@ -66,7 +68,7 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    id: int
+    id: Number
     request: CompletionRequest
 
 
@@ -74,7 +76,7 @@ class Complete:
 class Cancel:
     """The answer to `id` is no longer wanted; it is answered all the same, as cancelled."""
 
-    id: int
+    id: Number
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class Shutdown:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    id: int
+    id: Number
     command: Feedback | Refresh | UseModel | StatusQuery | Digest | Reload | Shutdown
 
 
@@ -160,8 +162,12 @@ FromDaemon = Welcome | State | Completed | Answered | Failed | Refused
 
 
 def pack(message: FromClient | FromDaemon) -> bytes:
-    """One frame. Raises `ProtocolError` if it would be over the limit."""
-    body: bytes = msgpack.packb(codec.tagged(message)) or b""
+    """One frame. Raises `ProtocolError` for what no frame can carry: a message over the limit, a
+    number over 64 bits, half a character."""
+    try:
+        body: bytes = msgpack.packb(codec.tagged(message)) or b""
+    except (ValueError, OverflowError, TypeError, RecursionError) as error:
+        raise ProtocolError(f"a {type(message).__name__} cannot be sent: {error}") from error
     if len(body) > MAX_FRAME_BYTES:
         raise ProtocolError(f"a message of {len(body)} bytes is over the limit")
     return _LENGTH.pack(len(body)) + body

@@ -132,33 +132,43 @@ class DaemonServer:
     # ------------------------------------------------------------------ commands
 
     def command(self, connection: Connection, request_id: int, command: Any) -> None:
-        """Carry out a command; the answer may come later."""
+        """Carry out a command; the answer may come later, and always comes."""
 
-        def answer(data: dict[str, Any]) -> None:
-            connection.send(protocol.Answered(request_id, data))
+        def answer(find: Callable[[], dict[str, Any]]) -> None:
+            try:
+                message = protocol.Answered(request_id, find())
+            except Exception as error:  # the boundary of one request
+                logger.exception("a %s could not be answered", type(command).__name__)
+                why = f"internal error: {error or type(error).__name__}"
+                message = protocol.Failed(request_id, protocol.Why.ERROR, why)
+            connection.send(message)
 
+        match command:
+            case StatusQuery():
+                self._inspect(None, lambda engine: answer(lambda: self._status(engine)))
+            case protocol.Digest(uri):
+                key = FileKey(connection.number, uri)
+                self._inspect(key, lambda digest: answer(lambda: digest))
+            case protocol.Shutdown(reason):
+                answer(dict)
+                self.stop(reason)
+            case _:
+                answer(lambda: self._carry_out(connection, command))
+
+    def _carry_out(self, connection: Connection, command: Any) -> dict[str, Any]:
+        """A command that is done at once; what to answer."""
         match command:
             case Feedback():
                 self.metrics.feedback(command)
-                answer({})
             case Refresh(uri):
-                file = FileKey(connection.number, uri) if uri else None
-                self.engine.put(jobs.Refresh(file))
-                answer({})
+                self.engine.put(jobs.Refresh(FileKey(connection.number, uri) if uri else None))
             case UseModel(name):
                 name = name or self._next_model()
                 self.engine.put(jobs.Load(name))
-                answer({"model": name})
+                return {"model": name}
             case protocol.Reload():
                 self.engine.put(jobs.Load(""))
-                answer({})
-            case StatusQuery():
-                self._inspect(None, lambda engine: answer(self._status(engine)))
-            case protocol.Digest(uri):
-                self._inspect(FileKey(connection.number, uri), answer)
-            case protocol.Shutdown(reason):
-                answer({})
-                self.stop(reason)
+        return {}
 
     def _next_model(self) -> str:
         if self.state.model not in self._models:

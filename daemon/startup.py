@@ -23,6 +23,7 @@ from .paths import DaemonPaths, UnsafeDirectory, make_private
 from .protocol import ProtocolError, Welcome
 
 START_SECONDS = 15.0
+WELCOME_SECONDS = 10.0
 POLL_SECONDS = (0.01, 0.25)  # the first wait and the longest
 LOST_THE_RACE = 75  # the daemon's exit code when another one holds the lock
 
@@ -54,21 +55,30 @@ def spawn_daemon(paths: DaemonPaths) -> None:
         cwd="/",
         check=False,
         close_fds=True,
+        timeout=START_SECONDS,
     )
 
 
 async def connect(paths: DaemonPaths, hello: protocol.Hello) -> Link | None:
     """A link to the daemon that runs; None if none does. Raises `BackendError`."""
+    silent = f"the daemon at {paths.socket} has not answered within {WELCOME_SECONDS:g} s"
     try:
-        reader, writer = await asyncio.open_unix_connection(paths.socket)
+        async with asyncio.timeout(WELCOME_SECONDS):
+            reader, writer = await asyncio.open_unix_connection(paths.socket)
     except (FileNotFoundError, ConnectionError, NotADirectoryError):
         return None
+    except TimeoutError as error:
+        raise BackendError(silent) from error
     except OSError as error:
         raise BackendError(f"cannot use {paths.socket}: {error.strerror}") from error
     try:
         writer.write(protocol.pack(hello))
-        welcome = await asyncio.wait_for(protocol.read(reader, protocol.FromDaemon), 10)
-    except (TimeoutError, ProtocolError) as error:
+        async with asyncio.timeout(WELCOME_SECONDS):
+            welcome = await protocol.read(reader, protocol.FromDaemon)
+    except TimeoutError as error:
+        writer.close()
+        raise BackendError(silent) from error
+    except (OSError, ProtocolError) as error:
         writer.close()
         raise BackendError(f"the daemon at {paths.socket} does not answer properly") from error
     match welcome:
@@ -139,11 +149,11 @@ async def _start(paths: DaemonPaths, hello: protocol.Hello, spawn: Spawn) -> Lin
                     continue
             await asyncio.sleep(wait)
             wait = min(longest, wait * 1.5)
-    except OSError as error:
+    except (OSError, subprocess.SubprocessError) as error:
         raise BackendError(f"cannot start the daemon: {error}") from error
     finally:
         starting.release()
-    raise BackendError(f"the daemon did not start; its log is {paths.log}")
+    raise BackendError(f"no daemon within {START_SECONDS:g} s; its log is {paths.log}")
 
 
 async def _replace(paths: DaemonPaths, hello: protocol.Hello, spawn: Spawn) -> None:

@@ -8,6 +8,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from .bounds import (
+    Candidates,
+    Count,
+    Milliseconds,
+    Offset,
+    Seed,
+    Share,
+    Temperature,
+    Tokens,
+    TopP,
+    Version,
+)
+
 
 class BackendError(Exception):
     """The request got no answer; `str(error)` is one line for the status bar."""
@@ -38,8 +51,8 @@ class Extent(StrEnum):
 class TextEdit:
     """Replace `[start, end)` by `text`."""
 
-    start: int
-    end: int
+    start: Offset
+    end: Offset
     text: str
 
     def apply(self, text: str) -> str:
@@ -52,7 +65,7 @@ class OpenDocument:
 
     uri: str
     language: str
-    version: int
+    version: Version
     text: str
 
 
@@ -82,13 +95,13 @@ class CompletionOptions:
     """How much to suggest, by when, and how to choose among what the model finds likely."""
 
     extent: Extent = Extent.AUTO
-    max_tokens: int = 96
-    candidates: int = 1
-    deadline_ms: int = 3_000
-    temperature: float = 0.0  # greedy
-    top_p: float = 1.0
-    min_p: float = 0.0
-    seed: int = 0
+    max_tokens: Tokens = 96
+    candidates: Candidates = 1
+    deadline_ms: Milliseconds = 3_000
+    temperature: Temperature = 0.0  # greedy
+    top_p: TopP = 1.0
+    min_p: Share = 0.0
+    seed: Seed = 0
     grammar: GrammarMode = GrammarMode.EXACT
     speculate: SpeculateMode = SpeculateMode.AUTO
 
@@ -98,8 +111,8 @@ class CompletionRequest:
     """Complete at `offset` of version `version` of a document that is open."""
 
     uri: str
-    version: int
-    offset: int
+    version: Version
+    offset: Offset
     trigger: Trigger = Trigger.TYPING
     options: CompletionOptions = field(default_factory=CompletionOptions)
 
@@ -177,7 +190,7 @@ class Feedback:
 
     uri: str
     outcome: Outcome
-    characters: int
+    characters: Count
 
 
 @dataclass(frozen=True, slots=True)

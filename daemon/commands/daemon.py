@@ -6,13 +6,17 @@ import sys
 import time
 from collections import deque
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ...lsp.backend import BackendError, StatusQuery
 
+if TYPE_CHECKING:
+    from ..startup import Link
+
 EXIT_UNAVAILABLE = 3
+ANSWER_SECONDS = 10.0  # a busy engine is not waited for longer than one by the daemon itself
 
 
 @click.group(name="daemon")
@@ -120,21 +124,43 @@ def _hello() -> Any:
 
 
 async def _ask(question: Any) -> dict[str, Any] | None:
-    """One command to the daemon that runs; None if none does."""
-    from .. import protocol, startup
+    """One command to the daemon that runs; None if none does. Raises `BackendError`."""
+    from .. import startup
     from ..paths import daemon_paths
 
     link = await startup.connect(daemon_paths(), _hello())
     if link is None:
         return None
-    link.send(protocol.Command(1, question))
     try:
-        while (message := await protocol.read(link.reader, protocol.FromDaemon)) is not None:
-            if isinstance(message, protocol.Answered):
-                return message.data
-        return {}
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await _answer(link, question)
+    except TimeoutError:
+        raise BackendError(
+            f"the daemon (process {link.welcome.pid}) has not answered {type(question).__name__} "
+            f"within {ANSWER_SECONDS:g} s; `keyturn daemon logs` may say why"
+        ) from None
     finally:
         link.writer.close()
+
+
+async def _answer(link: "Link", question: Any) -> dict[str, Any]:
+    from .. import protocol
+
+    try:
+        link.send(protocol.Command(1, question))
+        while (message := await protocol.read(link.reader, protocol.FromDaemon)) is not None:
+            match message:
+                case protocol.Answered(1, data):
+                    return data
+                case protocol.Failed(1, _, why) | protocol.Refused(why):
+                    raise BackendError(why)
+                case _:
+                    continue
+    except protocol.ProtocolError as error:
+        raise BackendError(f"the daemon does not answer properly: {error}") from error
+    if isinstance(question, protocol.Shutdown):
+        return {}  # it was on its way out already
+    raise BackendError("the daemon has gone without an answer")
 
 
 async def _stop() -> bool:

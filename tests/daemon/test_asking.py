@@ -72,13 +72,13 @@ def test_a_line_is_a_question_with_the_defaults_where_it_says_nothing() -> None:
         (b'{"text": "\\ud800", "offset": 0}', "lone surrogate at character 0"),
         (line({"text": "a\0", "offset": 0}), "binary"),
         (line({**HERE, "colour": 1}), "unknown field 'colour'"),
-        (line({**HERE, "max_tokens": 0}), "max_tokens must be at least 1"),
+        (line({**HERE, "max_tokens": 0}), "max_tokens must be between 1 and 1,000,000"),
         (line({**HERE, "max_tokens": 1.5}), "max_tokens must be a whole number"),
         (line({**HERE, "n": "2"}), "n must be a number"),
         (line({**HERE, "temperature": -1}), "temperature must be between 0 and 100"),
         (b'{"text": "", "offset": 0, "top_p": NaN}', "top_p must be between"),
         (line({**HERE, "extent": "book"}), "extent must be one of"),
-        (line({**HERE, "timeout": 0}), "timeout must be at least"),
+        (line({**HERE, "timeout": 0}), "timeout must be between"),
     ],
 )
 def test_a_bad_line_is_named_in_one_line(data: bytes, message: str) -> None:

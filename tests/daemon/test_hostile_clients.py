@@ -14,7 +14,14 @@ import pytest
 from daemon_fixture import URI, Daemon, ready, request
 
 from keyturn.daemon import protocol
-from keyturn.lsp.backend import BackendError, OpenDocument, StatusQuery
+from keyturn.lsp.backend import (
+    BackendError,
+    Feedback,
+    OpenDocument,
+    Outcome,
+    StatusQuery,
+    TextEdit,
+)
 
 
 @pytest.fixture
@@ -89,6 +96,74 @@ async def test_too_many_requests_of_one_client_are_refused_and_the_rest_answered
     busy = [r for r in results if isinstance(r, BackendError) and "at once" in str(r)]
     assert len(results) == 70
     assert len(busy) == 6
+
+
+async def test_counts_that_no_answer_could_carry_are_refused_and_status_still_answers(
+    daemon: Daemon,
+):
+    client = daemon.client()
+    await ready(client)
+    for _ in range(5):
+        with pytest.raises(BackendError):
+            await client.control(Feedback(URI, Outcome.ACCEPTED, 2**62))
+    status = await client.control(StatusQuery())
+    assert status["accepted_characters"] == 0
+    assert status["protocol_errors"] == 5
+
+
+async def test_an_answer_that_fails_is_an_answer_that_says_so(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+):
+    client = daemon.client()
+    await ready(client)
+    engine = daemon.maker.made[0]
+    for broken in ({"bytes": 2**64}, {"text": "\ud800"}, {"what": object()}):
+        with monkeypatch.context() as patch:
+            patch.setattr(engine, "status", lambda broken=broken: broken)
+            with pytest.raises(BackendError, match="internal error"):
+                await client.control(StatusQuery())
+    daemon.server.metrics.accepted_characters = 2**64
+    with pytest.raises(BackendError, match="internal error"):
+        await client.control(StatusQuery())
+    daemon.server.metrics.accepted_characters = 0
+    assert (await client.control(StatusQuery()))["phase"] == "ready"
+
+
+@pytest.mark.parametrize("edit", [TextEdit(3, 2, "x"), TextEdit(0, 5, "x"), TextEdit(9, 9, "x")])
+async def test_an_edit_outside_of_its_document_changes_nothing_and_is_not_completed_after(
+    daemon: Daemon, edit: TextEdit
+):
+    client = daemon.client()
+    await ready(client)  # "text"
+    client.edit(URI, 2, (edit,))
+    assert await client.control(protocol.Digest(URI)) == {}
+    for version in (1, 2):
+        with pytest.raises(BackendError, match="not open in that version"):
+            await client.complete(request(version))
+    client.open(OpenDocument(URI, "", 3, "text"))
+    assert len(await client.complete(request(3, 4))) == 1
+    with pytest.raises(BackendError, match="not open in that version"):
+        await client.complete(request(3, 5))
+
+
+async def test_more_edits_than_one_message_may_hold_arrive_in_several(daemon: Daemon):
+    client = daemon.client()
+    await ready(client, "")
+    count = protocol.MOST_EDITS * 2 + 1
+    client.edit(URI, 2, tuple(TextEdit(i, i, "x") for i in range(count)))
+    assert len(await client.complete(request(2, count))) == 1
+    assert daemon.server.metrics.protocol_errors == 0
+
+
+async def test_a_document_that_cannot_be_sent_harms_no_other(daemon: Daemon):
+    documents = [OpenDocument("file:///\ud800", "", 1, "x"), OpenDocument(URI, "", 1, "text")]
+    client = daemon.client(lambda: documents)
+    assert len(await client.complete(request())) == 1
+    client.open(documents[0])
+    client.edit("file:///\ud800", 2, (TextEdit(0, 0, "y"),))
+    with pytest.raises(BackendError, match="could not be sent"):
+        await client.complete(request(2, 0, "file:///\ud800"))
+    assert len(await client.complete(request())) == 1
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs to become another user")

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import hashlib
 import struct
-from typing import Any, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgpack
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from keyturn.daemon import protocol
 from keyturn.daemon.protocol import FromClient, FromDaemon, ProtocolError
+from keyturn.lsp.backend import Feedback, Outcome, TextEdit
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 numbers = st.integers(-(2**60), 2**60)
@@ -23,8 +24,12 @@ BY_TYPE = {str: texts, int: numbers, float: st.floats(allow_nan=False)}
 def instances(kind: Any) -> st.SearchStrategy[Any]:
     """Any value of an annotation; text and numbers as the wire can carry them."""
     if dataclasses.is_dataclass(kind):
-        hints = get_type_hints(kind)
+        hints = get_type_hints(kind, include_extras=True)
         return st.builds(kind, **{name: instances(hint) for name, hint in hints.items()})  # type: ignore[arg-type]
+    if get_origin(kind) is Annotated:
+        number, allowed = get_args(kind)
+        make = st.integers if number is int else st.floats
+        return make(allowed.least, allowed.most)
     if kind in BY_TYPE:
         return BY_TYPE[kind]
     arguments = get_args(kind)
@@ -84,6 +89,52 @@ def test_a_wrong_type_anywhere_in_an_edit_is_refused(fields: Any):
     assert body is not None
     with pytest.raises(ProtocolError):
         protocol.unpack(body, FromClient)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        protocol.Cancel(-1),
+        protocol.Command(2**53 + 1, protocol.Digest("")),
+        protocol.Command(1, Feedback("", Outcome.ACCEPTED, 2**62)),
+        protocol.Edit("", 2**31, ()),
+        protocol.Edit("", 1, (TextEdit(-2, -5, ""),)),
+    ],
+)
+def test_a_number_out_of_its_range_is_refused_and_the_range_is_said(message: Any):
+    with pytest.raises(ProtocolError, match="is not from"):
+        protocol.unpack(protocol.pack(message)[4:], FromClient)
+
+
+def numbers_in(kind: Any, seen: set[Any]) -> list[Any]:
+    """Every annotation of a number in `kind` and below."""
+    if get_origin(kind) is Annotated or kind in (int, float):
+        return [kind]
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind) and kind not in seen:
+        seen.add(kind)
+        hints = get_type_hints(kind, include_extras=True).values()
+        return [number for hint in hints for number in numbers_in(hint, seen)]
+    return [number for argument in get_args(kind) for number in numbers_in(argument, seen)]
+
+
+def test_every_number_that_a_client_may_send_has_a_range():
+    found = numbers_in(FromClient, set())
+    assert len(found) > 15
+    assert [number for number in found if get_origin(number) is not Annotated] == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        protocol.Answered(1, {"count": 2**64}),
+        protocol.Answered(1, {"text": "\ud800"}),
+        protocol.Answered(1, {"what": object()}),
+        protocol.Close("file:///\ud800"),
+    ],
+)
+def test_what_no_frame_can_carry_is_an_error_of_the_protocol(message: Any):
+    with pytest.raises(ProtocolError, match="cannot be sent"):
+        protocol.pack(message)
 
 
 def reader_of(data: bytes) -> asyncio.StreamReader:

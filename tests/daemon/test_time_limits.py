@@ -1,0 +1,77 @@
+"""A daemon that listens and says nothing: every command ends, and says what it waited for."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from keyturn.daemon import protocol, startup
+from keyturn.daemon.commands import daemon as commands
+from keyturn.daemon.paths import daemon_paths, make_private
+from keyturn.lsp.backend import BackendError, StatusQuery
+
+Say = Callable[[asyncio.StreamWriter], None]
+
+
+def nothing(writer: asyncio.StreamWriter) -> None:
+    """As a daemon that was stopped by a signal."""
+
+
+def welcome(writer: asyncio.StreamWriter) -> None:
+    writer.write(protocol.pack(protocol.Welcome(protocol.PROTOCOL, "1.0", 4711)))
+
+
+@pytest.fixture
+async def listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable]:
+    monkeypatch.setenv("KEYTURN_RUNTIME_DIR", str(tmp_path / "run"))
+    monkeypatch.setattr(commands, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(startup, "WELCOME_SECONDS", 0.2)
+    servers: list[asyncio.Server] = []
+
+    async def listen(say: Say) -> None:
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            say(writer)
+            await reader.read()  # until the other side has left
+            writer.close()
+
+        make_private(daemon_paths().runtime)
+        servers.append(await asyncio.start_unix_server(connected, daemon_paths().socket))
+
+    yield listen
+    for server in servers:
+        server.close()
+        await server.wait_closed()
+
+
+async def test_a_command_says_that_the_daemon_did_not_greet_it(listen: Callable):
+    await listen(nothing)
+    with pytest.raises(BackendError, match=r"daemon\.sock has not answered within 0\.2 s"):
+        await commands._ask(StatusQuery())
+
+
+async def test_a_command_says_what_the_daemon_did_not_answer_and_which_process_it_is(
+    listen: Callable,
+):
+    await listen(welcome)
+    with pytest.raises(BackendError, match=r"4711.*has not answered StatusQuery within 0\.2 s"):
+        await commands._ask(StatusQuery())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        protocol.Failed(1, protocol.Why.ERROR, "internal error: no"),
+        protocol.Refused("internal error: no"),
+    ],
+)
+async def test_a_command_shows_what_the_daemon_says_has_gone_wrong(
+    listen: Callable, answer: protocol.FromDaemon
+):
+    def fail(writer: asyncio.StreamWriter) -> None:
+        welcome(writer)
+        writer.write(protocol.pack(answer))
+
+    await listen(fail)
+    with pytest.raises(BackendError, match="internal error: no"):
+        await commands._ask(StatusQuery())
