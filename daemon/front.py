@@ -47,7 +47,7 @@ async def _serve(backend: Backend, run: Callable[..., Coroutine[Any, Any, None]]
 
     server = KeyturnServer(version("keyturn"), backend, Documents(), configured)
     tasks = [
-        asyncio.create_task(run(server.session.shared, server.state_changed)),
+        asyncio.create_task(_until_left(server, run)),
         asyncio.create_task(_follow(server, files)),
     ]
     try:
@@ -57,6 +57,20 @@ async def _serve(backend: Backend, run: Callable[..., Coroutine[Any, Any, None]]
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+
+async def _until_left(
+    server: "KeyturnServer", run: Callable[..., Coroutine[Any, Any, None]]
+) -> None:
+    """Run the backend for as long as the editor wants anything: one that shuts down has no use
+    for a daemon that would be started, or started again."""
+    running = asyncio.create_task(run(server.session.shared, server.state_changed))
+    try:
+        await server.leaving.wait()
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
 
 
 async def _follow(server: "KeyturnServer", files: set[Path]) -> None:

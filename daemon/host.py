@@ -13,6 +13,7 @@ from pathlib import Path
 import filelock
 
 from .config import Config
+from .detach import Wanted
 from .engine_thread import MakeEngine
 from .paths import DaemonPaths, make_private
 from .repeated import OnceHandler
@@ -26,11 +27,15 @@ LOGS_KEPT = 3
 
 
 def host(
-    paths: DaemonPaths, version: str, make_engine: MakeEngine, reread: Callable[[], Config]
+    paths: DaemonPaths,
+    version: str,
+    make_engine: MakeEngine,
+    reread: Callable[[], Config],
+    wanted: Wanted = lambda: True,
 ) -> int:
     """Run the daemon in this process; the exit code. Another one's lock is `LOST_THE_RACE`.
 
-    `reread` gives the configuration as it is on disk now.
+    `reread` gives the configuration as it is on disk now; `wanted` is asked once, with the lock.
     """
     make_private(paths.runtime)
     lock = filelock.FileLock(paths.lock, thread_local=False)
@@ -38,6 +43,9 @@ def host(
         lock.acquire(timeout=0)
     except filelock.Timeout:
         return LOST_THE_RACE
+    if not wanted():
+        lock.release()
+        return 0
     config = reread()
     os.umask(0o077)  # whatever this process writes is for its user only
     _log_to(paths.log, config.daemon.log_level)
@@ -51,16 +59,6 @@ def host(
     finally:
         lock.release()
     return 0
-
-
-def detach() -> None:
-    """Leave the process that started us: a new session, no controlling terminal, no zombie."""
-    if os.fork():
-        os._exit(0)
-    os.setsid()
-    null = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(null, standard)
 
 
 async def _serve(server: DaemonServer, reread: Callable[[], Config]) -> None:

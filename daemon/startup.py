@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import filelock
@@ -27,7 +27,7 @@ WELCOME_SECONDS = 10.0
 POLL_SECONDS = (0.01, 0.25)  # the first wait and the longest
 LOST_THE_RACE = 75  # the daemon's exit code when another one holds the lock
 
-Spawn = Callable[[DaemonPaths], None]
+Spawn = Callable[[DaemonPaths], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +42,27 @@ class Link:
         self.writer.write(protocol.pack(message))
 
 
-def spawn_daemon(paths: DaemonPaths) -> None:
-    """Start a daemon that outlives us; returns when it has been handed over to the system."""
+async def spawn_daemon(paths: DaemonPaths) -> None:
+    """Start a daemon that outlives us; returns when it holds the lock, or another one does. None
+    is left behind when we are cancelled, or killed, before that."""
     environment = dict(os.environ, KEYTURN_RUNTIME_DIR=str(paths.runtime))
     command = [sys.executable, "-m", "keyturn.daemon", "daemon", "run", "--detach"]
-    subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    nothing = subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(
+        *[*command, "--starter", str(os.getpid())],
+        stdin=nothing,
+        stdout=nothing,
+        stderr=nothing,
         env=environment,
         cwd="/",
-        check=False,
-        close_fds=True,
-        timeout=START_SECONDS,
     )
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def connect(paths: DaemonPaths, hello: protocol.Hello) -> Link | None:
@@ -113,6 +119,38 @@ async def connect_or_start(
     return link
 
 
+@contextlib.asynccontextmanager
+async def nobody_starting(paths: DaemonPaths) -> AsyncIterator[None]:
+    """Nobody is in the middle of starting a daemon, nor begins to. Raises `BackendError`."""
+    if not paths.runtime.exists():  # nothing is made for this
+        yield
+        return
+    starting = filelock.FileLock(paths.starting, is_singleton=False, thread_local=False)
+    try:
+        await asyncio.to_thread(starting.acquire, timeout=START_SECONDS)
+    except filelock.Timeout:
+        raise BackendError("somebody is still starting the daemon; try again") from None
+    except OSError as error:
+        raise BackendError(f"cannot use {paths.starting}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        starting.release()
+
+
+def is_running(paths: DaemonPaths) -> bool:
+    """Whether a daemon holds the lock: also one that does not listen yet, or not any more."""
+    if not paths.lock.exists():
+        return False
+    lock = filelock.FileLock(paths.lock, is_singleton=False, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return True
+    lock.release()
+    return False
+
+
 async def wait_until_gone(paths: DaemonPaths) -> None:
     """Until the daemon that was told to leave has given up its lock: it may be in the middle of
     loading a model. Raises `BackendError`."""
@@ -149,8 +187,9 @@ async def _start(paths: DaemonPaths, hello: protocol.Hello, spawn: Spawn) -> Lin
                     continue
             await asyncio.sleep(wait)
             wait = min(longest, wait * 1.5)
-    except (OSError, subprocess.SubprocessError) as error:
-        raise BackendError(f"cannot start the daemon: {error}") from error
+    except OSError as error:  # a time limit that has passed is one too
+        reason = str(error) or f"no answer within {START_SECONDS:g} s"
+        raise BackendError(f"cannot start the daemon: {reason}") from error
     finally:
         starting.release()
     raise BackendError(f"no daemon within {START_SECONDS:g} s; its log is {paths.log}")
@@ -165,7 +204,7 @@ async def _replace(paths: DaemonPaths, hello: protocol.Hello, spawn: Spawn) -> N
             return
         await _hand_over(link)
         await wait_until_gone(paths)
-    await asyncio.to_thread(spawn, paths)
+    await spawn(paths)
 
 
 async def _hand_over(link: Link) -> None:

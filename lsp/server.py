@@ -66,6 +66,7 @@ class KeyturnServer(LanguageServer):
         self._progress = LoadProgress(self)
         self._troubled = False  # the status bar shows a problem
         self.ready = asyncio.Event()  # the client has said `initialized` and takes notifications
+        self.leaving = asyncio.Event()  # the client has said `shutdown`, or has gone
         self._folders: list[str] = []
         self._base_options = self.session.options  # those of files
         self._settings: Mapping[str, Any] = {}  # the editor's, over them
@@ -200,6 +201,10 @@ def _register(server: KeyturnServer) -> None:
     async def initialized(params: types.InitializedParams) -> None:
         await server.start()
 
+    @server.feature(types.SHUTDOWN)
+    def shutdown(params: None) -> None:
+        server.leaving.set()
+
     @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
     async def did_change_configuration(params: types.DidChangeConfigurationParams) -> None:
         if params.settings:
@@ -282,6 +287,7 @@ async def serve(server: KeyturnServer) -> int:
     protocol = server.protocol
     protocol.set_writer(output)
     await stdio.read_messages(reader, protocol.receive, lambda: protocol.exit_code is not None)
+    server.leaving.set()
     await output.flushed()
     output.close()
     return 0 if protocol.exit_code is None else protocol.exit_code

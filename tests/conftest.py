@@ -1,10 +1,12 @@
-"""Fixtures that any test may ask for."""
+"""Fixtures that any test may ask for, and what holds for every test."""
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from leftovers import end, left_behind, mark_this_run
 
 from keyturn.models.cache_folder import cache_folder
 from keyturn.models.obtain import ModelFiles, obtain
@@ -14,6 +16,21 @@ from keyturn.models.registry import DEFAULT_MODEL, find
 if not Path("/dev/nvidia0").exists():
     # Kernels run in Triton's interpreter where there is no GPU; it is read when they are imported.
     os.environ.setdefault("TRITON_INTERPRET", "1")
+
+mark_this_run()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """No file of tests ends with a process of ours that is still there."""
+    try:
+        yield
+    finally:
+        tests = item.nodeid.partition("::")[0]
+        if nextitem is None or not nextitem.nodeid.startswith(tests):
+            left = end(left_behind(tests))
+            if left:
+                pytest.fail(left, pytrace=False)
 
 
 @pytest.fixture(scope="session")

@@ -27,16 +27,16 @@ def command() -> None:
 @command.command()
 @click.option("--detach", is_flag=True, help="Go on in the background, away from this terminal.")
 @click.option("--model", "model", default=None, help="Load this model instead of the configured.")
-def run(detach: bool, model: str | None) -> None:
+@click.option("--starter", type=int, hidden=True, help="With --detach: who must still wait for it.")
+def run(detach: bool, model: str | None, starter: int | None) -> None:
     """Be the daemon. Exits with 75 if another one is running."""
     from ..config import Config, load_config, options_in
-    from ..host import detach as leave
+    from ..detach import detach as leave
     from ..host import host
     from ..make_engine import ModelChoice, engine_maker
     from ..paths import daemon_paths
 
-    if detach:
-        leave()
+    wanted = leave(starter) if detach else lambda: True
     flags = {"model.name": model} if model else {}
 
     def reread() -> Config:
@@ -45,7 +45,8 @@ def run(detach: bool, model: str | None) -> None:
     def choice() -> ModelChoice:
         return reread().model
 
-    sys.exit(host(daemon_paths(), version("keyturn"), engine_maker(choice, options_in), reread))
+    make_engine = engine_maker(choice, options_in)
+    sys.exit(host(daemon_paths(), version("keyturn"), make_engine, reread, wanted))
 
 
 @command.command()
@@ -164,14 +165,22 @@ async def _answer(link: "Link", question: Any) -> dict[str, Any]:
 
 
 async def _stop() -> bool:
-    """Stop the daemon and wait until its lock is free; False if none ran."""
+    """Stop the daemon and wait until its lock is free; False if none ran. One that somebody is
+    about to start is waited for."""
     from .. import protocol, startup
     from ..paths import daemon_paths
 
-    if await _ask(protocol.Shutdown("asked to")) is None:
-        return False
-    await startup.wait_until_gone(daemon_paths())
-    return True
+    paths = daemon_paths()
+    async with startup.nobody_starting(paths):
+        until = time.monotonic() + startup.START_SECONDS
+        while await _ask(protocol.Shutdown("asked to")) is None:
+            if not startup.is_running(paths):
+                return False
+            if time.monotonic() > until:
+                raise BackendError("the daemon is still finishing; try again")
+            await asyncio.sleep(startup.POLL_SECONDS[0])
+        await startup.wait_until_gone(paths)
+        return True
 
 
 def _run(work: Any) -> Any:

@@ -75,11 +75,10 @@ async def test_what_is_outstanding_at_a_hand_over_is_answered_as_cancelled(daemo
     assert await asyncio.to_thread(engine.begun.wait, 10)
     newer = Daemon(daemon.paths.runtime, version="2.0")
 
-    def spawn(paths: DaemonPaths) -> None:
+    async def spawn(paths: DaemonPaths) -> None:
         assert not paths.socket.exists()
-        asyncio.run_coroutine_threadsafe(newer.__aenter__(), loop).result()
+        await newer.__aenter__()
 
-    loop = asyncio.get_running_loop()
     hello = protocol.Hello(protocol.PROTOCOL, "2.0", "test", 1)
     link = await connect_or_start(daemon.paths, hello, spawn)
     assert link.welcome.version == "2.0"

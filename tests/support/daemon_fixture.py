@@ -48,7 +48,7 @@ class Daemon:
             await self.running
 
     def client(self, documents: Any = list) -> DaemonClient:
-        def spawn(paths: DaemonPaths) -> None:
+        async def spawn(paths: DaemonPaths) -> None:
             raise AssertionError("there is a daemon")
 
         client = DaemonClient(self.paths, "1.0", "test", spawn)
