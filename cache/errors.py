@@ -5,6 +5,10 @@ class KeyturnError(Exception):
     """Something about the world is wrong; `str(error)` is one line that says what to do."""
 
 
+class InputError(KeyturnError):
+    """What was given makes no sense; `str(error)` says what is wrong with it."""
+
+
 class CacheError(KeyturnError):
     """The KV cache cannot do what was asked; its state is unharmed."""
 

@@ -7,7 +7,8 @@ import json
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from .position import Around, ByteOffset, InputError, LineColumn, Marker, Place, checked, cut
+from ..cache.errors import InputError
+from .position import Around, ByteOffset, LineColumn, Marker, Place, checked, cut
 
 MOST_SECONDS = 7 * 24 * 3600
 EXTENTS = ("auto", "line", "block", "all")

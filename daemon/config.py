@@ -16,15 +16,34 @@ from typing import Any
 
 import platformdirs
 
+from ..cache.errors import InputError
 from ..lsp.options import Options
-from .idle import IdleLimits
 from .json_schemas import schema_rule
-from .make_engine import ATTENTION, IDLE_WORK, ModelChoice
-from .position import InputError
 
 WORKSPACE_FILE = "keyturn.toml"
 USER_FILE = "config.toml"
+LOOKUP = "lookup"  # the name of the engine that needs no model
+IDLE_WORK = ("off", "gentle", "full")
+ATTENTION = ("auto", "triton", "flash-attn-4", "flash-attn", "torch", "readable")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """What to load when no name is given, and onto what."""
+
+    name: str = "qwen2.5-coder-0.5b"
+    device: str = "auto"
+    dtype: str = "auto"
+    attention: str = "auto"
+    context_tokens: int = 2048
+    cache_mib: int = 0  # for the keys and values of all files; 0: as much as is polite
+    gpu_share: float = 0.5  # of the GPU memory that nobody uses, to be that
+    spill_folder: str = ""  # where caches that give way wait; empty: they are forgotten
+    idle_work: str = "full"  # off, gentle or full: making caches exact while nobody types
+    workspace_mib: int = 8  # text of files that are not open, for "lookup"; 0: only open ones
+    json_schemas: tuple[str, ...] = ()  # GLOB=FILE: which JSON files follow which schema
+    cycle: tuple[str, ...] = ()  # the models that "next model" goes through
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +54,6 @@ class DaemonSettings:
     exit_minutes: float = 60.0
     log_level: str = "info"
     metrics_port: int = 0
-
-    def idle_limits(self) -> IdleLimits:
-        return IdleLimits(self.free_minutes * 60, self.exit_minutes * 60)
 
 
 SECTIONS: dict[str, type] = {

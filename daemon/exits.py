@@ -6,9 +6,8 @@ from contextlib import contextmanager
 
 import click
 
-from ..cache.errors import EditOutOfRange, KeyturnError
+from ..cache.errors import EditOutOfRange, InputError, KeyturnError
 from ..models.grammar.errors import GrammarError
-from .position import InputError
 from .time_limit import TimeUp
 
 NOTHING = 1  # nothing to suggest

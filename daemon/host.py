@@ -15,13 +15,14 @@ import filelock
 from .config import Config
 from .detach import Wanted
 from .engine_thread import MakeEngine
+from .idle import IdleLimits
 from .paths import DaemonPaths, make_private
 from .repeated import OnceHandler
 from .server import DaemonServer
-from .startup import LOST_THE_RACE
 
 logger = logging.getLogger(__name__)
 
+LOST_THE_RACE = 75  # the exit code when another one holds the lock
 LOG_BYTES = 1_000_000
 LOGS_KEPT = 3
 
@@ -51,9 +52,9 @@ def host(
     _log_to(paths.log, config.daemon.log_level)
     for problem in config.problems:
         logger.warning("%s", problem)
-    server = DaemonServer(
-        paths, version, make_engine, config.daemon.idle_limits(), config.model.cycle
-    )
+    minutes = config.daemon
+    idle = IdleLimits(minutes.free_minutes * 60, minutes.exit_minutes * 60)
+    server = DaemonServer(paths, version, make_engine, idle, config.model.cycle)
     try:
         asyncio.run(_serve(server, reread))
     finally:

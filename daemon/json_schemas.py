@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
-from .position import InputError
+from ..cache.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from ..lsp.backend import Completion, CompletionMeta, CompletionRequest
+from .config import LOOKUP
 from .engine_thread import File, OpenFiles
 from .jobs import FileKey
 from .library import Library
-from .make_engine import LOOKUP
 
 SHORTEST = 4  # characters that must match before anything is suggested
 LONGEST = 48

@@ -5,13 +5,13 @@ the engine thread after the socket is listening.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from ..lsp.backend import BackendState, Phase
 from ..lsp.options import Options
+from .config import LOOKUP, ModelChoice
 from .engine_thread import Engine, MakeEngine, OpenFiles, Report
 from .json_schemas import schema_rule
 
@@ -19,30 +19,9 @@ if TYPE_CHECKING:
     from ..cache.budget import Budget
     from ..models.loader import Loaded
 
-LOOKUP = "lookup"
-IDLE_WORK = ("off", "gentle", "full")
-ATTENTION = ("auto", "triton", "flash-attn-4", "flash-attn", "torch", "readable")
 CPU_CACHE_MIB = 1024
 HOST_SHARE = 4  # of the device's budget, for what gave way on it
 HEADLESS_SCHEME = "keyturn-headless:"  # and the name given with the text, as it was given
-
-
-@dataclass(frozen=True, slots=True)
-class ModelChoice:
-    """What to load when no name is given, and onto what."""
-
-    name: str = "qwen2.5-coder-0.5b"
-    device: str = "auto"
-    dtype: str = "auto"
-    attention: str = "auto"
-    context_tokens: int = 2048
-    cache_mib: int = 0  # for the keys and values of all files; 0: as much as is polite
-    gpu_share: float = 0.5  # of the GPU memory that nobody uses, to be that
-    spill_folder: str = ""  # where caches that give way wait; empty: they are forgotten
-    idle_work: str = "full"  # off, gentle or full: making caches exact while nobody types
-    workspace_mib: int = 8  # text of files that are not open, for "lookup"; 0: only open ones
-    json_schemas: tuple[str, ...] = ()  # GLOB=FILE: which JSON files follow which schema
-    cycle: tuple[str, ...] = ()  # the models that "next model" goes through
 
 
 def engine_maker(

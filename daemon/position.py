@@ -7,14 +7,10 @@ mark is no part of the first line. Nothing else of the file is changed or interp
 import re
 from dataclasses import dataclass
 
-from ..cache.errors import KeyturnError
+from ..cache.errors import InputError
 
 BYTE_ORDER_MARK = "\ufeff"
 LINE_END = re.compile(r"\r\n|\n|\r")
-
-
-class InputError(KeyturnError):
-    """The file or the place in it makes no sense; `str(error)` says what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from .config import USER_FILE, Config, user_folder_of
-from .make_engine import LOOKUP
+from .config import LOOKUP, USER_FILE, Config, user_folder_of
 from .watch import Watcher
 
 logger = logging.getLogger(__name__)

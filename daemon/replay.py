@@ -6,10 +6,10 @@ What an editor would do, without one: for scripts, tests and benchmarks.
 import time
 from typing import Any
 
-from ..cache.errors import EditOutOfRange
+from ..cache.errors import EditOutOfRange, InputError
 from .asking import Wishes, question_of
 from .headless import Headless
-from .position import InputError, checked
+from .position import checked
 from .time_limit import time_limit
 
 REFRESH_TOKENS = 64

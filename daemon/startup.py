@@ -25,7 +25,6 @@ from .protocol import ProtocolError, Welcome
 START_SECONDS = 15.0
 WELCOME_SECONDS = 10.0
 POLL_SECONDS = (0.01, 0.25)  # the first wait and the longest
-LOST_THE_RACE = 75  # the daemon's exit code when another one holds the lock
 
 Spawn = Callable[[DaemonPaths], Awaitable[None]]
 

@@ -11,8 +11,7 @@ from ..cache.pool import Arena
 from ..cache.rope import turn
 from ..cache.segment import Step
 from .attention import Piece, attend
-from .exit_shape import DISTANCES, ExitShape
-from .exit_student import EPSILON
+from .exit_shape import DISTANCES, EPSILON, ExitShape
 from .kernels import LEVELS, KernelPlan, make
 from .linear import Int8Weight, Linear, RmsNorm
 from .transformer import Transformer

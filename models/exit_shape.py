@@ -15,6 +15,7 @@ the verified state as a second input is EAGLE's, arXiv 2401.15077).
 
 from dataclasses import dataclass
 
+EPSILON = 1e-6  # of n(x)
 DISTANCES = 8  # further than that counts as that
 
 

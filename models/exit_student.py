@@ -5,9 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..cache.rope import RotaryTable, turn
-from .exit_shape import DISTANCES, ExitShape
-
-EPSILON = 1e-6
+from .exit_shape import DISTANCES, EPSILON, ExitShape
 
 
 def normed(x: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from ...cache.errors import CacheError
+from ...cache.errors import CacheError, InputError
 from ...models.registry import DEFAULT_MODEL
 from ..asking import (
     EXTENTS,
@@ -32,7 +32,7 @@ from ..exits import NOTHING, exit_code, one_line_errors
 from ..headless import Choice, Headless
 from ..language import language_of
 from ..paths import daemon_paths
-from ..position import InputError, cut, decode_text
+from ..position import cut, decode_text
 from ..remote import RemoteHeadless
 from ..replay import Replay
 from ..time_limit import TimeUp, time_limit

@@ -30,10 +30,10 @@ def command() -> None:
 @click.option("--starter", type=int, hidden=True, help="With --detach: who must still wait for it.")
 def run(detach: bool, model: str | None, starter: int | None) -> None:
     """Be the daemon. Exits with 75 if another one is running."""
-    from ..config import Config, load_config, options_in
+    from ..config import Config, ModelChoice, load_config, options_in
     from ..detach import detach as leave
     from ..host import host
-    from ..make_engine import ModelChoice, engine_maker
+    from ..make_engine import engine_maker
     from ..paths import daemon_paths
 
     wanted = leave(starter) if detach else lambda: True

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keyturn.cache.errors import InputError
 from keyturn.daemon.asking import LineError, Wishes, parse, place_of
-from keyturn.daemon.position import Around, ByteOffset, InputError, LineColumn, Marker
+from keyturn.daemon.position import Around, ByteOffset, LineColumn, Marker
 
 HERE = {"text": "ab", "offset": 1}
 

@@ -10,10 +10,11 @@ import pytest
 from keyturn.cache.budget import Budget
 from keyturn.cache.errors import OverBudget
 from keyturn.cache.plan import Repair
+from keyturn.daemon.config import ModelChoice
 from keyturn.daemon.engine import EngineOptions
 from keyturn.daemon.engine_thread import File
 from keyturn.daemon.jobs import FileKey
-from keyturn.daemon.make_engine import ModelChoice, budget, path_of
+from keyturn.daemon.make_engine import budget, path_of
 from keyturn.daemon.model_engine import ModelEngine
 from keyturn.daemon.refreshing import IdleWork, Refresher
 from keyturn.lsp.backend import (
