@@ -8,14 +8,14 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
+from ..lsp.backend import BackendState
 from . import jobs, protocol
+from .engine_thread import EngineThread
 from .jobs import FileKey, Outcome
+from .metrics import Metrics
 from .protocol import Failed, ProtocolError, Why
-
-if TYPE_CHECKING:
-    from .server import DaemonServer
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +23,24 @@ MAX_WAITING = 64  # requests of one client
 MAX_BACKLOG = 4_096  # jobs in the engine's queue before clients are made to wait
 MAX_UNREAD_BYTES = 16 * 1024 * 1024
 DEADLINE_GRACE_SECONDS = 0.25  # the engine ends by itself at the deadline, with what it has
+
+
+class Service(Protocol):
+    """What a connection is part of."""
+
+    version: str
+    pid: int
+    state: BackendState
+    metrics: Metrics
+    engine: EngineThread
+
+    def command(self, connection: "Connection", request_id: int, command: Any) -> None:
+        """Carry out a command; the answer may come later."""
+        ...
+
+    def active(self) -> None:
+        """Someone asked for a completion."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +57,7 @@ class Connection:
 
     def __init__(
         self,
-        server: "DaemonServer",
+        server: Service,
         number: int,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
@@ -125,8 +143,7 @@ class Connection:
 
     async def _change(self, job: jobs.Job) -> None:
         """Pass a change on; slow down a client that sends them faster than they are made."""
-        for superseded in self._server.engine.put(job):
-            self._server.superseded(superseded)
+        self._server.engine.put(job)
         while self._server.engine.backlog() > MAX_BACKLOG:
             await asyncio.sleep(0.01)
 
@@ -149,16 +166,9 @@ class Connection:
         overdue = loop.call_later(seconds + DEADLINE_GRACE_SECONDS, self._overdue, request_id, job)
         self._waiting[request_id] = Waiting(job, time.monotonic(), overdue)
         self._server.active()
-        for superseded in self._server.engine.put(job):
-            self._server.superseded(superseded)
+        self._server.engine.put(job)
 
     # ------------------------------------------------------------------ answers
-
-    def supersede(self, job: jobs.Complete) -> None:
-        """`job` never ran; answer it."""
-        for request_id, waiting in list(self._waiting.items()):
-            if waiting.job is job:
-                self._fail(request_id, Why.SUPERSEDED, "something newer took its place")
 
     def _answer(self, request_id: int, job: jobs.Complete, outcome: Outcome) -> None:
         waiting = self._waiting.get(request_id)

@@ -106,15 +106,14 @@ class EngineThread(threading.Thread):
 
     # ------------------------------------------------------------------ from any thread
 
-    def put(self, job: Job) -> list[Complete]:
-        """Add a job; the completions given back were superseded and are for the caller to answer.
-
-        One of them may be running: its own reply comes later and is to be ignored.
-        """
+    def put(self, job: Job) -> None:
+        """Add a job. What it supersedes is answered here, also where it is running: then a second
+        reply comes later, which is to be ignored."""
         with self._changed:
             superseded = self._scheduler.put(job)
             self._changed.notify()
-            return superseded
+        for older in superseded:
+            older.reply(Outcome(cancelled=True))
 
     def withdraw(self, job: Complete) -> bool:
         """Cancel a completion; True if it had not begun and gets no reply from here."""

@@ -48,7 +48,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Complete:
-    """`cancelled` is looked at between steps; `reply` is called once, from the engine thread."""
+    """`cancelled` is looked at between steps. `reply` may be called from any thread, and more than
+    once, if something newer takes a running job's place: the first one counts."""
 
     file: FileKey
     request: CompletionRequest

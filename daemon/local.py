@@ -50,7 +50,9 @@ class LocalBackend:
         """Run the engine until cancelled."""
         self._on_state = on_state
         self._engine.start()
-        watcher = self._reread and model_watcher(self._reread, lambda: self._put(jobs.Load("")))
+        watcher = self._reread and model_watcher(
+            self._reread, lambda: self._engine.put(jobs.Load(""))
+        )
         if watcher:
             watcher.start()
         try:
@@ -63,13 +65,13 @@ class LocalBackend:
 
     def open(self, document: OpenDocument) -> None:
         key = FileKey(0, document.uri)
-        self._put(jobs.Open(key, document.language, document.version, document.text))
+        self._engine.put(jobs.Open(key, document.language, document.version, document.text))
 
     def edit(self, uri: str, version: int, edits: tuple[TextEdit, ...]) -> None:
-        self._put(jobs.Edit(FileKey(0, uri), version, edits))
+        self._engine.put(jobs.Edit(FileKey(0, uri), version, edits))
 
     def close(self, uri: str) -> None:
-        self._put(jobs.Close(FileKey(0, uri)))
+        self._engine.put(jobs.Close(FileKey(0, uri)))
 
     async def complete(self, request: CompletionRequest) -> list[Completion]:
         answer: asyncio.Future[Outcome] = self._loop.create_future()
@@ -82,7 +84,7 @@ class LocalBackend:
         job = jobs.Complete(FileKey(0, request.uri), request, deadline, reply)
         self._answers[job] = answer
         try:
-            self._put(job)
+            self._engine.put(job)
             async with asyncio.timeout(seconds + 1.0):
                 outcome = await answer
         except TimeoutError:
@@ -102,22 +104,18 @@ class LocalBackend:
             case Feedback():
                 self._metrics.feedback(command)
             case Refresh(uri):
-                self._put(jobs.Refresh(FileKey(0, uri) if uri else None))
+                self._engine.put(jobs.Refresh(FileKey(0, uri) if uri else None))
             case UseModel(name):
-                self._put(jobs.Load(name))
+                self._engine.put(jobs.Load(name))
             case StatusQuery():
                 found: asyncio.Future[dict[str, Any]] = self._loop.create_future()
 
                 def reply(data: dict[str, Any]) -> None:
                     self._loop.call_soon_threadsafe(found.set_result, data)
 
-                self._put(jobs.Inspect(reply))
+                self._engine.put(jobs.Inspect(reply))
                 return {**self._metrics.summary(), "engine": await found}
         return {}
-
-    def _put(self, job: jobs.Job) -> None:
-        for superseded in self._engine.put(job):
-            self._settle(superseded, Outcome(cancelled=True))
 
     def _settle(self, job: jobs.Complete, outcome: Outcome) -> None:
         answer = self._answers.get(job)

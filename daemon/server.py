@@ -119,12 +119,6 @@ class DaemonServer:
             self._connections.pop(connection.number, None)
             self._last_client = time.monotonic()
 
-    def superseded(self, job: jobs.Complete) -> None:
-        """Answer a completion that will not be run."""
-        connection = self._connections.get(job.file.client)
-        if connection is not None:
-            connection.supersede(job)
-
     def active(self) -> None:
         """Someone asked for a completion."""
         self._last_active = time.monotonic()

@@ -8,7 +8,8 @@ session, and `exit` only says that the reading loop should end.
 
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+import typing
+from typing import Any
 
 from lsprotocol import types
 from pygls.exceptions import (
@@ -21,18 +22,22 @@ from pygls.exceptions import (
 from pygls.protocol import LanguageServerProtocol
 from pygls.protocol.language_server import lsp_method
 
+from .session import Session
 from .translate import changes_of
 
-if TYPE_CHECKING:
-    from .server import KeyturnServer
-
 logger = logging.getLogger(__name__)
+
+
+class Owner(typing.Protocol):
+    """The server that the protocol belongs to."""
+
+    session: Session
 
 
 class Protocol(LanguageServerProtocol):
     """One editor's end of the conversation."""
 
-    _server: "KeyturnServer"  # pyright: ignore[reportIncompatibleVariableOverride]
+    _server: Owner  # pyright: ignore[reportIncompatibleVariableOverride]
     initialized = False
     exit_code: int | None = None  # set by `exit`: 0 after `shutdown`, 1 without
 
