@@ -1,4 +1,4 @@
-"""The README's table of what `tests/bench/gpu.py` measured."""
+"""The benchmarks page's table of what `tests/bench/gpu.py` measured."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ Found = dict[str, Any]
 
 
 def table(found: Found) -> str:
-    """The README's rows for what was measured."""
+    """The benchmarks page's rows for what was measured."""
     parts = found["parts"]
     lines = ["| what | figure |", "|---|---|"]
 

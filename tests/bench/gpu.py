@@ -39,7 +39,7 @@ def main(
     limit_s: float,
     only: tuple[str, ...],
 ) -> None:
-    """Measure, write one JSON object to --results, and print the README's table."""
+    """Measure, write one JSON object to --results, and print the benchmarks page's table."""
     found = measure(torch.device(device), tiny, model_file, results, limit_s, only)
     from keyturn.daemon.bench._gpu_table import table
 
