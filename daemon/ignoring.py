@@ -1,18 +1,30 @@
-"""What git ignores in a folder, by the `.gitignore` files in it."""
+"""What git ignores in a folder, by the `.gitignore` files in it.
 
+Git is not asked: it runs what a repository's own configuration names (`core.fsmonitor`).
+"""
+
+import logging
+import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+from .small_file import BadFile, read_bytes
+from .wildmatch import BadPattern, Part, matches, parts_of
+
+logger = logging.getLogger(__name__)
 
 IGNORE_FILE = ".gitignore"
 EXCLUDE_FILE = Path(".git", "info", "exclude")
-BELOW = "ps_d"  # pathspec's group for the slash behind what a pattern names
+MOST_LINES = 5_000
 
 
 class GitIgnore:
     """The rules of one tree. Each file is read when its folder is first looked at; make a new
-    one when any of them has changed."""
+    one when any of them has changed.
+
+    Where rules are that cannot be read, everything counts as ignored.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -29,11 +41,12 @@ class GitIgnore:
         enter ignored folders. The deepest file that says anything decides."""
         if path.name == ".git":
             return True
-        for folder in path.parents:
-            found = self._of(folder).verdict(path.relative_to(folder), is_folder)
+        parts = [os.fsencode(part) for part in path.parts]
+        for depth, folder in enumerate(path.parents, 1):
+            found = self._of(folder).verdict(parts[-depth:], is_folder)
             if found is not None:
                 return found
-        return bool(self._exclude.verdict(path, is_folder))
+        return bool(self._exclude.verdict(parts, is_folder))
 
     def _of(self, folder: PurePath) -> "Rules":
         if folder not in self._rules:
@@ -41,48 +54,58 @@ class GitIgnore:
         return self._rules[folder]
 
 
-class Rules:
-    """One file's. pathspec translates them; its own verdict on a path also heeds rules for the
-    folders above, by priorities that are not git's (`!*` before `a` lets `a` in)."""
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line. `anchored`: for a path from the file's own folder on, not for any name below."""
 
-    def __init__(self, lines: Iterable[str]) -> None:
-        patterns = (_pattern(line) for line in lines)
-        self._patterns = [each for each in patterns if each is not None][::-1]
+    parts: tuple[Part, ...]
+    ignored: bool
+    folders_only: bool
+    anchored: bool
+
+    def is_for(self, path: list[bytes], is_folder: bool) -> bool:
+        if self.folders_only and not is_folder:
+            return False
+        return matches(self.parts, path if self.anchored else path[-1:])
+
+
+class Rules:
+    """One file's."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        rules = (_rule(line) for line in lines)
+        self._rules = [rule for rule in rules if rule is not None][::-1]
 
     @classmethod
     def read(cls, path: Path) -> "Rules":
         try:
-            return cls(path.read_text(encoding="utf-8", errors="replace").splitlines())
-        except OSError:  # there is none
-            return cls(())
+            lines = (read_bytes(path) or b"").removeprefix(b"\xef\xbb\xbf").split(b"\n")
+            if len(lines) > MOST_LINES:
+                raise BadFile(f"it has more than {MOST_LINES:,} lines")
+        except BadFile as error:
+            logger.warning("nothing below %s is read: %s: %s", path.parent, path.name, error)
+            lines = [b"*"]
+        return cls(lines)
 
-    def verdict(self, path: PurePath, is_folder: bool) -> bool | None:
+    def verdict(self, path: list[bytes], is_folder: bool) -> bool | None:
         """Whether `path` itself is ignored by the last rule that is for it; None without one."""
-        name = path.as_posix()
-        found = (each for each in self._patterns if _is_for(each, name, is_folder))
-        return next((each.include for each in found), None)
+        found = (rule.ignored for rule in self._rules if rule.is_for(path, is_folder))
+        return next(found, None)
 
 
-def _pattern(line: str) -> GitIgnoreSpecPattern | None:
+def _rule(line: bytes) -> Rule | None:
     """None for comments, and for what is no pattern: git passes over it."""
-    try:
-        pattern = GitIgnoreSpecPattern(line)
-    except ValueError:
+    line = line.removesuffix(b"\r")
+    if line.startswith(b"#"):
         return None
-    return pattern if pattern.include is not None else None
-
-
-def _is_for(pattern: GitIgnoreSpecPattern, name: str, is_folder: bool) -> bool:
-    """For `name` itself rather than for a folder above it."""
-    line = str(pattern.pattern).rstrip()
-    if not is_folder and line.endswith("/"):
-        return False
-    if "/" not in line.rstrip("/"):  # for the last part alone; pathspec takes `*/` for any slash
-        name = name.rpartition("/")[2]
-    here = pattern.match_file(name)
-    if here is not None and here.match.groupdict().get(BELOW) is None:
-        return True
-    inside = pattern.match_file(name + "/") if is_folder else None
-    if inside is None or inside.match.groupdict().get(BELOW) is None:
-        return False
-    return inside.match.end(BELOW) == len(name) + 1
+    while line.endswith(b" ") and not line.endswith(b"\\ "):
+        line = line[:-1]
+    ignored, line = not line.startswith(b"!"), line.removeprefix(b"!")
+    folders_only, line = line.endswith(b"/"), line.removesuffix(b"/")
+    if not line:
+        return None
+    try:
+        parts = parts_of(line.removeprefix(b"/"))
+    except BadPattern:
+        return None
+    return Rule(parts, ignored, folders_only, anchored=b"/" in line)

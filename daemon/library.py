@@ -30,6 +30,8 @@ MOST_FILES = 4_000  # of a project
 MOST_WATCHES = 32  # of a project, two threads each; what is beyond is read again now and then
 AGAIN_SECONDS = 30.0  # how often, at most, a project that is not watched whole is read again
 LONGEST_BURST_SECONDS = 2.0
+LONGEST_SCAN_SECONDS = 20.0  # what has been read by then is what there is
+JOIN_SECONDS = 1.0  # the thread dies with the process if it is not done by then
 RULES = (".gitignore", "keyturn.toml")
 NEVER = float("inf")
 
@@ -109,19 +111,25 @@ class Library(threading.Thread):
         """End the thread and the watching; what has been handed out stays good."""
         self._closing.set()
         self._tasks.put(None)
-        self.join()
+        self.join(JOIN_SECONDS)
 
     # ------------------------------------------------------------------ the thread
 
     def run(self) -> None:
         self._observer.start()
-        while (task := self._tasks.get()) is not None:
-            if isinstance(task, Scan):
-                self._scan(task)
-            else:
-                self._follow(self._burst(task))
+        while (task := self._tasks.get()) is not None and not self._closing.is_set():
+            try:
+                if isinstance(task, Scan):
+                    self._scan(task)
+                else:
+                    self._follow(self._burst(task))
+            except Exception:  # the top of the thread: one project, not the others
+                logger.exception("%s could not be read", task.root)
+                with self._lock:
+                    if shelf := self._shelves.get(task.root):
+                        shelf.due = time.monotonic() + AGAIN_SECONDS
         self._observer.stop()
-        self._observer.join()
+        self._observer.join(JOIN_SECONDS)
 
     def _burst(self, first: Touched) -> set[Touched]:
         """`first` and what else happens until it is quiet for a moment."""
@@ -141,8 +149,11 @@ class Library(threading.Thread):
         root = scan.root
         project = self._projects[root] = Project(root, self._options_in(root))
         whole = self._watch(project)  # before reading, so that nothing is missed between the two
-        nearest = sorted(project.files(), key=lambda path: _steps(scan.near, path))
-        volumes = self._within_limits({}, project, nearest)
+        ended = self._end()
+        nearest = sorted(project.files(ended), key=lambda path: _steps(scan.near, path))
+        volumes = self._within_limits({}, project, nearest, ended)
+        if ended() and not self._closing.is_set():
+            logger.warning("%s takes too long to read: some of it is left out", root)
         with self._lock:
             shelf = self._shelves.setdefault(root, Shelf())
             shelf.volumes, shelf.due = volumes, NEVER if whole else time.monotonic() + AGAIN_SECONDS
@@ -165,17 +176,26 @@ class Library(threading.Thread):
             paths = [touched.path for touched in here]
             for path in paths:
                 volumes.pop(path, None)
-            volumes = self._within_limits(volumes, self._projects[root], paths)
+            volumes = self._within_limits(volumes, self._projects[root], paths, self._end())
             with self._lock:
                 self._shelves[root].volumes = volumes
 
+    def _end(self) -> Callable[[], bool]:
+        """Whether to leave a project as it is, from some time on or when the thread is to end."""
+        until = time.monotonic() + LONGEST_SCAN_SECONDS
+        return lambda: self._closing.is_set() or time.monotonic() > until
+
     def _within_limits(
-        self, volumes: dict[Path, Volume], project: Project, paths: Iterable[Path]
+        self,
+        volumes: dict[Path, Volume],
+        project: Project,
+        paths: Iterable[Path],
+        ended: Callable[[], bool],
     ) -> dict[Path, Volume]:
-        """`volumes` and those of `paths` for which there is room."""
+        """`volumes` and those of `paths` for which there is room, and time until `ended()`."""
         room = self._most_characters - sum(len(volume.text) for volume in volumes.values())
         for path in paths:
-            if len(volumes) >= MOST_FILES or self._closing.is_set():
+            if len(volumes) >= MOST_FILES or ended():
                 break
             volume = project.read(path)
             if volume is not None and len(volume.text) <= room:

@@ -5,17 +5,20 @@ business but the editor's.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePath
 
 from ..lsp.options import Options
 from .ignoring import GitIgnore
 from .language import language_of
+from .small_file import BadFile, read_text
 
 MARKERS = (".git", "keyturn.toml")  # a repository within counts before a marked folder
 MOST_FILE_BYTES = 200_000  # larger ones are generated, or data
 MOST_FOLDERS = 5_000
+MOST_ENTRIES = 10_000  # looked at in one folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ def project_of(path: Path) -> Path | None:
     """The root of the project that `path` is in."""
     for marker in MARKERS:
         for folder in path.parents:
-            if (folder / marker).exists():
+            if os.path.lexists(folder / marker):  # nor does a name fail that no file can have
                 return folder
     return None
 
@@ -44,11 +47,13 @@ class Project:
         self._options = options
         self._ignore = GitIgnore(root)
 
-    def files(self) -> Iterator[Path]:
-        """Those worth reading, top folders first."""
+    def files(self, ended: Callable[[], bool] = lambda: False) -> Iterator[Path]:
+        """Those worth reading, top folders first, as far as it gets until `ended()`."""
         folders = [self.root]
         for folder in folders:
             for entry in _entries(folder):
+                if ended():
+                    return
                 path = PurePath(entry.path).relative_to(self.root)
                 if entry.is_dir(follow_symlinks=False):
                     if len(folders) < MOST_FOLDERS and not self._ignore.names(path, True):
@@ -86,7 +91,7 @@ class Project:
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
+            return sorted(islice(entries, MOST_ENTRIES), key=lambda entry: entry.name)
     except OSError:  # gone, or closed to us
         return []
 
@@ -94,12 +99,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 def _text(path: Path) -> str | None:
     """Of a regular file that is small, and text in UTF-8."""
     try:
-        if path.is_symlink() or not path.is_file() or path.stat().st_size > MOST_FILE_BYTES:
-            return None
-        with path.open("rb") as file:
-            data = file.read(MOST_FILE_BYTES + 1)
-        if len(data) > MOST_FILE_BYTES or b"\0" in data:
-            return None
-        return data.decode("utf-8")
-    except (OSError, UnicodeDecodeError):
+        text = read_text(path, MOST_FILE_BYTES)
+    except BadFile:
         return None
+    return None if text is None or "\0" in text else text

@@ -7,20 +7,28 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from keyturn.daemon.ignoring import GitIgnore
+from keyturn.daemon.ignoring import GitIgnore, Rules
 from keyturn.daemon.project import Project
 from keyturn.lsp.options import Options
 
 FOLDERS = ("", "a", "a/b", "a/b/c", "b", "build", "c/build")
-NAMES = ("a.py", "b.py", "build.py", "x y.py")
-PARTS = st.sampled_from(["a", "b", "c", "build", "*", "**", "?", "[ab]", "*.py", "b*", "x y.py"])
+NAMES = ("a.py", "b.py", "build.py", "x y.py", "é.py", "[a].py", "#a.py", "!a.py")
+PARTS = st.sampled_from(
+    ["a", "b", "c", "build", "*", "**", "?", "[ab]", "*.py", "b*", "x y.py", "a*p*y", "**.py"]
+) | st.text("ab*?[]!^-\\: .pyé#", min_size=1, max_size=8)
 PATTERN = st.builds(
     "{}{}{}".format,
     st.sampled_from(["", "", "!", "/", "!/"]),
     st.lists(PARTS, min_size=1, max_size=3).map("/".join),
-    st.sampled_from(["", "", "/"]),
-).filter(lambda pattern: not pattern.endswith("**/"))  # pathspec takes it for the folder as well
-PATTERNS = st.lists(PATTERN | st.sampled_from(["# a", "", "!", "[", "\\\\"]), max_size=4)
+    st.sampled_from(["", "", "/", " ", "\r"]),
+)
+PATTERNS = st.lists(
+    PATTERN
+    | st.sampled_from(
+        ["# a", "", "!", "/", "[", "\\\\", "[[:alpha:]].py", "[^[:digit:]]*", "[]a].py", "[a-"]
+    ),
+    max_size=4,
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +48,7 @@ def not_ignored(root: Path) -> set[str]:
     return {name for name in done.stdout.split("\0") if name.endswith(".py")}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.fixed_dictionaries(dict.fromkeys(("", "a", "a/b"), PATTERNS)), PATTERNS)
 @example({"": ["*/", "!a"], "a": [], "a/b": []}, [])
 def test_the_files_that_git_would_add_are_those_that_are_read(
@@ -57,3 +65,22 @@ def test_the_files_that_git_would_add_are_those_that_are_read(
         for name in NAMES:
             path = PurePath(folder, name)
             assert ignore.ignores(path, False) != (path.as_posix() in expected)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a*" * 16 + "b",
+        "a*" * 2_000 + "b",
+        "*a" * 2_000 + "b",
+        "?*" * 2_000 + "b",
+        "[ab]*" * 800 + "b",
+        "**/a/" * 800 + "b",
+        "**/*a*/" * 500 + "**/b",
+        "*" * 4_000 + "b",
+    ],
+)
+def test_no_pattern_takes_longer_than_its_length_times_the_names(line: str):
+    rules = Rules([line.encode()])
+    for path in ([b"a" * 255], [b"a" * 60 + b".py"], [b"a"] * 500):
+        assert rules.verdict(path, False) is None  # or this test would not end
