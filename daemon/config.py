@@ -17,14 +17,17 @@ from typing import Any
 import platformdirs
 
 from ..cache.errors import InputError
-from ..lsp.options import Options
+from ..lsp.bounds import MOST_COUNT
+from ..lsp.options import Options, no_such, shown
 from .json_schemas import schema_rule
+from .small_file import BadFile, read_text
 
 WORKSPACE_FILE = "keyturn.toml"
 USER_FILE = "config.toml"
 LOOKUP = "lookup"  # the name of the engine that needs no model
 IDLE_WORK = ("off", "gentle", "full")
 ATTENTION = ("auto", "triton", "flash-attn-4", "flash-attn", "torch", "readable")
+MOST = {"daemon.metrics_port": 65_535}  # of numbers; of others MOST_COUNT
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -110,21 +113,27 @@ class _Layers:
         self._problems: list[str] = []
 
     def file(self, path: Path, allowed: set[str]) -> None:
+        own = allowed == set(SECTIONS)  # a user's own may be a link, into a folder of such files
         try:
-            data = tomllib.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+            data = tomllib.loads(read_text(path, follow=own) or "")
+        except RecursionError:
+            self._problems.append(f"{path}: it is nested too deeply")
             return
-        except (OSError, ValueError) as error:
+        except (BadFile, ValueError) as error:
             self._problems.append(f"{path}: {error}")
             return
         flat: dict[str, Any] = {}
+        unknown: list[str] = []
         for section, values in data.items():
-            if section not in allowed or not isinstance(values, dict):
-                where = "belongs in your own config.toml" if section in SECTIONS else "is unknown"
-                self._problems.append(f"{path}: [{section}] {where}")
-                continue
-            flat |= {f"{section}.{name.replace('-', '_')}": v for name, v in values.items()}
-        if "completion.disabled_globs" in flat and allowed != set(SECTIONS):
+            if section in allowed and isinstance(values, dict):
+                flat |= {f"{section}.{name.replace('-', '_')}": v for name, v in values.items()}
+            elif section in SECTIONS:
+                self._problems.append(f"{path}: [{section}] belongs in your own config.toml")
+            else:
+                unknown.append(section)
+        if unknown:
+            self._problems.append(f"{path}: {no_such(unknown)}")
+        if "completion.disabled_globs" in flat and not own:
             more = flat["completion.disabled_globs"]
             if isinstance(more, list):
                 flat["completion.disabled_globs"] = [
@@ -139,7 +148,12 @@ class _Layers:
                 self.put(name, {key: _parsed(environment[name], present)})
 
     def put(self, source: str, values: Mapping[str, Any]) -> None:
+        unknown = [key for key in values if key not in self._values]
+        if unknown:
+            self._problems.append(f"{source}: {no_such(unknown)}")
         for key, value in values.items():
+            if key not in self._values:
+                continue
             problem = self._check(key, value)
             if problem:
                 self._problems.append(f"{source}: {problem}")
@@ -148,18 +162,16 @@ class _Layers:
                 self._sources[key] = source
 
     def _check(self, key: str, value: Any) -> str | None:
-        if key not in self._values:
-            return f"there is no setting {key}"
         section, _, name = key.partition(".")
         if section == "completion":
             _, problems = Options().updated({name: value})
             return problems[0].removeprefix("keyturn: ") if problems else None
         if key == "daemon.log_level" and value not in LOG_LEVELS:
-            return f"{key} is {value!r}, but must be one of {', '.join(LOG_LEVELS)}"
+            return f"{key} is {shown(value)}, but must be one of {', '.join(LOG_LEVELS)}"
         if key == "model.idle_work" and value not in IDLE_WORK:
-            return f"{key} is {value!r}, but must be one of {', '.join(IDLE_WORK)}"
+            return f"{key} is {shown(value)}, but must be one of {', '.join(IDLE_WORK)}"
         if key == "model.attention" and value not in ATTENTION:
-            return f"{key} is {value!r}, but must be one of {', '.join(ATTENTION)}"
+            return f"{key} is {shown(value)}, but must be one of {', '.join(ATTENTION)}"
         wanted = type(self._values[key])
         if wanted is tuple:
             strings = isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)
@@ -168,11 +180,12 @@ class _Layers:
             return _bad_schema(key, value) if key == "model.json_schemas" else None
         accepted = (float, int) if wanted is float else (wanted,)
         if type(value) not in accepted:
-            return f"{key} is {value!r}, but must be {_name(wanted)}"
+            return f"{key} is {shown(value)}, but must be {_name(wanted)}"
         if key == "model.gpu_share" and isinstance(value, int | float) and not 0 < value <= 1:
-            return f"{key} is {value!r}, but must be above 0 and at most 1"
-        if isinstance(value, int | float) and value < 0:
-            return f"{key} is {value!r}, but must not be negative"
+            return f"{key} is {shown(value)}, but must be above 0 and at most 1"
+        if isinstance(value, int | float) and not 0 <= value <= MOST.get(key, MOST_COUNT):
+            most = MOST.get(key, MOST_COUNT)
+            return f"{key} is {shown(value)}, but must be from 0 to {most:,}"
         return None
 
     def config(self) -> Config:
@@ -236,6 +249,6 @@ def user_folder_of(environment: Mapping[str, str]) -> Path:
 
 def _find_upwards(start: Path) -> Path | None:
     for folder in (start, *start.parents):
-        if (folder / WORKSPACE_FILE).is_file():
+        if os.path.lexists(folder / WORKSPACE_FILE):
             return folder / WORKSPACE_FILE
     return None

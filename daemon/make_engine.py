@@ -7,10 +7,10 @@ the engine thread after the socket is listening.
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from ..lsp.backend import BackendState, Phase
 from ..lsp.options import Options
+from ..lsp.uris import file_path
 from .config import LOOKUP, ModelChoice
 from .engine_thread import Engine, MakeEngine, OpenFiles, Report
 from .json_schemas import schema_rule
@@ -109,5 +109,5 @@ def path_of(uri: str) -> str:
     """The path of a `file:` URI, the name given to a headless text, the URI itself of others."""
     if uri.startswith(HEADLESS_SCHEME):
         return uri.removeprefix(HEADLESS_SCHEME)
-    parts = urlsplit(uri)
-    return unquote(parts.path) if parts.scheme == "file" else uri
+    path = file_path(uri)
+    return uri if path is None else path

@@ -5,14 +5,14 @@ and the value in force before it stays, so that a typo never turns completion of
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any, Literal, get_args
-from urllib.parse import unquote, urlsplit
 
 from .backend import CompletionOptions, Extent, GrammarMode, SpeculateMode
+from .uris import path_in
 
 Multiline = Literal["auto", "always", "never"]
 
@@ -51,7 +51,7 @@ class Options:
             return f"suggestions are switched off for {language}"
         if length > self.max_file_chars:
             return f"the file is longer than {self.max_file_chars:,} characters"
-        path = PurePosixPath(unquote(urlsplit(uri).path))
+        path = PurePosixPath(path_in(uri))
         found = next((glob for glob in self.disabled_globs if _matches(path, glob)), None)
         return found and f"the file matches the disabled glob {found}"
 
@@ -74,19 +74,42 @@ class Options:
         known = {field.name: field.type for field in fields(self)}
         good: dict[str, Any] = {}
         problems: list[str] = []
+        unknown = [key for key in values if _snake(key) not in known]
         for key, value in values.items():
             name = _snake(key)
             if name not in known:
-                problems.append(f"keyturn: there is no setting {key!r}")
                 continue
             problem = _problem(name, value)
             if problem:
-                problems.append(f"keyturn: {key} is {value!r}, but {problem}")
+                problems.append(f"keyturn: {key} is {shown(value)}, but {problem}")
             else:
                 good[name] = tuple(value) if isinstance(value, list) else value
+        if unknown:
+            problems.append(f"keyturn: {no_such(unknown)}")
         return replace(self, **good), problems
 
 
+def no_such(names: Sequence[Any]) -> str:
+    """That there are no settings of these names, in one line however many they are."""
+    if len(names) == 1:
+        return f"there is no setting {shown(names[0])}"
+    listed = ", ".join(shown(name) for name in names[:MOST_NAMED])
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return f"there are no settings {listed}{more}"
+
+
+def shown(value: Any) -> str:
+    """A value in a message: short, whatever it is."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, lists in lists in …
+        text = f"a {type(value).__name__} too large to show"
+    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"
+
+
+MOST_LISTED = 1_000  # each is looked at for every document, and at every key
+MOST_NAMED = 3
+MOST_SHOWN = 80  # characters
 CHOICES: dict[str, tuple[str, ...]] = {
     "multiline": get_args(Multiline),
     "grammar": tuple(mode.value for mode in GrammarMode),
@@ -113,7 +136,9 @@ def _problem(name: str, value: Any) -> str | None:
         whole = isinstance(value, int) and not isinstance(value, bool)
         return None if whole and low <= value <= high else f"must be from {low} to {high}"
     strings = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
-    return None if strings else "must be a list of strings"
+    if not strings:
+        return "must be a list of strings"
+    return None if len(value) <= MOST_LISTED else f"may not have more than {MOST_LISTED:,} entries"
 
 
 def _matches(path: PurePosixPath, glob: str) -> bool:

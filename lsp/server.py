@@ -9,7 +9,6 @@ from typing import Any
 from lsprotocol import types
 from pygls.capabilities import ServerCapabilitiesBuilder
 from pygls.lsp.server import LanguageServer
-from pygls.uris import to_fs_path
 
 from . import stdio
 from .backend import (
@@ -39,8 +38,11 @@ from .translate import (
     status_of,
     trigger_of,
 )
+from .uris import file_path
 
 logger = logging.getLogger(__name__)
+
+MOST_POP_UPS = 3  # at once, about settings
 
 
 # The options in a workspace (None: wherever the process is), and what is wrong with its settings.
@@ -103,7 +105,7 @@ class KeyturnServer(LanguageServer):
 
     def enter(self, workspace_uris: Iterable[str | None]) -> None:
         """Use the settings that hold in these folders."""
-        self._folders = [path for uri in workspace_uris if uri and (path := to_fs_path(uri))]
+        self._folders = [path for uri in workspace_uris if uri and (path := file_path(uri))]
         self.reread()
 
     def reread(self) -> None:
@@ -147,9 +149,13 @@ class KeyturnServer(LanguageServer):
         await self.fetch_settings()
 
     def show_problems(self) -> None:
-        for message in self._problems:
+        """One pop-up each, or one for all where they are many."""
+        found, self._problems = self._problems, []
+        if len(found) > MOST_POP_UPS:
+            rest = len(found) - MOST_POP_UPS
+            found = ["; ".join(found[:MOST_POP_UPS]) + f"; and {rest:,} problems more"]
+        for message in found:
             self.window_show_message(types.ShowMessageParams(types.MessageType.Warning, message))
-        self._problems.clear()
 
     async def fetch_settings(self) -> None:
         """Ask a client that hands its settings out only on request."""

@@ -4,10 +4,11 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
 from editor import environment, keyturn
 
-from keyturn.daemon.config import Config, load_config
-from keyturn.lsp.options import SECRETS
+from keyturn.daemon.config import Config, DaemonSettings, load_config
+from keyturn.lsp.options import SECRETS, Options
 
 
 def load(tmp_path: Path, user: str = "", workspace: str = "", **more: str) -> Config:
@@ -84,3 +85,46 @@ def test_show_prints_every_setting_with_its_source(tmp_path: Path):
     shown = json.loads(done.stdout)
     assert shown["settings"]["model.name"] == {"value": "lookup", "source": "KEYTURN_MODEL_NAME"}
     assert "max_tokens" in shown["problems"][0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x = " + "[" * 20_000, "nested too deeply"),
+        ("[completion]\nmax_tokens = 0x" + "f" * 10_000, "max_tokens is a int too large to show"),
+        ("[completion]\nmultiline = '" + "x" * 100_000 + "'", "multiline is 'xxx"),
+        ("\n".join(["[completion]", *(f"unknown_{i} = 1" for i in range(5_000))]), "4,997 more"),
+        ("\n".join(f"[unknown_{i}]" for i in range(5_000)), "and 4,997 more"),
+        ("# " + "x" * 300_000, "larger than 262,144 bytes"),
+        (f"[completion]\ndisabled_globs = {['*a*'] * 2_000}", "not have more than 1,000 entries"),
+    ],
+)
+def test_whatever_a_workspace_says_is_one_short_line_and_the_defaults_count(
+    tmp_path: Path, text: str, words: str
+):
+    config = load(tmp_path, workspace=text)
+    [problem] = config.problems
+    assert words in problem
+    assert len(problem) < len(str(tmp_path)) + 250
+    assert config.completion == Options()
+
+
+def test_a_workspaces_file_that_is_a_link_is_a_problem_and_ones_own_may_be_one(tmp_path: Path):
+    load(tmp_path)
+    file = tmp_path / "project" / "keyturn.toml"
+    file.unlink()
+    file.symlink_to("/dev/zero")
+    own = tmp_path / "user" / "config.toml"
+    own.rename(own.with_name("elsewhere"))
+    own.symlink_to(own.with_name("elsewhere"))
+    own.write_text("[completion]\nmax_tokens = 7\n")
+    config = load_config({}, tmp_path / "project", {}, tmp_path / "user")
+    assert config.problems == (f"{file}: it is a link",)
+    assert config.completion.max_tokens == 7
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "1e300", "-1", f"{2**62}"])
+def test_numbers_without_sense_are_refused(tmp_path: Path, value: str):
+    config = load(tmp_path, user=f"[daemon]\nfree_minutes = {value}\nmetrics_port = 65536\n")
+    assert len(config.problems) == 2
+    assert config.daemon == DaemonSettings()

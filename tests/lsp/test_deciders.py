@@ -17,7 +17,7 @@ def test_options_are_read_in_either_case_and_bad_values_are_named():
     assert (options.deadline_ms, options.candidates) == (3_000, 3)
     assert (options.grammar, options.speculate) == ("exact", "off")
     named = [problem.split()[1] for problem in problems]
-    assert named == ["deadline_ms", "candidates", "there", "grammar"]
+    assert named == ["deadline_ms", "candidates", "grammar", "there"]
 
 
 def test_a_glob_with_a_slash_is_matched_against_the_path():
