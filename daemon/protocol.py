@@ -28,6 +28,8 @@ from . import codec
 
 PROTOCOL = 3
 MAX_FRAME_BYTES = 64 * 1024 * 1024
+MOST_ELEMENTS = 50_000  # of one frame
+MOST_IN_ONE = 4_096  # list of it: room for as many is made before they come
 MOST_EDITS = 4_000  # in one message; what makes more of them sends several
 _LENGTH = struct.Struct(">I")
 
@@ -175,10 +177,34 @@ def pack(message: FromClient | FromDaemon) -> bytes:
 
 def unpack(body: bytes, kind: Any) -> Any:
     """A frame's body as one of the messages of `kind`. Raises `ProtocolError`."""
+    budget = _Budget()
     try:
-        return codec.decoder(kind)(msgpack.unpackb(body))
+        data = msgpack.unpackb(
+            body,
+            list_hook=budget.spend,
+            object_hook=budget.spend,
+            max_array_len=MOST_IN_ONE,
+            max_map_len=MOST_IN_ONE,
+            max_ext_len=0,
+        )
+        return codec.decoder(kind)(data)
     except (ValueError, RecursionError, msgpack.UnpackException) as error:
-        raise ProtocolError(f"malformed message: {error}") from error
+        why = str(error) or type(error).__name__
+        raise ProtocolError(f"malformed message: {why}") from error
+
+
+class _Budget:
+    """What the lists and mappings of one frame may hold together: a byte of it can be one of them,
+    which takes a hundred in memory."""
+
+    def __init__(self) -> None:
+        self._left = MOST_ELEMENTS
+
+    def spend(self, container: list[Any] | dict[Any, Any]) -> Any:
+        self._left -= 1 + len(container)
+        if self._left < 0:
+            raise ValueError(f"more than {MOST_ELEMENTS:,} elements")
+        return container
 
 
 async def read(reader: asyncio.StreamReader, kind: Any) -> Any:

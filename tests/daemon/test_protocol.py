@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import hashlib
 import struct
+import tracemalloc
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgpack
@@ -135,6 +136,35 @@ def test_every_number_that_a_client_may_send_has_a_range():
 def test_what_no_frame_can_carry_is_an_error_of_the_protocol(message: Any):
     with pytest.raises(ProtocolError, match="cannot be sent"):
         protocol.pack(message)
+
+
+ARRAY = b"\xdc\x0f\xff"  # of 4,095
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xdd" + struct.pack(">I", 2**24) + b"\x80" * 2**24,  # empty mappings in a list
+        b"\xdf" + struct.pack(">I", 2**23) + b"\x80" * 2**24,  # in a mapping
+        b"\x92\xa4Edit\x93\xa1a\x01" + ARRAY + (ARRAY + b"\x80" * 4_095) * 4_095,
+        (ARRAY + (ARRAY + b"\xc0" * 4_095) * 4_095),
+        ARRAY * 2**20,  # each begun within the one before
+        b"\x91" * 2**24,
+    ],
+)
+def test_a_large_frame_of_small_things_is_refused_before_they_are_made(body: bytes):
+    tracemalloc.start()
+    with pytest.raises(ProtocolError, match=r"malformed message: ."):
+        protocol.unpack(body, FromClient)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50e6
+
+
+def test_as_many_edits_as_a_message_may_hold_come_back():
+    edits = tuple(TextEdit(i, i, "x") for i in range(protocol.MOST_EDITS))
+    message = protocol.Edit("", 1, edits)
+    assert protocol.unpack(protocol.pack(message)[4:], FromClient) == message
 
 
 def reader_of(data: bytes) -> asyncio.StreamReader:
