@@ -81,7 +81,6 @@ def test_the_ratios_are_theirs_over_ours_with_the_edit_at_the_cursor() -> None:
 
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     from keyturn.daemon.bench._latencies import draw
 
     rows = [edit.Row("a", n, "cursor", float(n), float(n), 1) for n in (1024, 2048)]

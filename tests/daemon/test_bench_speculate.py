@@ -24,7 +24,6 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_class_and_arm_is_measured_and_drawn(tiny: None, tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     plot = tmp_path / "plot.png"
     arguments = ["speculate", "--context", "96", "--context", "128", "--threads", "1",
                  "--completions", "2", "--new-tokens", "8", "--plot", str(plot),

@@ -48,7 +48,6 @@ def test_the_configuration_has_rules_and_says_which_are_wrong(tmp_path: Path):
 
 
 def test_a_completion_follows_the_schema(tmp_path: Path):
-    pytest.importorskip("llguidance")
     schema = {"properties": {"x": {"enum": ["left", "right"]}}, "additionalProperties": False}
     file = tmp_path / "schema.json"
     file.write_text(json.dumps(schema))

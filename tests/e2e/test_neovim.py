@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from editor import environment, keyturn
+from needs import missing
 from neovim import NVIM, REPOSITORY, Neovim
 
-pytestmark = pytest.mark.skipif(NVIM is None, reason="no nvim in this environment")
+pytestmark = pytest.mark.usefixtures("nvim")
 
 SETUP = "require('keyturn').setup({ cmd = CMD, settings = { multiline = 'always' } })"
 FILE = """alpha = compute(one, two)
@@ -18,6 +19,12 @@ beta = other(three)
 
 """
 NATIVE = "nvim.lsp.inline_completion"
+
+
+@pytest.fixture
+def nvim() -> None:
+    if NVIM is None:
+        missing("there is no nvim on this machine (the extra `test` brings one on Linux)")
 
 
 def version() -> tuple[int, int]:
@@ -129,7 +136,7 @@ def test_neovim_s_own_inline_completion_shows_and_accepts_where_it_has_one(
     tmp_path: Path, environ: dict[str, str]
 ):
     if version() < (0, 12):
-        pytest.skip("vim.lsp.inline_completion came with Neovim 0.12")
+        pytest.skip("vim.lsp.inline_completion came with Neovim 0.12: see KEYTURN_TEST_NVIM")
     with start(tmp_path, environ, FILE, SETUP.replace("{", "{ native = true,", 1)) as nvim:
         nvim.press("Go")
         nvim.type("alpha")

@@ -16,8 +16,9 @@ import msgpack
 from editor import keyturn
 
 # KEYTURN_TEST_NVIM chooses another one, older or newer than the package that tests depend on.
-NVIM = os.environ.get("KEYTURN_TEST_NVIM") or shutil.which(
-    "nvim", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+NVIM = shutil.which(
+    os.environ.get("KEYTURN_TEST_NVIM", "nvim"),
+    path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
 )
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60.0

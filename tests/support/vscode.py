@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from filelock import FileLock
+from needs import missing
 from playwright.sync_api import Browser, Page, sync_playwright
 
 VERSION = "4.100.3"
@@ -27,14 +27,15 @@ UNREACHABLE = ("ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ECONNREFUSED", "ECONNRESE
 
 
 def run(folder: Path, *command: str) -> None:
-    """Run npm, or what runs it. Skips the test where npm or its registry can't be had."""
-    if shutil.which("npm") is None:
-        pytest.skip("there is no npm on this machine")
+    """Run npm, or what runs it: `missing` where npm or its registry can't be had."""
+    for tool in ("node", "npm", command[0]):
+        if shutil.which(tool) is None:
+            missing(f"there is no {tool} on this machine")
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         said = done.stderr + done.stdout
         if "npm error" in said and (reason := next((w for w in UNREACHABLE if w in said), None)):
-            pytest.skip(f"npm's registry does not provide what the test needs: {reason}")
+            missing(f"npm's registry does not provide what the test needs: {reason}")
         raise AssertionError(f"{' '.join(command)}: {said}")
 
 
@@ -79,17 +80,18 @@ def chromium() -> str:
         done = subprocess.run(install, env=environ, capture_output=True, text=True, check=False)
         found = shutil.which("chromium")
         if found is None:
-            pytest.skip(f"Debian does not provide chromium: {done.stderr.strip()[-200:]}")
+            missing(f"Debian does not provide chromium: {done.stderr.strip()[-200:]}")
     if found is None:
-        pytest.skip("there is no chromium on this machine (apt-get install chromium)")
+        missing("there is no chromium on this machine (apt-get install chromium)")
     return found
 
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
+    program = chromium()
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-gpu"]
-        yield playwright.chromium.launch(executable_path=chromium(), args=flags)
+        yield playwright.chromium.launch(executable_path=program, args=flags)
 
 
 class CodeServer:

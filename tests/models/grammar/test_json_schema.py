@@ -18,8 +18,6 @@ from keyturn.models.grammar.json_rules import Schema
 from keyturn.models.grammar.json_schema import SchemaOracle
 from keyturn.models.grammar.oracle import Opening, State, Unconstrained
 
-pytest.importorskip("llguidance")
-
 PERSON = {
     "type": "object",
     "properties": {
