@@ -1,4 +1,4 @@
-"""llama.cpp's server, for comparison: its `/infill` with `cache_prompt`, one token at a time."""
+"""llama.cpp's server, for comparison: how fast it decodes, how soon it answers after an edit."""
 
 import json
 import socket
@@ -6,29 +6,32 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import click
 
 START_SECONDS = 120.0
+ANSWER_SECONDS = 600.0
 
 
 class LlamaServer:
     """A server process of our own, on a free port of this machine."""
 
     def __init__(
-        self, binary: str, model: str, tokens: int, threads: int | None, cache_reuse: int
+        self, binary: Path, model: Path, tokens: int, threads: int = 0, cache_reuse: int = 0
     ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self._address = f"http://127.0.0.1:{port}"
-        size = ["-c", str(tokens + 1024), "-b", str(tokens + 1024), "-np", "1"]
+        size = ["-c", str(tokens), "-b", str(tokens), "-np", "1"]
         count = ["-t", str(threads)] if threads else []
         reuse = ["--cache-reuse", str(cache_reuse)] if cache_reuse else []
-        command = [binary, "-m", model, "--host", "127.0.0.1", "--port", str(port)]
+        command = [str(binary), "-m", str(model), "--host", "127.0.0.1", "--port", str(port)]
         self._process = subprocess.Popen(
             [*command, *size, *count, *reuse],
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -50,21 +53,35 @@ class LlamaServer:
         self._process.wait()
 
     def first_token(self, prefix: str, suffix: str) -> tuple[float, int]:
-        """Milliseconds until the answer with one token is here, and the tokens it encoded."""
-        body: dict[str, Any] = {
+        """Milliseconds until the answer of `/infill` with one token is here, and the tokens that
+        it encoded."""
+        body = {
             "input_prefix": prefix,
             "input_suffix": suffix,
             "n_predict": 1,
             "temperature": 0.0,
             "cache_prompt": True,
         }
-        request = urllib.request.Request(
-            self._address + "/infill",
-            json.dumps(body).encode(),
-            {"Content-Type": "application/json"},
-        )
         started = time.perf_counter()
-        with urllib.request.urlopen(request, timeout=600) as answer:
-            done = json.loads(answer.read())
+        done = self._post("/infill", body)
         took = (time.perf_counter() - started) * 1e3
         return took, int(done.get("timings", {}).get("prompt_n", 0))
+
+    def tokens_per_second(self, prompt: list[int], new_tokens: int) -> tuple[float, float]:
+        """Of the prompt and of decoding, greedily, by its own account."""
+        body = {
+            "prompt": prompt,
+            "n_predict": new_tokens,
+            "temperature": 0,
+            "ignore_eos": True,
+            "cache_prompt": False,
+        }
+        timings = self._post("/completion", body)["timings"]
+        return timings["prompt_per_second"], timings["predicted_per_second"]
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        request = urllib.request.Request(
+            self._address + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
+            return json.loads(answer.read())

@@ -1,17 +1,12 @@
 """Engines that decode the same tokens with the same weights, so that speeds can be compared."""
 
-import json
-import socket
-import subprocess
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from ...models.loader import Loaded
+from ._llama_cpp import LlamaServer
 
 
 @dataclass(frozen=True)
@@ -145,61 +140,13 @@ class LlamaCppPython:
         return Speeds(len(prompt) / (first - start), new_tokens / (last - first))
 
 
-class LlamaServer:
+class LlamaServerPeer:
     """llama.cpp's HTTP server, by its own account of its time."""
 
     name = "llama.cpp (llama-server)"
 
-    def __init__(self, url: str):
-        self.url = url
+    def __init__(self, server: LlamaServer):
+        self.server = server
 
     def measure(self, prompt: list[int], new_tokens: int) -> Speeds:
-        asked = {
-            "prompt": prompt,
-            "n_predict": new_tokens,
-            "temperature": 0,
-            "ignore_eos": True,
-            "cache_prompt": False,
-        }
-        timings = post_json(f"{self.url}/completion", asked)["timings"]
-        return Speeds(timings["prompt_per_second"], timings["predicted_per_second"])
-
-
-def post_json(url: str, body: dict[str, Any], timeout_s: float = 600) -> dict[str, Any]:
-    request = urllib.request.Request(
-        url, json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=timeout_s) as reply:
-        return json.load(reply)
-
-
-@contextmanager
-def llama_server(
-    binary: Path, gguf: Path, threads: int, context_tokens: int, *more: str
-) -> Iterator[str]:
-    """A `llama-server` on a free port of this machine, ready; gives its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    arguments = [str(binary), "-m", str(gguf), "--host", "127.0.0.1", "--port", str(port)]
-    arguments += ["-t", str(threads), "-c", str(context_tokens), "-np", "1", *more]
-    quiet = subprocess.DEVNULL
-    server = subprocess.Popen(arguments, stdin=quiet, stdout=quiet, stderr=quiet)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _await_health(url, server)
-        yield url
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def _await_health(url: str, server: subprocess.Popen[bytes], patience_s: float = 60) -> None:
-    end = time.monotonic() + patience_s
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{url}/health", timeout=1):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise OSError("llama-server did not become ready")
+        return Speeds(*self.server.tokens_per_second(prompt, new_tokens))

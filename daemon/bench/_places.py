@@ -9,7 +9,10 @@ from importlib.util import find_spec
 from itertools import cycle
 from pathlib import Path
 
+import click
+
 INFILLING, FRESH, EDITS, SAMPLED = "infilling", "fresh", "edits", "sampled"
+PROBLEMS = Path(__file__).parent / "human-eval-infilling"  # OpenAI's, under the MIT licence
 KINDS = (INFILLING, FRESH, EDITS, SAMPLED)
 
 # Our own dependencies, all in versions that are newer than the default model.
@@ -17,6 +20,7 @@ PACKAGES = ("huggingface_hub", "transformers", "pygls")
 
 FEWEST_LINES, MOST_LINES = 120, 1_500  # of a file
 SHORTEST, LONGEST = 6, 30  # lines of a function that is written or repeated
+MOST_MISSES = 2_000  # files in a row without such functions
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +78,22 @@ def edits(packages: tuple[str, ...]) -> Iterator[Place]:
 def _files(
     packages: tuple[str, ...], chance: random.Random
 ) -> Iterator[tuple[str, list[str], list[tuple[int, int]]]]:
-    """Random files of packages without end: name, lines, and where their functions are."""
+    """Random files of packages without end: name, lines, and where their functions are. Raises
+    `click.UsageError` where there are none."""
     roots = [Path(spec.origin).parent for name in packages if (spec := find_spec(name)) is not None
              and spec.origin is not None]  # fmt: skip
-    groups = [sorted(root.rglob("*.py")) for root in roots]
-    while True:
+    groups = [found for root in roots if (found := sorted(root.rglob("*.py")))]
+    if not groups:
+        raise click.UsageError(f"no source of {', '.join(packages)} here: see --package")
+    misses = 0
+    while misses < MOST_MISSES:
         path = chance.choice(chance.choice(groups))
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        misses += 1
         if FEWEST_LINES <= len(lines) <= MOST_LINES and len(found := _blocks(lines)) >= 3:
+            misses = 0
             yield path.name, lines, found
+    raise click.UsageError(f"no file of {', '.join(packages)} has functions enough: see --package")
 
 
 def _blocks(lines: list[str]) -> list[tuple[int, int]]:

@@ -15,31 +15,28 @@ from typing import Any
 
 import click
 
-from ...models.registry import DEFAULT_MODEL
-from ..exits import one_line_errors
-from ._peers import Keyturn, LlamaCppPython, LlamaServer, Peer, Speeds, Transformers, llama_server
+from . import _options
+from ._llama_cpp import LlamaServer
+from ._peers import Keyturn, LlamaCppPython, LlamaServerPeer, Peer, Speeds, Transformers
 
 Rounds = dict[str, list[Speeds]]  # by peer
 
 
 @click.command(name="decode")
-@click.option("--model", default=DEFAULT_MODEL, show_default=True)
-@click.option("--dtype", default="auto", show_default=True, help="Of keyturn's weights.")
-@click.option("--context", "contexts", multiple=True, type=int, default=(512, 4096),
-              show_default=True, help="Tokens of prompt; may be given several times.")  # fmt: skip
+@_options.loading()
+@_options.contexts(512, 4096)
+@_options.threads
 @click.option("--new-tokens", default=32, show_default=True)
 @click.option("--rounds", default=3, show_default=True)
-@click.option("--threads", type=int, help="Default: torch's own choice.")
 @click.option("--transformers", "transformers_dtype", default="float32", show_default=True,
-              help="dtype of transformers' weights, or none.")  # fmt: skip
-@click.option("--llama-server", "server", type=click.Path(exists=True, path_type=Path),
-              help="A llama-server binary; else llama-cpp-python if installed.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(**options: Any) -> None:
-    """Measure prefill and decode in tokens per second, and how they compare."""
-    with one_line_errors():
-        found = measure(**{k: v for k, v in options.items() if k != "as_json"})
-    if options["as_json"]:
+              help="Compare with transformers, in this dtype, or none.")  # fmt: skip
+@_options.llama_cpp
+@_options.as_json
+def command(as_json: bool, **options: Any) -> None:
+    """Measure prefill and decode in tokens per second, and how they compare. Without a
+    --llama-server, llama.cpp is llama-cpp-python if that is installed."""
+    found = measure(**options)
+    if as_json:
         click.echo(json.dumps(found))
         return
     click.echo(
@@ -56,13 +53,15 @@ def command(**options: Any) -> None:
 
 def measure(
     model: str,
+    device: str,
     dtype: str,
     contexts: Sequence[int],
+    threads: int,
     new_tokens: int,
     rounds: int,
-    threads: int | None,
     transformers_dtype: str,
-    server: Path | None,
+    llama_server: Path | None,
+    llama_model: Path | None,
 ) -> dict[str, Any]:
     """The whole benchmark as one object: device, threads, model, rows and ratios."""
     import torch
@@ -71,14 +70,18 @@ def measure(
 
     if threads:
         torch.set_num_threads(threads)
-    loaded = load(model, dtype=dtype, settle=True)
+    loaded = load(model, device, dtype, settle=True)
+    file = _options.llama_file(loaded.files.path, llama_model) if llama_server else None
     with ExitStack() as stack:
         peers: list[Peer] = [Keyturn(loaded)]
         if transformers_dtype != "none":
             peers.append(Transformers(loaded, transformers_dtype))
-        llama = _llama(stack, loaded.files.path, server, max(contexts) + new_tokens + 8)
-        if llama:
-            peers.append(llama)
+        most = max(contexts) + new_tokens + 8
+        if llama_server and file:
+            server = LlamaServer(llama_server, file, most, torch.get_num_threads())
+            peers.append(LlamaServerPeer(stack.enter_context(server)))
+        elif python := _llama_cpp_python(llama_model or loaded.files.path, most):
+            peers.append(python)
         found = {n: take_turns(peers, prompt(loaded, n), new_tokens, rounds) for n in contexts}
     return {
         "bench": "decode",
@@ -106,16 +109,13 @@ def take_turns(peers: Sequence[Peer], tokens: list[int], new_tokens: int, rounds
     return {peer.name: [turn[peer.name] for turn in turns] for peer in peers}
 
 
-def _llama(stack: ExitStack, gguf: Path, binary: Path | None, context: int) -> Peer | None:
-    """llama.cpp where it is there and the model is a file that it reads."""
+def _llama_cpp_python(gguf: Path, context: int) -> Peer | None:
+    """llama.cpp as a Python package, where it is installed and the file is one that it reads."""
     import torch
 
-    if gguf.suffix != ".gguf" or torch.cuda.is_available():
+    if gguf.suffix != ".gguf" or torch.cuda.is_available() or find_spec("llama_cpp") is None:
         return None
-    threads = torch.get_num_threads()
-    if binary:
-        return LlamaServer(stack.enter_context(llama_server(binary, gguf, threads, context)))
-    return LlamaCppPython(gguf, threads, context) if find_spec("llama_cpp") else None
+    return LlamaCppPython(gguf, torch.get_num_threads(), context)
 
 
 def _rows(context: int, by_peer: Rounds) -> list[dict[str, Any]]:

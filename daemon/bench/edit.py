@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...models.registry import DEFAULT_MODEL
 from ..metrics import percentile
+from . import _options
 from ._attending import attending
+from ._llama_cpp import LlamaServer
 
 if TYPE_CHECKING:
     from ...cache.spill import Snapshot
@@ -68,32 +69,33 @@ class Row:
 
 
 @click.command(name="edit")
-@click.option("--model", default=DEFAULT_MODEL, show_default=True)
-@click.option("--device", default="auto", show_default=True)
-@click.option("--dtype", default="auto", show_default=True)
-@click.option("--threads", type=int, help="CPU threads; torch's own choice otherwise.")
-@click.option("--sizes", default="1024,2048,4096,8192", show_default=True, help="Tokens.")
-@click.option("--places", default=",".join(PLACES), show_default=True)
-@click.option("--arms", help="Only arms whose name contains one of these, comma-separated.")
-@click.option("--edits", default=18, show_default=True, help="Edits to time per row.")
-@click.option("--slow-edits", default=3, show_default=True, help="As many for a fresh prefill.")
-@click.option("--llama-server", type=click.Path(exists=True), help="llama.cpp's server.")
-@click.option("--llama-model", type=click.Path(exists=True), help="A GGUF file for it.")
-@click.option("--plot", type=click.Path(dir_okay=False), help="Draw latency by length there.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_options.loading()
+@_options.contexts(1024, 2048, 4096, 8192)
+@_options.threads
+@click.option("--place", "places", multiple=True, type=click.Choice(PLACES), default=PLACES,
+              show_default=True, help="Of the edit; may be given several times.")  # fmt: skip
+@click.option("--arm", "arms", multiple=True,
+              help="Only those whose names contain this; may be given several times.")  # fmt: skip
+@click.option("--edits", default=18, type=click.IntRange(1), show_default=True,
+              help="Edits to time per row.")  # fmt: skip
+@click.option("--slow-edits", default=3, type=click.IntRange(1), show_default=True,
+              help="As many for a fresh prefill.")  # fmt: skip
+@_options.llama_cpp
+@_options.plot
+@_options.as_json
 def command(
     model: str,
     device: str,
     dtype: str,
-    threads: int | None,
-    sizes: str,
-    places: str,
-    arms: str | None,
+    contexts: tuple[int, ...],
+    threads: int,
+    places: tuple[str, ...],
+    arms: tuple[str, ...],
     edits: int,
     slow_edits: int,
-    llama_server: str | None,
-    llama_model: str | None,
-    plot: str | None,
+    llama_server: Path | None,
+    llama_model: Path | None,
+    plot: Path | None,
     as_json: bool,
 ) -> None:
     """Measure from an edit to the first token, for several ways of caching."""
@@ -101,31 +103,26 @@ def command(
 
     from ...models.loader import load
 
-    if min(edits, slow_edits) < 1:
-        raise click.UsageError("--edits and --slow-edits: 1 or more")
-    if (llama_server is None) != (llama_model is None):
-        raise click.UsageError("--llama-server and --llama-model go together")
     if threads:
         torch.set_num_threads(threads)
     loaded = load(model, device, dtype, settle=True)
-    counts = [int(size) for size in sizes.split(",")]
-    wanted = [a for a in ARMS if arms is None or any(part in a.name for part in arms.split(","))]
+    file = _options.llama_file(loaded.files.path, llama_model) if llama_server else None
+    wanted = [a for a in ARMS if not arms or any(part in a.name for part in arms)]
     rows: list[Row] = []
-    for size in counts:
+    for size in contexts:
         opened = Opened(loaded, source_text(loaded, size), size)
-        for place in places.split(","):
+        for place in places:
             for arm in wanted:
                 some = slow_edits if arm.fresh or not arm.carry else edits
                 rows.append(opened.measured(arm, place, some))
                 _show(rows[-1], as_json)
-    if llama_server and llama_model:
-        from ._llama_cpp import LlamaServer
-
+    if llama_server and file:
         for reuse in (0, 64):
             name = "llama.cpp" + (", --cache-reuse 64" if reuse else "")
-            with LlamaServer(llama_server, llama_model, max(counts), threads, reuse) as server:
-                for size in counts:
-                    for place in places.split(","):
+            most = max(contexts) + 1024
+            with LlamaServer(llama_server, file, most, threads, reuse) as server:
+                for size in contexts:
+                    for place in places:
                         steps = Typing(source_text(loaded, size), place)
                         timed = [server.first_token(p, s) for p, s in steps.take(slow_edits)]
                         rows.append(_row(name, size, place, timed[1:]))  # the first opened it
@@ -133,7 +130,7 @@ def command(
     if plot:
         from ._latencies import draw
 
-        draw(rows, Path(plot))
+        draw(rows, plot)
     if as_json:
         report = {
             "bench": "edit",
@@ -158,8 +155,6 @@ class Typing:
         middle = text.index("\n", len(text) // 2) + 1
         self.cursor = middle
         fractions = {"start": 0.01, "middle": 0.25, "cursor": 0.5, "suffix": 0.75}
-        if place not in fractions:
-            raise click.UsageError(f"no place {place!r}: use {', '.join(PLACES)}")
         self.at = middle
         if place != "cursor":
             self.at = text.index("\n", int(fractions[place] * len(text))) + 1

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...models.registry import DEFAULT_MODEL
-from ..exits import one_line_errors
+from . import _options
 
 if TYPE_CHECKING:
     from ..completion import Completion, Request
@@ -45,20 +44,20 @@ class Row:
 
 
 @click.command(name="grammar")
-@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="none: only opening.")
+@_options.loading(about="none: only opening.")
+@_options.threads
 @click.option("--lines", default=2_000, show_default=True, help="Of the file that is opened.")
-@click.option("--edits", default=9, show_default=True, help="To time at each place.")
+@click.option("--edits", default=9, type=click.IntRange(1), show_default=True,
+              help="To time at each place.")  # fmt: skip
 @click.option("--places", default=12, show_default=True, help="Cursors to complete at.")
 @click.option("--new-tokens", default=48, show_default=True, help="Of each completion, at most.")
 @click.option("--mode", "modes", multiple=True, default=("exact",), show_default=True,
               help="May be given several times.")  # fmt: skip
-@click.option("--threads", type=int, help="Default: torch's own choice.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(**options: Any) -> None:
+@_options.as_json
+def command(as_json: bool, **options: Any) -> None:
     """Measure what keeping to the grammar costs, per token and per opened file."""
-    with one_line_errors():
-        found = measure(**{k: v for k, v in options.items() if k != "as_json"})
-    if options["as_json"]:
+    found = measure(**options)
+    if as_json:
         click.echo(json.dumps(found))
         return
     for name, value in found["figures"].items():
@@ -74,12 +73,14 @@ def command(**options: Any) -> None:
 
 def measure(
     model: str,
+    device: str,
+    dtype: str,
+    threads: int,
     lines: int,
     edits: int,
     places: int,
     new_tokens: int,
     modes: tuple[str, ...],
-    threads: int | None,
 ) -> dict[str, Any]:
     """The whole benchmark as one object: figures, rows and what was measured on."""
     figures = opening_ms(source(lines), edits)
@@ -93,7 +94,7 @@ def measure(
 
     if threads:
         torch.set_num_threads(threads)
-    loaded = load(model, settle=True)
+    loaded = load(model, device, dtype, settle=True)
     rows = decode(Engine(loaded, EngineOptions()), source(lines), places, new_tokens, modes)
     figures |= _figures([row for row in rows if row.mode == modes[0]])
     return report | {

@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 from ..metrics import percentile
+from . import _options
 
 URI = "file:///bench.py"
 TEXT = "value = compute(first, second)\n" * 40 + "value"
@@ -33,14 +34,20 @@ KEYTURN = (sys.executable, "-m", "keyturn.daemon")
 @click.command(name="lsp")
 @click.option("--requests", default=2_000, show_default=True, help="Round trips to measure.")
 @click.option("--starts", default=5, show_default=True, help="How often to start each process.")
-@click.option("--model", default="", help="Also measure cancelling, with this model decoding.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(requests: int, starts: int, model: str, as_json: bool) -> None:
+@_options.loading("", "Also measure cancelling, with this model decoding.")
+@_options.threads
+@_options.as_json
+def command(
+    requests: int, starts: int, model: str, device: str, dtype: str, threads: int, as_json: bool
+) -> None:
     """Measure the round trip without the engine, and how fast the processes are there."""
     with tempfile.TemporaryDirectory(prefix="keyturn-") as folder:
         figures = _measure(_environment(Path(folder) / "lookup", "lookup"), requests, starts)
         if model:
-            figures |= _cancelling(_environment(Path(folder) / "model", model))
+            environment = _environment(Path(folder) / "model", model)
+            environment |= {"KEYTURN_MODEL_DEVICE": device, "KEYTURN_MODEL_DTYPE": dtype}
+            environment |= {"OMP_NUM_THREADS": str(threads)} if threads else {}
+            figures |= _cancelling(environment)
     if as_json:
         click.echo(json.dumps({"bench": "lsp", "requests": requests, "figures": figures}))
         return
@@ -107,6 +114,8 @@ def _accepting_ms(environment: dict[str, str]) -> float:
             with socket.socket(socket.AF_UNIX) as link:
                 if link.connect_ex(str(path)) == 0:
                     return (time.perf_counter() - started) * 1e3
+            if daemon.poll() is not None:
+                raise click.ClickException(f"the daemon ended with {daemon.returncode}")
             time.sleep(0.001)
     finally:
         daemon.terminate()

@@ -19,10 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...models.registry import DEFAULT_MODEL
-from ..exits import one_line_errors
+from . import _options
 from ._arm_rows import AUTO, Row, Timed, in_vain, line, ratios, row, settings
-from ._places import INFILLING, KINDS, PACKAGES, SAMPLED, Place
+from ._places import INFILLING, KINDS, PACKAGES, PROBLEMS, SAMPLED, Place
 from ._places import edits as edits_of
 from ._places import fresh as fresh_of
 from ._places import infilling as infilling_of
@@ -32,16 +31,12 @@ if TYPE_CHECKING:
     from ...models.loader import Loaded
     from ..file_session import FileSession
 
-DATA = Path(__file__).parents[2] / "tests/data/human-eval-infilling"
-INFILLING_FILE = DATA / "HumanEval-RandomSpanInfillingLight.jsonl.gz"
+INFILLING_FILE = PROBLEMS / "HumanEval-RandomSpanInfillingLight.jsonl.gz"
 
 
 @click.command(name="speculate")
-@click.option("--model", default=DEFAULT_MODEL, show_default=True)
-@click.option("--device", default="auto", show_default=True)
-@click.option("--dtype", default="auto", show_default=True)
-@click.option("--context", "contexts", multiple=True, type=int, default=(512, 4096),
-              show_default=True, help="Tokens; may be given several times.")  # fmt: skip
+@_options.loading()
+@_options.contexts(512, 4096)
 @click.option("--threads", "threads", multiple=True, type=int, default=(1, 0), show_default=True,
               help="CPU threads, 0 for torch's choice; may be given several times.")  # fmt: skip
 @click.option("--arm", "arms", multiple=True, help="Only these beside plain; default: all.")
@@ -51,19 +46,18 @@ INFILLING_FILE = DATA / "HumanEval-RandomSpanInfillingLight.jsonl.gz"
 @click.option("--new-tokens", default=64, show_default=True)
 @click.option("--package", "packages", multiple=True, default=PACKAGES, show_default=True,
               help="Whose files are completed.")  # fmt: skip
-@click.option("--infilling-file", type=click.Path(path_type=Path), default=INFILLING_FILE,
-              help="Problems of HumanEval-Infilling; the checkout's own by default.")  # fmt: skip
+@click.option("--infilling-file", default=INFILLING_FILE,
+              type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="Problems of HumanEval-Infilling; some of them come with keyturn.")  # fmt: skip
 @click.option("--transformers", "transformers_dtype", default="none", show_default=True,
-              help="Compare with transformers' own speculation, in this dtype.")  # fmt: skip
+              help="Compare with transformers' own, in this dtype, or none.")  # fmt: skip
 @click.option("--peer-completions", default=4, show_default=True,
               help="Of each class, by transformers, which is slow.")  # fmt: skip
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path),
-              help="Draw speed-up by class and arm there.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_options.plot
+@_options.as_json
 def command(plot: Path | None, as_json: bool, **options: Any) -> None:
     """Measure tokens per second and per verification, with and without speculation."""
-    with one_line_errors():
-        found = measure(show=lambda row: click.echo(line(row), err=as_json), **options)
+    found = measure(show=lambda row: click.echo(line(row), err=as_json), **options)
     if plot:
         draw(found["rows"], plot)
     if as_json:
@@ -134,8 +128,6 @@ def measure(
 def _places(kind: str, packages: tuple[str, ...], infilling_file: Path) -> Iterator[Place]:
     match kind:
         case "infilling":
-            if not infilling_file.exists():
-                raise click.UsageError(f"no {infilling_file}: name one with --infilling-file")
             return infilling_of(infilling_file)
         case "edits":
             return edits_of(packages)

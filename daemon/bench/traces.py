@@ -16,13 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...models.registry import DEFAULT_MODEL
 from ..metrics import percentile
+from . import _options
 
 if TYPE_CHECKING:
     from ...models.loader import Loaded
 
 REFRESH_TOKENS = 8
+NO_TRACE = (
+    "name one or more recorded traces: github.com/josephg/editing-traces has some, "
+    "two of them are in tests/data/editing-traces of keyturn's repository"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +52,24 @@ class Asked:
 
 
 @click.command(name="traces")
-@click.argument("traces", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--model", default=DEFAULT_MODEL, show_default=True)
-@click.option("--device", default="auto", show_default=True)
-@click.option("--dtype", default="auto", show_default=True)
-@click.option("--threads", type=int, help="CPU threads; torch's own choice otherwise.")
-@click.option("--context-tokens", default=2048, show_default=True)
+@click.argument("traces", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@_options.loading()
+@click.option("--context", default=2048, show_default=True, help="Tokens.")
+@_options.threads
 @click.option("--order", type=click.Choice(["psm", "suffix-first", "spm"]))
 @click.option("--pause", "pause_seconds", default=1.0, show_default=True, help="Shortest pause.")
 @click.option("--skip", default=0.2, show_default=True, help="Share of a trace to begin after.")
 @click.option("--completions", default=300, show_default=True, help="For each trace.")
 @click.option("--idle", "idle_seconds", default=2.0, show_default=True,
               help="Longest idle work in one pause; 0 for none.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_options.as_json
 def command(
     traces: tuple[Path, ...],
     model: str,
     device: str,
     dtype: str,
-    threads: int | None,
-    context_tokens: int,
+    context: int,
+    threads: int,
     order: str | None,
     pause_seconds: float,
     skip: float,
@@ -76,6 +78,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Replay recorded editing, with a completion at every pause."""
+    if not traces:
+        raise click.UsageError(NO_TRACE)
     import torch
 
     from ...models.loader import load
@@ -86,7 +90,7 @@ def command(
     figures: dict[str, dict[str, float | None]] = {}
     for path in traces:
         trace = read_trace(path)
-        replay = Replay(loaded, trace["startContent"], context_tokens, order, idle_seconds)
+        replay = Replay(loaded, trace["startContent"], context, order, idle_seconds)
         asked = replay.run(list(pauses(trace, pause_seconds)), skip, completions)
         figures[path.name.partition(".")[0]] = summary(asked)
     if as_json:

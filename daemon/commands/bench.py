@@ -2,10 +2,12 @@
 
 import pkgutil
 from importlib import import_module
+from typing import Any
 
 import click
 
 from .. import bench
+from ..exits import one_line_errors
 
 
 class LazyBenches(click.Group):
@@ -20,6 +22,10 @@ class LazyBenches(click.Group):
         if name not in self.list_commands(ctx):
             return None
         return getattr(import_module(f"{bench.__name__}.{name}"), "command", None)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with one_line_errors():
+            return super().invoke(ctx)
 
 
 @click.group(name="bench", cls=LazyBenches)

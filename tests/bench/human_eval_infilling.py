@@ -9,7 +9,7 @@ from the first to each other one is listed.
 
 Results are appended problem by problem, so that a run can be cut off and go on. Every program is
 run in a child process of its own: no network, an empty folder, limits on time, memory and files.
-Data: OpenAI human-eval-infilling (arXiv 2207.14255), MIT, in tests/data/.
+Data: OpenAI human-eval-infilling (arXiv 2207.14255), MIT, in daemon/bench/.
 """
 
 import ast
@@ -29,7 +29,8 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-DATA = Path(__file__).parents[1] / "data" / "human-eval-infilling"
+from keyturn.daemon.bench._places import PROBLEMS
+
 FILES = {
     "single-line": "HumanEval-SingleLineInfilling.jsonl.gz",
     "random-span-light": "HumanEval-RandomSpanInfillingLight.jsonl.gz",
@@ -55,7 +56,7 @@ class Result:
 
 
 def problems(dataset: str) -> Iterator[dict[str, str]]:
-    with gzip.open(DATA / FILES[dataset], "rt", encoding="utf-8") as lines:
+    with gzip.open(PROBLEMS / FILES[dataset], "rt", encoding="utf-8") as lines:
         yield from map(json.loads, lines)
 
 

@@ -44,8 +44,9 @@ def where(tiny_folder: Path) -> list[str]:
 def test_an_edit_costs_its_own_tokens_with_segments_and_the_suffix_with_a_prefix_cache(
     where: list[str], tmp_path: Path
 ) -> None:
-    options = ["--sizes", "256,512", "--places", "cursor,suffix", "--edits", "3", "--json"]
-    done = CliRunner().invoke(edit.command, [*where, *options, "--slow-edits", "3"])
+    options = ["--context", "256", "--context", "512", "--place", "cursor", "--place", "suffix"]
+    count = ["--edits", "3", "--slow-edits", "3", "--json"]
+    done = CliRunner().invoke(edit.command, [*where, *options, *count])
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout)
     encoded = {(r["arm"], r["tokens"], r["place"]): r["encoded"] for r in report["rows"]}
@@ -92,7 +93,7 @@ def test_llama_cpps_server_is_started_asked_and_stopped(tmp_path: Path) -> None:
     binary = tmp_path / "llama-server"
     binary.write_text(FAKE_SERVER.format(python=sys.executable))
     binary.chmod(0o755)
-    with _llama_cpp.LlamaServer(str(binary), "model.gguf", 512, 1, 64) as server:
+    with _llama_cpp.LlamaServer(binary, Path("model.gguf"), 512, 1, 64) as server:
         took_ms, encoded = server.first_token("a", "bcd")
     assert took_ms > 0
     assert encoded == 3
@@ -111,7 +112,7 @@ def test_a_trace_is_replayed_with_a_completion_at_every_pause(
     path = tmp_path / "made.json.gz"
     trace = {"startContent": "", "txns": changes}
     path.write_bytes(gzip.compress(json.dumps(trace).encode()))
-    options = ["--json", "--skip", "0", "--idle", "5", "--context-tokens", "1024"]
+    options = ["--json", "--skip", "0", "--idle", "0.3", "--context", "1024"]
     done = CliRunner().invoke(traces.command, [str(path), *where, *options, "--order", "psm"])
     assert done.exit_code == 0, done.output
     figures = json.loads(done.stdout)["figures"]["made"]

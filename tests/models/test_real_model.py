@@ -2,20 +2,17 @@
 
 import gzip
 import json
-from pathlib import Path
 
 import pytest
 import torch
 
 from keyturn.cache.sequence import CachedSequence
 from keyturn.daemon.bench._peers import Transformers
+from keyturn.daemon.bench._places import PROBLEMS
 from keyturn.models.fim import Order, PromptBuilder, PromptOptions
 from keyturn.models.loader import load
 from keyturn.models.obtain import ModelFiles
 
-PROBLEMS = (
-    Path(__file__).parents[1] / "data/human-eval-infilling/HumanEval-SingleLineInfilling.jsonl.gz"
-)
 PROMPTS, NEW_TOKENS = 20, 16
 
 
@@ -26,7 +23,7 @@ def test_greedy_output_equals_transformers_on_twenty_prompts(real_model: ModelFi
     loaded = load(real_model.name, dtype="float32")
     theirs = Transformers(loaded, "float32").model
     builder = PromptBuilder(loaded.tokenizer)
-    with gzip.open(PROBLEMS, "rt") as lines:
+    with gzip.open(PROBLEMS / "HumanEval-SingleLineInfilling.jsonl.gz", "rt") as lines:
         problems = [json.loads(line) for line in lines][:: 1033 // PROMPTS][:PROMPTS]
     for number, problem in enumerate(problems):
         order = list(Order)[number % len(Order)]

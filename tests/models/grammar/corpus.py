@@ -18,6 +18,7 @@ from pathlib import Path
 
 import tree_sitter
 
+from keyturn.daemon.bench._places import PROBLEMS
 from keyturn.daemon.language import language_of
 from keyturn.models.grammar.languages import GRAMMARS
 
@@ -100,5 +101,5 @@ def python_accepts(text: str) -> bool:
 
 def infilling(name: str) -> list[dict[str, str]]:
     """The problems of a HumanEval-Infilling file; keys prompt, suffix, canonical_solution."""
-    with gzip.open(DATA / "human-eval-infilling" / f"HumanEval-{name}.jsonl.gz", "rt") as lines:
+    with gzip.open(PROBLEMS / f"HumanEval-{name}.jsonl.gz", "rt") as lines:
         return [json.loads(line) for line in lines]

@@ -1,0 +1,71 @@
+"""The benchmarks are asked in the same words."""
+
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from keyturn.daemon.bench import _options, _places
+from keyturn.daemon.commands.bench import command
+
+GROUP = click.Context(command)
+NAMES = command.list_commands(GROUP)
+EVERYWHERE = {"--model", "--device", "--dtype", "--threads", "--json"}
+
+
+def options(name: str) -> dict[str, click.Parameter]:
+    found = command.get_command(GROUP, name)
+    assert found is not None
+    return {word: each for each in found.params for word in each.opts if word.startswith("--")}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_benchmark_can_be_told_the_model_the_device_and_the_threads(name: str):
+    assert options(name).keys() >= EVERYWHERE
+
+
+def test_an_option_means_the_same_wherever_it_is():
+    kinds: dict[str, set[str]] = {}
+    for name in NAMES:
+        for word, each in options(name).items():
+            kinds.setdefault(word, set()).add(each.type.name)
+    assert {word: found for word, found in kinds.items() if len(found) > 1} == {}
+    compared = {name for name in NAMES if "--llama-server" in options(name)}
+    assert compared == {name for name in NAMES if "--llama-model" in options(name)}
+    assert compared == {"decode", "edit"}
+
+
+def test_llama_cpp_reads_the_models_own_file_unless_told_another():
+    own, other = Path("own.gguf"), Path("other.gguf")
+    assert _options.llama_file(own, None) == own
+    assert _options.llama_file(own, other) == other
+    assert _options.llama_file(Path("folder"), other) == other
+    with pytest.raises(click.UsageError, match="name a file with --llama-model"):
+        _options.llama_file(Path("folder"), None)
+
+
+def test_recordings_that_nobody_named_are_asked_for_in_one_line():
+    done = CliRunner().invoke(command, ["traces"])
+    assert done.exit_code == 2
+    assert "editing-traces" in done.output.splitlines()[-1]
+
+
+def test_the_problems_of_infilling_come_with_the_package():
+    assert next(_places.infilling(_places.PROBLEMS / "HumanEval-SingleLineInfilling.jsonl.gz"))
+
+
+@pytest.mark.parametrize("package", ["no_such_package", "constants_only"])
+def test_packages_without_functions_to_complete_are_refused(
+    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "constants_only").mkdir()
+    (tmp_path / "constants_only" / "__init__.py").write_text("VALUE = 1\n" * 200)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(click.UsageError, match="see --package"):
+        list(_places.fresh((package,)))
+
+
+def test_an_error_of_ours_is_one_line(tmp_path: Path):
+    done = CliRunner().invoke(command, ["edit", "--model", str(tmp_path / "none")])
+    assert (done.exit_code, done.output.count("\n")) == (3, 1)
