@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from ..cache.errors import KeyturnError
+
 SUBCOMMANDS = {
     "lsp": "Serve an editor over standard input and output (the language server).",
     "complete": "Complete the code at a position of a file read from standard input.",
@@ -30,7 +32,8 @@ class LazyGroup(click.Group):
         return import_module(f".commands.{cmd_name}", __package__).command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """The conventional exit code for an interrupt, whichever command it meets; click's is 1."""
+        """One line and the right code for what we raise on purpose, and for an interrupt, of which
+        click's is 1, whichever command it meets."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -38,6 +41,11 @@ class LazyGroup(click.Group):
 
             click.echo("keyturn: interrupted", err=True)
             ctx.exit(INTERRUPTED)
+        except KeyturnError as error:
+            from .exits import exit_code
+
+            click.echo(f"keyturn: {error}", err=True)
+            ctx.exit(exit_code(error))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -14,11 +14,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from ..cache.errors import InputError
 from ..lsp.bounds import MOST_COUNT
 from ..lsp.options import Options, no_such, shown
+from ..models.user_folder import user_folder as folder_of_user
 from .json_schemas import schema_rule
 from .small_file import BadFile, read_text
 
@@ -96,7 +95,7 @@ def load_config(
     layers = _Layers()
     user = (user_folder or user_folder_of(environment)) / USER_FILE
     layers.file(user, set(SECTIONS))
-    if found := _find_upwards(workspace or Path.cwd()):
+    if found := _find_upwards(workspace or _here()):
         layers.file(found, {"completion"})
     layers.environment(environment)
     layers.put("flag", dict(flags or {}))
@@ -230,10 +229,18 @@ def _name(kind: type) -> str:
 
 def settings_files(workspace: Path | None) -> list[Path]:
     """The files that have a say there, whether they exist or not."""
-    folder = workspace or Path.cwd()
+    folder = workspace or _here()
     files = [user_folder_of(os.environ) / USER_FILE, folder / WORKSPACE_FILE]
     found = _find_upwards(folder)
     return files if found is None else [*files, found]
+
+
+def _here() -> Path:
+    """The current directory; where that was deleted, the one that is left."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path("/")
 
 
 def options_in(workspace: Path) -> Options:
@@ -244,7 +251,7 @@ def options_in(workspace: Path) -> Options:
 def user_folder_of(environment: Mapping[str, str]) -> Path:
     """Where the user's own file is; `KEYTURN_CONFIG_DIR` takes precedence."""
     chosen = environment.get("KEYTURN_CONFIG_DIR")
-    return Path(chosen) if chosen else platformdirs.user_config_path("keyturn")
+    return Path(chosen) if chosen else folder_of_user("config")
 
 
 def _find_upwards(start: Path) -> Path | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from ..cache.errors import KeyturnError
+from ..models.user_folder import user_folder
 
 SOCKET_PATH_BYTES = 100  # the system's limit is 108 on Linux and 104 elsewhere, with a zero
 
@@ -42,11 +43,14 @@ class DaemonPaths:
 
 
 def daemon_paths(environment: dict[str, str] | None = None) -> DaemonPaths:
-    """The paths for this user; `KEYTURN_RUNTIME_DIR` and `KEYTURN_STATE_DIR` take precedence."""
+    """The paths for this user; `KEYTURN_RUNTIME_DIR` and `KEYTURN_STATE_DIR` take precedence.
+
+    Raises `NoHomeFolder`.
+    """
     environment = dict(os.environ) if environment is None else environment
     chosen = environment.get("KEYTURN_RUNTIME_DIR")
     runtime = Path(chosen) if chosen else _runtime(environment)
-    state = Path(environment.get("KEYTURN_STATE_DIR") or platformdirs.user_state_path("keyturn"))
+    state = Path(environment.get("KEYTURN_STATE_DIR") or user_folder("state"))
     return DaemonPaths(_short_enough(runtime), state / "daemon.log")
 
 

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import platformdirs
-
 from .errors import ModelError
+from .user_folder import user_folder
 
 MARGIN_BYTES = 64 << 20
 
 
 def cache_folder() -> Path:
-    """$KEYTURN_CACHE, or the user's cache folder for keyturn; it need not exist yet."""
+    """$KEYTURN_CACHE, or the user's cache folder for keyturn; it need not exist yet. Raises
+    `NoHomeFolder`."""
     chosen = os.environ.get("KEYTURN_CACHE")
-    return Path(chosen) if chosen else platformdirs.user_cache_path("keyturn")
+    return Path(chosen) if chosen else user_folder("cache")
 
 
 @contextmanager

@@ -128,3 +128,15 @@ def test_numbers_without_sense_are_refused(tmp_path: Path, value: str):
     config = load(tmp_path, user=f"[daemon]\nfree_minutes = {value}\nmetrics_port = 65536\n")
     assert len(config.problems) == 2
     assert config.daemon == DaemonSettings()
+
+
+def test_in_a_directory_that_was_deleted_the_other_settings_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    (tmp_path / "config.toml").write_text('[model]\nname = "lookup"\n')
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    config = load_config(environment={}, user_folder=tmp_path)
+    assert (config.model.name, config.problems) == ("lookup", ())

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,17 @@ class Editor:
         workspace: Path | None = None,
         folders: tuple[Path, ...] = (),
         uri: str = URI,
+        preexec: Callable[[], None] | None = None,
     ) -> None:
         self.uri = uri
         self._root = None if workspace is None else workspace.as_uri()
         self._folders = [{"uri": each.as_uri(), "name": each.name} for each in folders]
         self.process = subprocess.Popen(
-            keyturn("lsp", *arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ
+            keyturn("lsp", *arguments),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environ,
+            preexec_fn=preexec,
         )
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -99,14 +105,19 @@ class Editor:
 
     def ask(self, offset: int, invoked: bool = True) -> list[str]:
         """The suggestions at `offset`; empty also when the request was cancelled."""
-        answer = self.call(
-            "textDocument/inlineCompletion",
-            {
-                "textDocument": {"uri": self.uri},
-                "position": self.position(offset),
-                "context": {"triggerKind": 1 if invoked else 2},
-            },
-        )
+        return self.end(self.begin(offset, invoked))
+
+    def begin(self, offset: int, invoked: bool = True) -> int:
+        """Ask, and do not wait: `end` does, with what is returned."""
+        params = {
+            "textDocument": {"uri": self.uri},
+            "position": self.position(offset),
+            "context": {"triggerKind": 1 if invoked else 2},
+        }
+        return self._request("textDocument/inlineCompletion", params)
+
+    def end(self, request: int) -> list[str]:
+        answer = self._answer(request)
         items = (answer.get("result") or {}).get("items", [])
         return [item["insertText"] for item in items]
 
@@ -117,11 +128,17 @@ class Editor:
     # ------------------------------------------------------------------ JSON-RPC
 
     def call(self, method: str, params: Any) -> dict[str, Any]:
+        return self._answer(self._request(method, params))
+
+    def _request(self, method: str, params: Any) -> int:
         self._id += 1
         self._send({"id": self._id, "method": method, "params": params})
+        return self._id
+
+    def _answer(self, number: int) -> dict[str, Any]:
         while True:
             message = self._receive()
-            if message.get("id") == self._id and "method" not in message:
+            if message.get("id") == number and "method" not in message:
                 return message
             self.notes.append(message)
 
