@@ -37,6 +37,10 @@ class Budget:
     def used_bytes(self) -> int:
         return sum(sequence.arena.nbytes for sequence in self._sequences.values())
 
+    def __contains__(self, key: Hashable) -> bool:
+        """Whether anything of the file may still be here, or in the spill."""
+        return key in self._sequences or self._spill is not None
+
     def use(self, key: Hashable, sequence: CachedSequence, tokens: int) -> None:
         """Make room for `tokens` in this file's sequence, before they are planned or encoded.
 

@@ -1,7 +1,9 @@
 """What the engine is asked and what it answers: plain data, whoever asks."""
 
+import math
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..models.align import Mode
 from ..models.decode import Finish
@@ -23,8 +25,16 @@ class Request:
     sampling: Sampling = field(default_factory=Sampling)
     candidates: int = 1
     deadline: float | None = None  # by time.monotonic(), seconds
+    decode_seconds: float | None = None  # also ends this long after the prompt has been read
     grammar: Mode = Mode.EXACT
     speculate: Speculate = Speculate.AUTO
+
+    def decoding_now(self) -> "Request":
+        """As it stands when its prompt has been read: the time for decoding begins."""
+        if self.decode_seconds is None:
+            return self
+        given = math.inf if self.deadline is None else self.deadline
+        return replace(self, deadline=min(given, time.monotonic() + self.decode_seconds))
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,8 +160,15 @@ class Connection:
         def reply(outcome: Outcome) -> None:
             loop.call_soon_threadsafe(self._answer, request_id, job, outcome)
 
+        def stream(text: str) -> None:
+            loop.call_soon_threadsafe(self._piece, request_id, job, text)
+
         job = jobs.Complete(
-            FileKey(self.number, request.uri), request, time.monotonic() + seconds, reply
+            FileKey(self.number, request.uri),
+            request,
+            time.monotonic() + seconds,
+            reply,
+            stream if message.stream else None,
         )
         overdue = loop.call_later(seconds + DEADLINE_GRACE_SECONDS, self._overdue, request_id, job)
         self._waiting[request_id] = Waiting(job, time.monotonic(), overdue)
@@ -169,6 +176,11 @@ class Connection:
         self._server.engine.put(job)
 
     # ------------------------------------------------------------------ answers
+
+    def _piece(self, request_id: int, job: jobs.Complete, text: str) -> None:
+        waiting = self._waiting.get(request_id)
+        if waiting is not None and waiting.job is job:
+            self.send(protocol.Piece(request_id, text))
 
     def _answer(self, request_id: int, job: jobs.Complete, outcome: Outcome) -> None:
         waiting = self._waiting.get(request_id)

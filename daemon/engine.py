@@ -102,6 +102,7 @@ class Engine:
         try:
             logits = ready.fill(job)
             timings = replace(timings, prefill=clock.lap_ms())
+            job = replace(job, request=request.decoding_now())
             guide = guided()
             tried = Candidates(self._decoder, ready.sequence, job, guide, speculation).generate(
                 logits

@@ -60,15 +60,17 @@ class Engine(Protocol):
         request: CompletionRequest,
         deadline: float,
         cancelled: Callable[[], bool],
+        stream: Callable[[str], None] | None = None,
     ) -> list[Completion]:
         """What fits at `request.offset`. Past `deadline` (time.monotonic()) with what there is;
-        once `cancelled()` with anything, soon: it is thrown away."""
+        once `cancelled()` with anything, soon: it is thrown away. `stream` may be given the first
+        one's text in pieces."""
         ...
 
-    def refresh(self, file: File | None, interrupted: Callable[[], bool]) -> None:
-        """Idle work: what loading left for later, then bring what is cached of `file`, if one is
-        given, up to date; as far as it gets until `interrupted()`, which is to be looked at after
-        every small step."""
+    def refresh(self, key: FileKey | None, interrupted: Callable[[], bool]) -> None:
+        """Idle work: what loading left for later, then bring what is cached of a file, if one is
+        given, up to date, open or not; as far as it gets until `interrupted()`, which is to be
+        looked at after every small step."""
         ...
 
     def forget(self, key: FileKey) -> None:
@@ -196,7 +198,9 @@ class EngineThread(threading.Thread):
             self._load(self._model)
         if self._engine is None:
             return Outcome(error=self._failed[1] if self._failed else "no model is loaded")
-        found = self._engine.complete(file, job.request, job.deadline, job.cancelled.is_set)
+        found = self._engine.complete(
+            file, job.request, job.deadline, job.cancelled.is_set, job.stream
+        )
         self.put(Refresh(job.file))  # when there is nothing better to do
         if job.cancelled.is_set():
             return Outcome(cancelled=True)
@@ -205,11 +209,10 @@ class EngineThread(threading.Thread):
     def _refresh(self, key: FileKey | None) -> None:
         """Idle work for one file, or for the model and all files; goes on later if interrupted."""
         for each in (None, *self._files) if key is None else (key,):
-            file = None if each is None else self._files.get(each)
-            if self._engine is None or (file is None and each is not None):
-                continue
+            if self._engine is None:
+                return
             if not self.backlog():
-                self._engine.refresh(file, lambda: self.backlog() > 0)
+                self._engine.refresh(each, lambda: self.backlog() > 0)
             if self.backlog():
                 self.put(Refresh(key))
                 return

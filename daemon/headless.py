@@ -79,11 +79,19 @@ class Answer:
 class Headless:
     """Owns the engine of one process."""
 
-    def __init__(self, choice: Choice, progress: TextIO | None, many: bool = False) -> None:
+    def __init__(
+        self,
+        choice: Choice,
+        progress: TextIO | None,
+        many: bool = False,
+        decode_ms: int | None = None,
+    ) -> None:
         """`progress` is where a download shows how far it is. `many`: it is worth a second or two
-        to have the model answer faster, which for one question it is not."""
+        to have the model answer faster, which for one question it is not. `decode_ms`: when to
+        stop decoding, counted from its beginning, if a question has no time limit of its own."""
         self._choice = choice
         self._many = many
+        self._decode_ms = decode_ms
         self._progress = progress
         self._engine: Engine | None = None
         self._sessions: dict[str, FileSession] = {}
@@ -111,6 +119,7 @@ class Headless:
         wishes = question.wishes
         started = time.monotonic() if started is None else started
         deadline = None if wishes.timeout is None else started + wishes.timeout
+        decode_ms = self._decode_ms if wishes.timeout is None else None
         before = time.perf_counter()
         engine = self._engine or self._load()
         load_ms = 0.0 if self._engine else (time.perf_counter() - before) * 1000
@@ -132,6 +141,7 @@ class Headless:
             sampling=Sampling(wishes.temperature, wishes.top_p, wishes.min_p, wishes.seed),
             candidates=wishes.n,
             deadline=deadline,
+            decode_seconds=None if decode_ms is None else decode_ms / 1e3,
             grammar=Mode(wishes.grammar),
             speculate=Speculate(wishes.speculate),
         )
@@ -141,7 +151,7 @@ class Headless:
             engine.forget()
             self._sessions = {n: s for n, s in self._sessions.items() if s is not session}
             raise
-        if completion.finish is Finish.DEADLINE:
+        if deadline is not None and completion.finish is Finish.DEADLINE:
             raise TimeUp(f"no completion within {wishes.timeout:g} s")
         return Answer(completion, load_ms, engine.loaded.name, str(engine.loaded.model.device))
 

@@ -49,12 +49,14 @@ class Outcome:
 @dataclass(frozen=True, slots=True, eq=False)
 class Complete:
     """`cancelled` is looked at between steps. `reply` may be called from any thread, and more than
-    once, if something newer takes a running job's place: the first one counts."""
+    once, if something newer takes a running job's place: the first one counts. `stream` is called
+    before it with every piece of the first candidate's text that is certain."""
 
     file: FileKey
     request: CompletionRequest
     deadline: float  # time.monotonic()
     reply: Callable[[Outcome], None]
+    stream: Callable[[str], None] | None = None
     cancelled: Event = field(default_factory=Event)
 
 

@@ -41,6 +41,7 @@ class LookupEngine:
         request: CompletionRequest,
         deadline: float,
         cancelled: Callable[[], bool],
+        stream: Callable[[str], None] | None = None,
     ) -> list[Completion]:
         started = time.monotonic()
         offset = request.offset
@@ -57,7 +58,7 @@ class LookupEngine:
         meta = CompletionMeta(LOOKUP, stop="lines", total_ms=(time.monotonic() - started) * 1e3)
         return [Completion(text, offset, offset, meta) for text in found]
 
-    def refresh(self, file: File | None, interrupted: Callable[[], bool]) -> None:
+    def refresh(self, key: FileKey | None, interrupted: Callable[[], bool]) -> None:
         """There is nothing to bring up to date: every request looks at the texts themselves."""
 
     def forget(self, key: FileKey) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CPU_CACHE_MIB = 1024
 HOST_SHARE = 4  # of the device's budget, for what gave way on it
 HEADLESS_SCHEME = "keyturn-headless:"  # and the name given with the text, as it was given
+KEPT_SCHEME = "keyturn-file:"  # and the path: of a headless text whose cache outlives its client
 
 
 def engine_maker(
@@ -107,7 +108,8 @@ def allowance(choice: ModelChoice, loaded: "Loaded") -> "Callable[[int], int]":
 
 def path_of(uri: str) -> str:
     """The path of a `file:` URI, the name given to a headless text, the URI itself of others."""
-    if uri.startswith(HEADLESS_SCHEME):
-        return uri.removeprefix(HEADLESS_SCHEME)
+    for scheme in (HEADLESS_SCHEME, KEPT_SCHEME):
+        if uri.startswith(scheme):
+            return uri.removeprefix(scheme)
     path = file_path(uri)
     return uri if path is None else path

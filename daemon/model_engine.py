@@ -1,4 +1,4 @@
-"""The engine thread's engine around a loaded model: a session for each recent file."""
+"""The engine thread's engine around a loaded model, with a session for each recent file."""
 
 import logging
 import time
@@ -8,6 +8,7 @@ from typing import Any
 
 from ..cache.budget import Budget
 from ..lsp.backend import (
+    CacheMeta,
     Completion,
     CompletionMeta,
     CompletionRequest,
@@ -16,7 +17,6 @@ from ..lsp.backend import (
 )
 from ..models.align import Mode
 from ..models.device import Aside, aside, give_back
-from ..models.draft import Tokens
 from ..models.errors import ModelError
 from ..models.loader import Loaded
 from ..models.sampler import Sampling
@@ -29,6 +29,7 @@ from .engine_thread import File
 from .file_session import FileSession
 from .jobs import FileKey
 from .refreshing import Refresher
+from .sessions import Sessions
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class ModelEngine:
         self._loaded = loaded
         self._engine = Engine(loaded, options)
         self._path_of = path_of
-        self._sessions: dict[FileKey, FileSession] = {}
+        self._sessions = Sessions(self._engine.new_session, budget, self._engine.context_tokens)
         self._allowance = allowance
         self._aside = aside(loaded.model.device)
 
@@ -74,9 +75,11 @@ class ModelEngine:
         request: CompletionRequest,
         deadline: float,
         cancelled: Callable[[], bool],
+        stream: Callable[[str], None] | None = None,
     ) -> list[Completion]:
         started = time.monotonic()
         offset, wanted = request.offset, request.options
+        decode_ms = wanted.decode_ms
         found = self._engine.complete(
             Request(
                 prefix=file.text[:offset],
@@ -87,27 +90,28 @@ class ModelEngine:
                 sampling=Sampling(wanted.temperature, wanted.top_p, wanted.min_p, wanted.seed),
                 candidates=wanted.candidates,
                 deadline=deadline,
+                decode_seconds=None if decode_ms is None else decode_ms / 1e3,
                 grammar=Mode(wanted.grammar.value),
                 speculate=Speculate(wanted.speculate.value),
             ),
             cancelled,
+            stream,
             session=self._session(file.key),
-            others=self._others(file.key),
+            others=self._sessions.others(file.key),
         )
         meta = self._meta(found, (time.monotonic() - started) * 1e3)
         texts = [candidate.text for candidate in found.candidates] or [""]
         return [Completion(text, offset, offset, meta) for text in texts]
 
-    def refresh(self, file: File | None, interrupted: Callable[[], bool]) -> None:
+    def refresh(self, key: FileKey | None, interrupted: Callable[[], bool]) -> None:
         if not self._loaded.settle(interrupted):
             return
-        session = None if file is None else self._sessions.get(file.key)
+        session = None if key is None else self._sessions.get(key)
         if session is not None:
             self._refresher.run(Apart(session, self._aside), interrupted)
 
     def forget(self, key: FileKey) -> None:
-        self._sessions.pop(key, None)
-        self._budget.forget(key)
+        self._sessions.close(key)
 
     def status(self) -> dict[str, Any]:
         return {
@@ -126,7 +130,7 @@ class ModelEngine:
                     "tokens": len(session.sequence),
                     "stale_share": round(session.staleness().share, 4),
                 }
-                for key, session in self._sessions.items()
+                for key, session in self._sessions
             ],
         }
 
@@ -136,29 +140,20 @@ class ModelEngine:
             self._engine.speculator.save()
         except ModelError as error:  # they are only guesses
             log.warning("what drafts are made of is not kept: %s", error)
-        for key in self._sessions:
-            self._budget.forget(key)
         self._sessions.clear()
         device = self._loaded.model.device
-        del self._engine, self._loaded
+        del self._engine, self._loaded, self._sessions  # these make sessions of the engine
         give_back(device)
 
     def _session(self, key: FileKey) -> FileSession:
         """The file's, with room for a whole context. Raises `OverBudget`."""
-        session = self._sessions.pop(key, None) or self._engine.new_session()
-        self._sessions[key] = session  # the last one used comes last
         if self._allowance is not None:
             self._budget.most_bytes = self._allowance(self._budget.used_bytes)
         evicted = self._budget.evicted
-        self._budget.use(key, session.sequence, self._engine.context_tokens)
+        session = self._sessions.use(key)
         if self._budget.evicted > evicted:
             give_back(self._loaded.model.device)
         return session
-
-    def _others(self, key: FileKey) -> list[Tokens]:
-        """The tokens of the other files in the same window, the last one used last."""
-        sessions = [(other, session) for other, session in self._sessions.items() if other != key]
-        return [session.tokens() for other, session in sessions if other.client == key.client]
 
     def _meta(self, found: Found, total_ms: float) -> CompletionMeta:
         return CompletionMeta(
@@ -172,6 +167,7 @@ class ModelEngine:
             prefill_ms=found.timings.prefill,
             decode_ms=found.timings.decode,
             total_ms=total_ms,
+            cache=None if found.cache is None else CacheMeta(**asdict(found.cache)),
             grammar=GrammarMeta(**{**asdict(found.grammar), "mode": str(found.grammar.mode)}),
             speculation=SpeculationMeta(**asdict(found.speculation)),
         )

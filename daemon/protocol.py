@@ -26,7 +26,7 @@ from ..lsp.backend import (
 from ..lsp.bounds import Number, Version
 from . import codec
 
-PROTOCOL = 3
+PROTOCOL = 4
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 MOST_ELEMENTS = 50_000  # of one frame
 MOST_IN_ONE = 4_096  # list of it: room for as many is made before they come
@@ -70,8 +70,11 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Complete:
+    """With `stream`, the first candidate's text also comes in pieces before the answer."""
+
     id: Number
     request: CompletionRequest
+    stream: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,14 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """More of the text that the answer to `id` will begin with."""
+
+    id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Completed:
     id: int
     completions: tuple[Completion, ...]
@@ -160,7 +171,7 @@ class Refused:
 
 
 FromClient = Hello | Open | Edit | Close | Complete | Cancel | Command
-FromDaemon = Welcome | State | Completed | Answered | Failed | Refused
+FromDaemon = Welcome | State | Piece | Completed | Answered | Failed | Refused
 
 
 def pack(message: FromClient | FromDaemon) -> bytes:

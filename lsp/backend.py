@@ -98,6 +98,7 @@ class CompletionOptions:
     max_tokens: Tokens = 96
     candidates: Candidates = 1
     deadline_ms: Milliseconds = 3_000
+    decode_ms: Milliseconds | None = None  # also ends this long after the prompt has been read
     temperature: Temperature = 0.0  # greedy
     top_p: TopP = 1.0
     min_p: Share = 0.0
@@ -145,6 +146,17 @@ class SpeculationMeta:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheMeta:
+    """What a file's session did for a prompt, in tokens."""
+
+    encoded: int
+    carried: int  # kept behind a change that they have not seen
+    repaired: int  # of the encoded: could have been carried
+    stale_share: float  # of the prompt: not yet what a fresh prefill would give
+    spans: tuple[tuple[int, int], ...]  # of the prompt: the tokens that were encoded
+
+
+@dataclass(frozen=True, slots=True)
 class CompletionMeta:
     """How a completion came to be."""
 
@@ -158,6 +170,7 @@ class CompletionMeta:
     prefill_ms: float = 0.0
     decode_ms: float = 0.0
     total_ms: float = 0.0
+    cache: CacheMeta | None = None  # None without a session
     grammar: GrammarMeta = field(default_factory=GrammarMeta)
     speculation: SpeculationMeta = field(default_factory=SpeculationMeta)
 

@@ -8,8 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, BinaryIO
 
@@ -17,6 +16,7 @@ import click
 
 from ...cache.errors import CacheError, InputError
 from ...models.registry import DEFAULT_MODEL
+from ..answers import Answers
 from ..asking import (
     EXTENTS,
     GRAMMAR_MODES,
@@ -28,6 +28,7 @@ from ..asking import (
     parse_object,
     place_of,
 )
+from ..config import load_config
 from ..exits import NOTHING, exit_code, one_line_errors
 from ..headless import Choice, Headless
 from ..language import language_of
@@ -35,7 +36,7 @@ from ..paths import daemon_paths
 from ..position import cut, decode_text
 from ..remote import RemoteHeadless
 from ..replay import Replay
-from ..time_limit import TimeUp, time_limit
+from ..time_limit import TimeUp
 
 DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 
@@ -67,15 +68,25 @@ DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 @click.option("--speculate", type=click.Choice(SPECULATE_MODES), default="auto", show_default=True,
               help="Whose guesses are verified several at once; no text changes.")  # fmt: skip
 @click.option("--n", type=int, default=1, show_default=True, help="Distinct candidates.")
-@click.option("--timeout", type=float, metavar="SECONDS", help="Give up after this long.")
+@click.option("--timeout", type=float, metavar="SECONDS",
+              help="Give up after this long, whatever is under way. Without it nothing waits for "
+                   "less than it needs, but decoding ends with what it has after the editors' "
+                   "deadline (completion.deadline_ms, 3 s).")  # fmt: skip
 @click.option("--stream", is_flag=True, help="Print each line as soon as it is certain.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--no-daemon", is_flag=True, help="Load the model here even if a daemon has it.")
+@click.option("--fresh", is_flag=True,
+              help="Use nothing of what was cached for the file, and keep nothing.")  # fmt: skip
+@click.option("--no-daemon", is_flag=True, help="Load the model here, in one process.")
 @click.option("--ndjson", is_flag=True, help="Answer one JSON request a line until input ends.")
 def command(**options: Any) -> None:
     """Complete the code at a position of a file read from standard input.
 
     Say where the cursor is with --line and --column, with --offset, or with --cursor-marker.
+    The daemon answers, and is started if none runs: it keeps the model, and for every
+    --stdin-filename what it has read, so that asking again after an edit costs the edit only.
+    This process loads the model itself with --no-daemon, --device, --dtype, --context-tokens,
+    --order, --json-schema, a --model that is not the daemon's, or where no daemon can be started.
+
     Only the text to insert is printed. Exit codes: 0 printed, 1 nothing to suggest, 2 usage,
     3 model unavailable, 4 timeout, 130 interrupted.
 
@@ -116,7 +127,7 @@ def _one(options: dict[str, Any], source: BinaryIO, output: BinaryIO) -> int:
     question = _question(options, source)
     write = _writer(output)
     stream = write if options["stream"] else None
-    with _answers(options) as answers, time_limit(question.wishes.timeout, started):
+    with _answers(options, _headless(options)) as answers:
         answer = answers.answer(question, stream, started)
     if options["as_json"]:
         write(_dumped(answer.as_json()) + "\n")
@@ -141,17 +152,16 @@ def _many(options: dict[str, Any], source: BinaryIO, output: BinaryIO) -> int:
         if options[name] is not None and options[name] is not False:
             raise InputError(f"--ndjson takes no {_flag(name)}: every line says its own")
     defaults, write = _wishes(options), _writer(output)
-    replay = Replay(Headless(_choice(options), sys.stderr, many=True), defaults)
-    with _answers(options) as answers:
+    here = _headless(options)
+    replay = Replay(here, defaults)
+    with _answers(options, here) as answers:
         for line in source:
             if line.strip():
                 write(_dumped(_reply(line, defaults, answers, replay)) + "\n")
     return 0
 
 
-def _reply(
-    line: bytes, defaults: Wishes, answers: Headless | RemoteHeadless, replay: Replay
-) -> dict[str, Any]:
+def _reply(line: bytes, defaults: Wishes, answers: Answers, replay: Replay) -> dict[str, Any]:
     """An answer, or what is wrong with the line; a model that is unavailable ends everything."""
     identity, started = None, time.monotonic()
     try:
@@ -160,8 +170,7 @@ def _reply(
             identity = given.pop("id", None)
             return {"id": identity, **replay.reply(given, started)}
         identity, question = parse(line, defaults)
-        with time_limit(question.wishes.timeout, started):
-            answer = answers.answer(question, started=started)
+        answer = answers.answer(question, None, started)
     except (InputError, CacheError, TimeUp) as error:
         if isinstance(error, LineError):
             identity = error.identity
@@ -174,17 +183,30 @@ def _choice(options: dict[str, Any]) -> Choice:
     return Choice(**{name: options[name] for name in names})
 
 
-@contextmanager
-def _answers(options: dict[str, Any]) -> Iterator[Headless | RemoteHeadless]:
-    """The daemon that runs, if it would answer as we would; else this process."""
+def _headless(options: dict[str, Any]) -> Headless:
+    return Headless(_choice(options), sys.stderr, options["ndjson"], _decode_ms())
+
+
+def _answers(options: dict[str, Any], here: Headless) -> Answers:
+    """`here` answers what the daemon is not asked."""
     choice = _choice(options)
-    if not options["no_daemon"]:
-        remote = RemoteHeadless.find(daemon_paths(), version("keyturn"), choice)
-        if remote is not None:
-            with remote:
-                yield remote
-            return
-    yield Headless(choice, sys.stderr, many=options["ndjson"])
+    if options["no_daemon"] or choice != Choice(choice.model):
+        return Answers(here, None)  # the daemon has devices and prompts of its own
+    daemon = RemoteHeadless(
+        daemon_paths(),
+        version("keyturn"),
+        choice.model,
+        may_start=load_config().model.name == choice.model,
+        progress=sys.stderr,
+        decode_ms=_decode_ms(),
+        fresh=options["fresh"],
+    )
+    return Answers(here, daemon)
+
+
+def _decode_ms() -> int:
+    """The editors' deadline, for questions without one."""
+    return load_config().completion.deadline_ms
 
 
 def _wishes(options: dict[str, Any]) -> Wishes:

@@ -121,9 +121,9 @@ def test_kernels_that_were_quick_to_make_are_shown_until_idle_time_replaces_them
     made = ModelEngine(loaded, EngineOptions(), path_of, Budget(1 << 30), refresher)
     file = File(FileKey(1, "file:///a.py"), "python", 1, "")
     assert made.status()["kernels_to_pack"] == 1
-    made.refresh(file, lambda: True)
+    made.refresh(file.key, lambda: True)
     assert made.status()["kernels_to_pack"] == 1
-    made.refresh(file, lambda: False)
+    made.refresh(file.key, lambda: False)
     assert made.status()["kernels_to_pack"] == 0
 
 
@@ -138,9 +138,9 @@ def test_idle_time_makes_a_file_exact_and_stops_when_interrupted() -> None:
     ask(made, "a", "import re\n" + PAGE, 410)
     file = File(FileKey(1, "file:///a.py"), "python", 1, "")
     assert made.status()["files"][0]["stale_share"] > 0
-    made.refresh(file, lambda: True)
+    made.refresh(file.key, lambda: True)
     assert made.status()["files"][0]["stale_share"] > 0
-    made.refresh(file, lambda: False)
+    made.refresh(file.key, lambda: False)
     assert made.status()["files"][0]["stale_share"] == 0
 
 

@@ -38,6 +38,7 @@ class TinyEngine:
         request: CompletionRequest,
         deadline: float,
         cancelled: Callable[[], bool],
+        stream: Callable[[str], None] | None = None,
     ) -> list[Completion]:
         if "BREAK" in file.text:
             raise RuntimeError("broken on purpose")
@@ -51,8 +52,8 @@ class TinyEngine:
         text = suggestion(file.version, request.offset, file.text)
         return [Completion(text, request.offset, request.offset, CompletionMeta(self.name))]
 
-    def refresh(self, file: File | None, interrupted: Callable[[], bool]) -> None:
-        self.refreshed.append(None if file is None else file.key)
+    def refresh(self, key: FileKey | None, interrupted: Callable[[], bool]) -> None:
+        self.refreshed.append(key)
 
     def forget(self, key: FileKey) -> None:
         self.forgotten.append(key)
