@@ -40,7 +40,9 @@ TEXTS = {
 
 
 def complete(text: str, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
-    command = [sys.executable, "-m", "keyturn.daemon", "complete", *arguments]
+    """In a process of its own, however long it takes."""
+    flags = ("--no-daemon", "--timeout", "600", *arguments)
+    command = [sys.executable, "-m", "keyturn.daemon", "complete", *flags]
     return subprocess.run(command, input=text.encode(), capture_output=True)
 
 

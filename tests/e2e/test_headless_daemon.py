@@ -2,10 +2,13 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from editor import environment, keyturn
 
@@ -36,10 +39,9 @@ def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
 @pytest.mark.slow
 @pytest.mark.usefixtures("real_model")
 def test_the_output_is_the_same_with_a_daemon_and_without(environ: dict[str, str]):
-    alone = complete(environ, *WHERE)
+    alone = complete(environ, *WHERE, "--no-daemon")
     assert alone.returncode == 0
     assert status(environ)["phase"] == "stopped"  # none is started for this
-    subprocess.run(keyturn("daemon", "start"), env=environ, check=True, capture_output=True)
     shared = complete(environ, *WHERE)
     assert (shared.returncode, shared.stdout) == (0, alone.stdout)
     assert status(environ)["requests"] == {"completed": 1}
@@ -48,6 +50,7 @@ def test_the_output_is_the_same_with_a_daemon_and_without(environ: dict[str, str
         theirs = json.loads(complete(environ, *WHERE, *flags).stdout)
         for answer in (ours, theirs):
             # How it was come by may differ: the daemon's drafters know what was said before.
+            answer.pop("cache", None)
             del answer["timings"], answer["tokens"]["reused"], answer["speculation"]
             del answer["grammar"]["model_calls"], answer["grammar"]["took_ms"]
         assert ours == theirs
@@ -60,3 +63,78 @@ def test_a_daemon_with_another_model_is_not_asked(environ: dict[str, str], tmp_p
     found = complete(environ, *WHERE, "--model", str(tmp_path / "no-such-model"))
     assert found.returncode == 3  # it was looked for here
     assert status(environ)["requests"] == {}
+
+
+def at_once(
+    environ: dict[str, str], source: str, *arguments: str
+) -> tuple[list[dict[str, Any]], int]:
+    """The answers to twelve processes started together, and the bytes that they and their daemon
+    took at most, pages that several have counted once."""
+    pipe, texts = subprocess.PIPE, [f"{source}\n\nNUMBER = {each}\n" for each in range(12)]
+    command = keyturn("complete", *arguments, "--json")
+    asking = [
+        subprocess.Popen(command, env=environ, stdin=pipe, stdout=pipe, stderr=pipe) for _ in texts
+    ]
+    for process, text in zip(asking, texts, strict=True):
+        assert process.stdin is not None
+        process.stdin.write(text.encode())
+        process.stdin.close()
+        process.stdin = None
+    most_bytes = 0
+    while any(process.poll() is None for process in asking):
+        most_bytes = max(most_bytes, memory_of(environ["KEYTURN_RUNTIME_DIR"]))
+        time.sleep(0.2)
+    done = [process.communicate() for process in asking]
+    assert [process.returncode for process in asking] == [0] * 12, done
+    return [json.loads(output) for output, _ in done], most_bytes
+
+
+def memory_of(runtime: str) -> int:
+    """Of all processes with this runtime folder."""
+    total_bytes = 0
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("KEYTURN_RUNTIME_DIR") == runtime:
+                total_bytes += process.memory_full_info().pss
+    return total_bytes
+
+
+def test_twelve_at_once_are_all_served_by_one_daemon(environ: dict[str, str]):
+    environ["KEYTURN_MODEL_NAME"] = "lookup"
+    where = ("--line", "2", "--column", "9", "--stdin-filename", "a.py")
+    source = "first_value = compute()\nfirst_va"
+    answers, _ = at_once(environ, source, *where, "--model", "lookup")
+    assert {each["text"] for each in answers} == {"lue = compute()"}
+    assert status(environ)["requests"] == {"completed": 12}
+    assert Path(environ["KEYTURN_STATE_DIR"], "daemon.log").read_text().count("listens at") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_model")
+def test_twelve_at_once_share_one_model_in_less_than_4_gb(environ: dict[str, str]):
+    answers, most_bytes = at_once(environ, SOURCE, *WHERE)
+    assert {each["text"] for each in answers} == {"ize(path)"}
+    assert status(environ)["requests"] == {"completed": 12}
+    assert most_bytes < 4e9
+    print(f"{most_bytes / 1e9:.2f} GB at most")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_model")
+def test_a_file_asked_about_again_has_its_first_token_ten_times_as_soon(environ: dict[str, str]):
+    lines = [f"VALUE_{number} = {number} * math.pi\n" for number in range(120)]
+    text = "import math\n" + "".join(lines) + SOURCE.removesuffix("s\n")
+    where = ["--offset", str(len(text)), "--stdin-filename", "long.py", "--json"]
+
+    def ask(*flags: str) -> dict[str, Any]:
+        command = keyturn("complete", *where, *flags)
+        done = subprocess.run(command, input=text.encode(), env=environ, capture_output=True)
+        return json.loads(done.stdout)
+
+    ask("--fresh")  # the model is loaded
+    first, second, fresh = ask(), ask(), ask("--fresh")
+    ms = [each["timings"]["tokenise"] + each["timings"]["prefill"] for each in (first, second)]
+    print(f"first token after {ms[0]:.0f} ms, asked again {ms[1]:.0f} ms")
+    assert first["text"] == second["text"] == fresh["text"] != ""
+    assert second["tokens"]["reused"] == second["tokens"]["prompt"] - 1
+    assert ms[0] > 10 * ms[1]
