@@ -84,7 +84,7 @@ async def test_what_is_outstanding_at_a_hand_over_is_answered_as_cancelled(daemo
     assert link.welcome.version == "2.0"
     with pytest.raises(Superseded):
         await asked
-    assert engine.stopped.is_set()
+    assert await asyncio.to_thread(engine.stopped.wait, 10)
     assert daemon.running is not None
     await daemon.running
     daemon.running = None
