@@ -16,6 +16,10 @@ def speculator(loaded: Loaded, cache: Path | None = None) -> Speculator:
     """With all drafters that the loaded model can have. `cache` is the folder in which they keep
     what they learn; without one they start anew."""
     on_gpu = loaded.model.device.type == "cuda"
-    store = None if cache is None else RecycleStore(cache, loaded.files.sha256)
+    store = (
+        None
+        if cache is None
+        else RecycleStore(cache, loaded.files.sha256, loaded.config.vocabulary)
+    )
     drafters = [Forced(), Lookup(), Recycle(store), *exit_drafters(loaded, cache)]
     return Speculator(drafters, Pace(GPU_SHAPE if on_gpu else CPU_SHAPE))

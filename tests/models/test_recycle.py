@@ -1,13 +1,20 @@
 """Drafts from what the model has said before."""
 
+import io
+import os
+import stat
+import struct
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save
 
-from keyturn.models import recycle_memory
+from keyturn.models import recycle_memory, recycle_store
 from keyturn.models.draft import Context, Draft, Scene, Verified
 from keyturn.models.errors import ModelError
 from keyturn.models.recycle import CHUNK_TOKENS, Recycle, top
@@ -132,43 +139,120 @@ def learnt(store: RecycleStore) -> Recycle:
 
 
 def test_what_was_learnt_is_there_in_the_next_process(tmp_path: Path) -> None:
-    before = learnt(RecycleStore(tmp_path, "abc"))
+    before = learnt(RecycleStore(tmp_path, "abc", VOCABULARY))
     before.save()
-    after = Recycle(RecycleStore(tmp_path, "abc"))
+    after = Recycle(RecycleStore(tmp_path, "abc", VOCABULARY))
     after.begin(Scene("c++", [0]))
     assert propose(after, 1).tokens == propose(before, 1).tokens == (2, 3, 4)
     after.begin(Scene("c", [0]))
     assert propose(after, 1).tokens == ()  # another language
-    other = Recycle(RecycleStore(tmp_path, "abd"))
+    other = Recycle(RecycleStore(tmp_path, "abd", VOCABULARY))
     other.begin(Scene("c++", [0]))
     assert propose(other, 1).tokens == ()  # another model's vocabulary
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["c++.npz"]
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["c++.safetensors"]
 
 
 def test_nothing_new_is_not_written_again(tmp_path: Path) -> None:
-    drafter = learnt(RecycleStore(tmp_path, "abc"))
+    drafter = learnt(RecycleStore(tmp_path, "abc", VOCABULARY))
     drafter.save()
-    [file] = tmp_path.rglob("*.npz")
+    [file] = tmp_path.rglob("*.safetensors")
     file.unlink()
     drafter.save()
     assert not file.exists()
 
 
-@pytest.mark.parametrize("damage", [b"", b"PK no zip", None])
-def test_a_broken_file_is_as_good_as_none(tmp_path: Path, damage, caplog) -> None:
-    learnt(RecycleStore(tmp_path, "abc")).save()
-    [file] = tmp_path.rglob("*.npz")
-    file.write_bytes(file.read_bytes()[:-40] if damage is None else damage)
-    drafter = Recycle(RecycleStore(tmp_path, "abc"))
+def kept(**changed: np.ndarray) -> bytes:
+    return save({**load_kept(), **changed})
+
+
+def load_kept() -> dict[str, np.ndarray]:
+    return {
+        "keys": np.array([[-1, 1], [0, 1]], np.int32),
+        "ids": np.array([[2, 3], [2, 3]], np.int32),
+        "chances": np.array([[0.9, 0.1], [0.9, 0.1]], np.float16),
+    }
+
+
+def zipped() -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, keys=load_kept()["keys"])
+    return file.getvalue()
+
+
+DAMAGE = {
+    "empty": b"",
+    "no file of this kind": zipped(),
+    "a header that is too long": struct.pack("<Q", 2**63) + b"{}",
+    "a header that promises too much": struct.pack("<Q", 70)
+    + b'{"keys":{"dtype":"I32","shape":[1099511627776,2],"data_offsets":[0,8]}}'[:70],
+    "nothing in it": save({}),
+    "another shape": kept(keys=np.zeros((2, 3), np.int32)),
+    "other lengths": kept(ids=np.zeros((3, 2), np.int32)),
+    "no rows": save({name: array[:0] for name, array in load_kept().items()}),
+    "a token past the vocabulary": kept(ids=np.full((2, 2), VOCABULARY, np.int32)),
+    "a negative token": kept(ids=np.full((2, 2), -1, np.int32)),
+    "a key past the vocabulary": kept(keys=np.array([[-1, 1], [VOCABULARY, 1]], np.int32)),
+    "a key of no token": kept(keys=np.full((2, 2), -1, np.int32)),
+    "no chance": kept(chances=np.full((2, 2), np.nan, np.float16)),
+    "a chance above one": kept(chances=np.full((2, 2), 7, np.float16)),
+    "large": bytes(recycle_store.MOST_BYTES + 1),
+}
+
+
+def begun(tmp_path: Path) -> Recycle:
+    drafter = Recycle(RecycleStore(tmp_path, "abc", VOCABULARY))
     drafter.begin(Scene("c++", [0]))
-    assert propose(drafter, 1).tokens == ()
+    return drafter
+
+
+@pytest.mark.parametrize("damage", [*DAMAGE, "cut", "a folder", "another user's"])
+def test_a_file_that_cannot_be_used_is_as_good_as_none(
+    tmp_path: Path, damage: str, caplog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt(RecycleStore(tmp_path, "abc", VOCABULARY)).save()
+    [file] = tmp_path.rglob("*.safetensors")
+    match damage:
+        case "cut":
+            file.write_bytes(file.read_bytes()[:-40])
+        case "a folder":
+            file.unlink()
+            file.mkdir()
+        case "another user's":
+            monkeypatch.setattr("os.getuid", lambda: file.stat().st_uid + 1)
+        case _:
+            file.write_bytes(DAMAGE[damage])
+    assert propose(begun(tmp_path), 1).tokens == ()
     assert "start anew" in caplog.text
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_whatever_a_byte_is_changed_to_only_tokens_of_the_model_are_proposed(data) -> None:
+    with TemporaryDirectory() as folder:
+        learnt(RecycleStore(Path(folder), "abc", VOCABULARY)).save()
+        [file] = Path(folder).rglob("*.safetensors")
+        content = bytearray(file.read_bytes())
+        at = data.draw(st.integers(0, len(content) - 1))
+        content[at] = data.draw(st.integers(0, 255))
+        file.write_bytes(content)
+        assert set(propose(begun(Path(folder)), 1).tokens) <= set(range(VOCABULARY))
+
+
+def test_what_is_kept_is_for_its_owner_only(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        learnt(RecycleStore(tmp_path, "abc", VOCABULARY)).save()
+    finally:
+        os.umask(before)
+    [file] = tmp_path.rglob("*.safetensors")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "recycled").write_text("a file where a folder should be")
     with pytest.raises(ModelError, match="KEYTURN_CACHE"):
-        learnt(RecycleStore(tmp_path, "abc")).save()
+        learnt(RecycleStore(tmp_path, "abc", VOCABULARY)).save()
 
 
 # endregion
