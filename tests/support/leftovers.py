@@ -1,6 +1,5 @@
 """Processes that tests started and that are still there when these have ended."""
 
-import gc
 import os
 import time
 
@@ -8,6 +7,7 @@ import psutil
 
 RUN = "KEYTURN_TEST_RUN"  # in the environment of every process that this run of pytest starts
 TEST = "PYTEST_CURRENT_TEST"  # pytest's own
+WORKER = "keyturn.models.grammar.worker"  # of an engine in this process, with which it ends
 PATIENCE_SECONDS = 5.0
 
 
@@ -19,7 +19,6 @@ def left_behind(tests: str) -> list[psutil.Process]:
     """What tests whose ids begin like this have left, after a moment's patience."""
     if not _started_by(tests):
         return []
-    gc.collect()  # an engine that nobody has any more ends its worker
     deadline = time.monotonic() + PATIENCE_SECONDS
     while (found := _started_by(tests)) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -45,6 +44,8 @@ def _started_by(tests: str) -> list[psutil.Process]:
     for process in psutil.process_iter():
         try:
             environ = process.environ()
+            if process.ppid() == os.getpid() and process.cmdline()[-1:] == [WORKER]:
+                continue
         except psutil.Error:  # gone, a zombie, or not ours to read
             continue
         if environ.get(RUN) == run and environ.get(TEST, "").startswith(tests):
