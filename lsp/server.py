@@ -26,7 +26,7 @@ from .backend import (
 from .documents import Documents
 from .options import Options
 from .position import choose
-from .progress import LoadProgress
+from .progress import BUSY, LoadProgress
 from .protocol import Protocol
 from .session import Session
 from .translate import (
@@ -88,12 +88,16 @@ class KeyturnServer(LanguageServer):
         if self.state.model and state.model != self.state.model:
             self.session.forget_suggestions()
         self.state = state
+        self.session.phase = state.phase
         self._tell(state)
         if self.ready.is_set():
             self._progress.show(state)
 
     def problem(self, message: str) -> None:
-        """A request failed for a reason that the user may want to know, until one succeeds."""
+        """A request failed for a reason that the user may want to know, until one succeeds. While
+        the model is being loaded, that is the reason, and shown already."""
+        if self.state.phase in (Phase.STARTING, *BUSY):
+            return
         self._troubled = True
         self._tell(BackendState(Phase.FAILED, message, self.state.model))
 

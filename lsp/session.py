@@ -7,7 +7,7 @@ JSON-RPC: `server.py` translates. Everything here runs on one event loop.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .backend import (
@@ -19,6 +19,7 @@ from .backend import (
     Feedback,
     OpenDocument,
     Outcome,
+    Phase,
     Superseded,
     Trigger,
 )
@@ -28,6 +29,9 @@ from .options import Options
 from .outcome import Outcomes
 from .shape import wants_block
 from .suggestions import Suggestions
+
+LOADING_MS = 10_000  # for a request that the user made while the model is not there yet
+NOT_THERE_YET = (Phase.STARTING, Phase.LOADING, Phase.DOWNLOADING, Phase.ASLEEP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Session:
     ) -> None:
         self.documents = documents
         self.options = options
+        self.phase = Phase.STARTING  # the backend's, kept up by whoever hears of it
         self._backend = backend
         self._on_problem = on_problem
         self._suggestions = Suggestions()
@@ -200,7 +205,10 @@ class Session:
 
     def _request(self, document: Document, offset: int, trigger: Trigger) -> CompletionRequest:
         block = wants_block(document.text, offset, self.options.multiline)
-        options = self.options.completion(block, trigger is Trigger.INVOKED)
+        invoked = trigger is Trigger.INVOKED
+        options = self.options.completion(block, invoked)
+        if invoked and self.phase in NOT_THERE_YET:
+            options = replace(options, deadline_ms=max(options.deadline_ms, LOADING_MS))
         return CompletionRequest(document.uri, document.version, offset, trigger, options)
 
     def _show(self, uri: str, completions: list[Completion]) -> list[Completion]:
