@@ -17,6 +17,10 @@ if not Path("/dev/nvidia0").exists():
     # Kernels run in Triton's interpreter where there is no GPU; it is read when they are imported.
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
+# As in our own processes: threads that spin make a busy machine's tests take fifty times as long.
+# Read when torch is first imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 mark_this_run()
 
 
