@@ -11,6 +11,7 @@ and on the library, so it is tried, not assumed.
 """
 
 import json
+import math
 import os
 import platform
 import time
@@ -218,9 +219,25 @@ def _read(path: Path) -> dict[str, Measured]:
     """What was measured before; a file that cannot be read means: nothing."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        return {key: Measured(**value) for key, value in raw.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        known = {key: Measured(**value) for key, value in raw.items()}
+        return {key: found for key, found in known.items() if _makes_sense(found)}
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return {}
+
+
+def _makes_sense(found: Measured) -> bool:
+    """Whether a plan can be chosen from it: the file may be another version's, or damaged."""
+    times = found.times_us
+    kernels = {*times, *found.exact}
+    return (
+        found.form in FORMS_TO_TRY
+        and bool(times)
+        and kernels <= {*KERNELS_TO_TRY}
+        and all(
+            len(lap) == len(TOKENS) and all(0 < time_us < math.inf for time_us in lap)
+            for lap in times.values()
+        )
+    )
 
 
 def _write(path: Path, known: Mapping[str, Measured]) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from keyturn.models.cache_folder import cache_errors, cache_folder
+from keyturn.models.checksums import Checksums
 from keyturn.models.errors import ModelError
 from keyturn.models.store import Entry, Store, StoreKey
 from keyturn.models.tensor_file import ALIGNMENT_BYTES, DTYPE_NAMES, MappedTensors, write_tensors
@@ -140,6 +141,58 @@ def damage_vocabulary(folder: Path) -> None:
     (folder / "vocabulary.json").unlink()
 
 
+def damage_weights(folder: Path) -> None:
+    path = folder / "weights.safetensors"
+    with path.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        last = file.read(1)
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([last[0] ^ 1]))
+    os.utime(path, ns=(1, 1))  # another time than it was written at, however coarse the clock
+
+
+def damage_weights_wholly(folder: Path) -> None:
+    (folder / "weights.safetensors").write_bytes(b"")
+
+
+def damage_config(folder: Path) -> None:
+    text = (folder / "entry.json").read_text()
+    (folder / "entry.json").write_text(text.replace('"hidden_size": 3', '"hidden_size": 4'))
+
+
+def damage_spelling(folder: Path) -> None:
+    text = (folder / "vocabulary.json").read_text(encoding="utf-8")
+    (folder / "vocabulary.json").write_text(text.replace("é", "è"), encoding="utf-8")
+
+
+def damage_vocabulary_wholly(folder: Path) -> None:
+    (folder / "vocabulary.json").write_bytes(b"")
+
+
+def damage_seal(folder: Path) -> None:
+    (folder / "sealed.json").write_text("[" * 100_000)
+
+
+def test_weights_are_read_whole_only_when_they_may_have_changed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = write(store)
+    read: list[Path] = []
+    digest = Checksums.digest
+
+    def noted(path: Path) -> str:
+        read.append(path)
+        return digest(path)
+
+    monkeypatch.setattr(Checksums, "digest", staticmethod(noted))
+    assert store.open(KEY)
+    assert read == []
+    os.utime(entry.folder / "weights.safetensors", ns=(1, 1))
+    assert store.open(KEY)
+    assert store.open(KEY)
+    assert len(read) == 1
+
+
 def test_an_entry_of_an_earlier_format_is_cleared_away(store: Store) -> None:
     former = store.root / f"{KEY}".replace("-v", "-v0")
     former.mkdir(parents=True)
@@ -155,6 +208,12 @@ def test_an_entry_of_an_earlier_format_is_cleared_away(store: Store) -> None:
         damage_information,
         damage_format,
         damage_vocabulary,
+        damage_weights,
+        damage_weights_wholly,
+        damage_config,
+        damage_spelling,
+        damage_vocabulary_wholly,
+        damage_seal,
     ],
 )
 def test_a_damaged_entry_is_not_used_but_made_again(store: Store, damage) -> None:

@@ -93,7 +93,31 @@ def test_a_busy_machine_is_measured_another_time(tmp_path: Path) -> None:
     assert fastest(tmp_path, print, take=lambda: taken, busy=lambda: False).rest == "float32"
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"machine": 3}', '{"machine": {"form": 1}}'])
+def remembered(form: str = "int8", exact: str = "[]", lap: str = "[1, 1, 1, 1, 1, 1]") -> str:
+    times = f'{{"int8-fbgemm": {lap}}}'
+    return f'{{"machine": {{"form": "{form}", "exact": {exact}, "times_us": {times}}}}}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "[" * 100_000,
+        '{"machine": 3}',
+        '{"machine": {"form": 1}}',
+        '{"machine": {"form": "int8", "exact": [], "times_us": {}}}',
+        remembered(form="int9"),
+        remembered(exact="7"),
+        remembered(exact='["int8-fast"]'),
+        remembered(lap="[1]"),
+        remembered(lap="[1, 1, 1, 1, 1, -1]"),
+        remembered(lap="[1, 1, 1, 1, 1, NaN]"),
+        remembered(lap='["a", "b", "c", "d", "e", "f"]'),
+        remembered(lap="3").replace("fbgemm", "fast"),
+    ],
+)
 def test_a_damaged_memory_is_no_memory(tmp_path: Path, content: str) -> None:
     (tmp_path / "kernels.json").write_text(content.replace("machine", machine()))
     taken = times(float32=[1, 1, 1, 1, 1, 1])
