@@ -69,11 +69,11 @@ class Block:
         self._held = ""  # line breaks and indentation not yet kept
         self._opener: int | None = None  # columns of the line that opens the block
         self._floor: int | None = None  # columns below which the block has ended
-        self._least = _columns(before)
+        self._least = columns_of(before)
         self._gap = False  # whether the last line was blank
         self._closing = False  # whether this line closes the block
         if before.strip():
-            self._opener = _columns(before)
+            self._opener = columns_of(before)
             self._floor = self._opener + 1
 
     def feed(self, text: str) -> tuple[str, bool]:
@@ -106,7 +106,7 @@ class Block:
 
     def _ends_before(self, line: str) -> bool:
         """Whether the block has ended when `line`, of which the start is known, begins."""
-        columns = _columns(line)
+        columns = columns_of(line)
         if self._nesting.inside:
             return False
         if self._floor is None:  # the first line of all
@@ -116,6 +116,11 @@ class Block:
             self._closing = columns == self._opener and line.lstrip()[0] in ")]}"
             return not self._closing
         return self._gap and columns == 0
+
+
+def line_feeds(text: str) -> str:
+    """Generated text with the one kind of line end that rules and prompts know."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def stop_rule(extent: Extent, prefix: str, suffix: str, comments: tuple[str, ...]) -> StopRule:
@@ -131,7 +136,7 @@ def stop_rule(extent: Extent, prefix: str, suffix: str, comments: tuple[str, ...
     return Block(before, Nesting(quote=quote), comments)
 
 
-def _columns(line: str) -> int:
+def columns_of(line: str) -> int:
     """Columns of indentation."""
     expanded = line.expandtabs(TAB_COLUMNS)
     return len(expanded) - len(expanded.lstrip())

@@ -1,25 +1,34 @@
 """What a user expects of a suggestion, done to the generated text before anybody sees it.
 
-Nothing that the file already has behind the cursor, nothing broken off, nothing said over and
-over, no blank tail, and nothing at all rather than something worthless. Lines end in a line feed.
+Nothing that the file already has on either side of the cursor, nothing broken off, nothing said
+over and over or never reached, no words about the request, no blank tail, and nothing at all rather
+than something worthless. Lines end in a line feed.
 """
 
 import re
 
+from .circles import circle, has_words, inner_circle, perhaps_circle
+from .closers import closed
 from .nesting import nesting
+from .rubbish import rubbish
+from .stops import OPENERS, columns_of
+from .unreachable import reached
 
-REPETITIONS = 3  # of the same lines, up to the end of the text: the model is going in circles
-LONGEST_CYCLE_LINES = 4
 LOOK_AHEAD_CHARACTERS = 4000  # of the suffix, to find what the text says again
+ROUNDS_BROKEN_OFF = 3  # of a line that goes in circles up to a limit
 ALPHANUMERIC = re.compile(r"\w")
+OPENS_LINES = re.compile(rf"(?:[(\[,]|{OPENERS.pattern})\s*\Z")
+BLANKS = re.compile(r"[ \t]*")
 
 
-def trim(text: str, prefix: str, suffix: str, cut_short: bool = False) -> str:
+def trim(text: str, prefix: str, suffix: str, cut_short: bool = False, language: str = "") -> str:
     """The part of `text` worth inserting between `prefix` and `suffix`; perhaps none.
 
     `cut_short`: the text ended at a limit and not where the model would have ended it.
     """
-    text = text.partition("\ufffd")[0]
+    text = _without_indentation(text.partition("\ufffd")[0], prefix)
+    worth = rubbish(text, prefix + suffix, language)
+    text, cut_short = text[:worth], cut_short and worth == len(text)
     line = prefix[prefix.rfind("\n") + 1 :]
     rest = suffix.partition("\n")[0]
     if rest.strip():
@@ -29,13 +38,16 @@ def trim(text: str, prefix: str, suffix: str, cut_short: bool = False) -> str:
         whole = _unbroken(lines) if cut_short else lines
         broken_off = cut_short and len(whole) == len(lines)
         lines = _without_blank_end(whole)
-        lines = lines[: _circle(lines)]
+        lines = _going_on(lines, line, prefix, language)
+        if broken_off and lines:
+            lines[-1] = lines[-1][: inner_circle(lines[-1], ROUNDS_BROKEN_OFF)]
+        lines = lines[: circle(lines)]
         lines = lines[: _repeated_suffix(lines, line, _lines_below(suffix), broken_off)]
         text = "\n".join(lines).rstrip()
     return text if text.strip() else ""
 
 
-def certain(text: str, prefix: str, suffix: str) -> str:
+def certain(text: str, prefix: str, suffix: str, language: str = "") -> str:
     """The start of `text` that `trim` will keep whatever is generated next.
 
     Whole lines only, and nothing in the middle of a line, where the end decides.
@@ -43,23 +55,76 @@ def certain(text: str, prefix: str, suffix: str) -> str:
     rest = suffix.partition("\n")[0]
     if rest.strip():
         return ""
-    lines = _without_blank_end(_lines(text.partition("\ufffd")[0])[:-1])
-    lines = lines[: _perhaps_circle(lines)]
+    text = _without_indentation(text.partition("\ufffd")[0], prefix)
+    whole = text[: text.rfind("\n") + 1]
+    lines = _without_blank_end(_lines(whole[: rubbish(whole, prefix + suffix, language)]))
     line = prefix[prefix.rfind("\n") + 1 :]
+    lines = _going_on(lines, line, prefix, language, whole=False)
+    lines = lines[: perhaps_circle(lines)]
     lines = lines[: _repeated_suffix(lines, line, _lines_below(suffix), False)]
     return "\n".join(lines).rstrip()
 
 
+def decided(text: str, prefix: str, suffix: str, language: str = "") -> bool:
+    """Whether nothing after the whole lines of `text` will be shown, whatever is generated next."""
+    text = _without_indentation(text.partition("\ufffd")[0], prefix)
+    whole = text[: text.rfind("\n") + 1]
+    if rubbish(whole, prefix + suffix, language) < len(whole):
+        return True
+    lines = _without_blank_end(_lines(whole))
+    return _going_on(lines, prefix[prefix.rfind("\n") + 1 :], prefix, language) != lines
+
+
+# region From the start
+
+
+def _without_indentation(text: str, prefix: str) -> str:
+    """Lines set back by what the first of them is indented too far on an indented line."""
+    above, _, line = prefix.rpartition("\n")
+    extra = BLANKS.match(text)
+    assert extra is not None, "matches also nothing"
+    blanks = extra.group()
+    if not line or line.strip() or not blanks or text[len(blanks) : len(blanks) + 1] in ("", "\n"):
+        return text
+    over = _last_line(above)
+    if OPENS_LINES.search(over) and columns_of(line) <= columns_of(over):
+        return text  # the indentation of a block is missing
+    if columns_of(line + blanks) <= columns_of(over):
+        return text
+    return text[len(blanks) :].replace("\n" + line + blanks, "\n" + line)
+
+
+def _going_on(
+    lines: list[str], line: str, prefix: str, language: str, whole: bool = True
+) -> list[str]:
+    """Up to a line that goes in circles by itself, and to statements that are never reached."""
+    for number, each in enumerate(lines):
+        if (kept := inner_circle(each)) < len(each):
+            lines = [*lines[:number], each[:kept].rstrip()]
+            break
+    above = "" if line.strip() else _last_line(prefix[: len(prefix) - len(line)])
+    full = [line + lines[0], *lines[1:]] if lines else []
+    return _without_blank_end(lines[: reached(full, above, language, whole)])
+
+
+def _last_line(text: str) -> str:
+    """The last line that is not blank."""
+    text = text.rstrip()
+    return text[text.rfind("\n") + 1 :]
+
+
+# endregion
 # region In the middle of a line
 
 
 def _within_line(text: str, line: str, rest: str) -> str:
     """One line, without the end that `rest` says again."""
     first, newline, _ = text.partition("\n")
+    first = first[: inner_circle(first)]
     if newline and not line.strip() and first.strip():  # a whole line above the cursor's
         return "" if first.rstrip() == rest.rstrip() else f"{first}\n{line}"
     cuts = {k for k in range(min(len(first), len(rest)) + 1) if _says_again(line, first, rest, k)}
-    cuts.add(len(first) - _first_loose_closer(first, rest))
+    cuts.update(len(first) - at for at in closed(line, first, rest))
 
     def cost(cut: int) -> tuple[int, int]:
         kept = first[: len(first) - cut]
@@ -76,16 +141,6 @@ def _says_again(line: str, text: str, rest: str, length: int) -> bool:
     before = (line + text)[: len(line) + len(text) - length]
     short = 0 < length < 3
     return not (short and ALPHANUMERIC.match(rest) and ALPHANUMERIC.match(before[-1:]))
-
-
-def _first_loose_closer(text: str, rest: str) -> int:
-    """Where `text` closes a bracket that it did not open and that `rest` closes too."""
-    if rest[0] not in ")]}":
-        return len(text)
-    for at, character in enumerate(text):
-        if character == rest[0] and nesting(text[: at + 1]).unmatched:
-            return at
-    return len(text)
 
 
 # endregion
@@ -107,34 +162,6 @@ def _without_blank_end(lines: list[str]) -> list[str]:
     while lines and not lines[-1]:
         lines = lines[:-1]
     return lines
-
-
-def _circle(lines: list[str]) -> int:
-    """How many lines to keep so that lines repeated to the end are said once."""
-    for cycle in range(1, LONGEST_CYCLE_LINES + 1):
-        start = len(lines)
-        while start > cycle and lines[start - 1] == lines[start - 1 - cycle]:
-            start -= 1
-        said = lines[start - cycle : start] if start >= cycle else []
-        copies = 1 + (len(lines) - start) / cycle
-        if copies >= REPETITIONS and _has_words(said):
-            return start
-    return len(lines)
-
-
-def _perhaps_circle(lines: list[str]) -> int:
-    """How many lines to keep so that `_circle` could not take one of them later."""
-    keep = len(lines)
-    for cycle in range(1, LONGEST_CYCLE_LINES + 1):
-        start = len(lines)
-        while start > cycle and lines[start - 1] == lines[start - 1 - cycle]:
-            start -= 1
-        keep = min(keep, start)
-    return keep
-
-
-def _has_words(lines: list[str]) -> bool:
-    return sum(len(ALPHANUMERIC.findall(line)) for line in lines) >= 4
 
 
 def _lines_below(suffix: str) -> list[str]:
@@ -161,7 +188,7 @@ def _repeated_suffix(lines: list[str], line: str, below: list[str], broken_off: 
         at_last = same == len(said) - 1 < len(below)
         if broken_off and at_last and below[same].startswith(said[same]):
             same += 1
-        if same == len(said) or (same >= 2 and _has_words(said[:same])):
+        if same == len(said) or (same >= 2 and has_words(said[:same])):
             return start
     return len(lines)
 

@@ -28,6 +28,22 @@ from keyturn.models.trim import certain, trim
         ("f(", "a,\n  b)\n", ")\n", "a,"),  # one line in the middle of a line
         ("    ", "y = 1\n    ", "return y\n", "y = 1\n    "),
         ("    ", "return y\n    ", "return y\n", ""),
+        ('<b @click="', 'n++">Add</b>', '">{{ n }}</b>\n', "n++"),
+        ('<a href="', '/x">y</a>', '">z</a>\n', "/x"),
+        ('print("', 'a" + "b', '")\n', 'a" + "b'),  # closed and opened again
+        ("<h1>", "Title</h1></div>", "</h1>\n", "Title"),
+        ("<p>", "a <p>b</p> c", "</p>\n", "a <p>b</p> c"),
+        ("<input ", 'type="text">Name', ">\n", 'type="text"'),
+        ("Vec<", "u8> = Vec::new();", "> = x;\n", "u8"),
+        ("if a < b and ", "c + 1", " > d\n", "c + 1"),
+        ("<li>{{ ", "x }}</li>", " }}</li>\n", "x"),
+        ("{% if ", "x %}y", " %}\n", "x"),
+        ("<?= ", "$x ?></li>", " ?></li>\n", "$x"),
+        ("/* ", "why */ f()", " */\n", "why"),
+        ("<!-- ", "why -->", " -->\n", "why"),
+        ("f( ", "a) + g(b", " )\n", "a"),
+        ("<b onClick={", "go}>x</b>", "}>{y}</b>\n", "go"),
+        ("    ", "    y = 1\n    ", "return y\n", "y = 1\n    "),
     ],
 )
 def test_in_the_middle_of_a_line_nothing_is_said_twice(
@@ -52,6 +68,29 @@ def test_lines_that_follow_the_cursor_are_not_said_again(
     prefix: str, generated: str, suffix: str, shown: str
 ) -> None:
     assert trim(generated, prefix, suffix) == shown
+
+
+@pytest.mark.parametrize(
+    ("prefix", "generated", "shown"),
+    [
+        ("for f in *; do\n  ", "  echo $f", "echo $f"),
+        ("for f in *; do\n\t", "\techo $f\n\t\techo", "echo $f\n\techo"),
+        ("f() {\n  ", "  a();\n    b();\n      c();", "a();\n  b();\n    c();"),
+        ("f() {\n    ", "  a();\n  }", "a();\n  }"),
+        ("f() {\n\t", "    a();", "a();"),
+        ("if x:\n    y()\n    ", "    z()", "z()"),
+        ("    if x:\n    ", "    y()", "    y()"),  # what is missing is added
+        ("    if x:\n        y()\n    ", "    z()", "    z()"),
+        ("f() {\n", "    a();", "    a();"),
+        ("x = ", "  1", "  1"),
+        ("f() {\n    ", "  \n    a();", "\n    a();"),
+    ],
+)
+def test_indentation_that_is_there_is_not_said_again(
+    prefix: str, generated: str, shown: str
+) -> None:
+    assert trim(generated, prefix, "") == shown
+    assert shown.startswith(certain(generated, prefix, ""))
 
 
 def test_a_line_broken_off_goes_when_whole_lines_remain() -> None:
@@ -127,6 +166,6 @@ def test_trimming_only_cuts_the_end_and_trimmed_text_stays_as_it_is(
 ) -> None:
     final = trim(text, prefix, suffix, cut_short)
     if "\n" not in final:
-        assert text.startswith(final)
+        assert text.startswith(final) or text.lstrip(" ").startswith(final)  # indentation goes
         assert final == final.strip("\n")
     assert final == "" or final.strip()
