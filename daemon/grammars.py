@@ -11,12 +11,9 @@ from ..models.grammar.languages import has_grammar
 from ..models.grammar.oracle import Opening, Unavailable
 from ..models.guide import Guide
 from ..models.remembered import Remembered
-from ..models.trim import trim
-from .candidates import CUT_SHORT
 from .completion import Request
 from .json_schemas import SchemaRule, schema_of
-from .language import language_of
-from .surroundings import Surroundings
+from .regions import Region
 
 
 class Grammars:
@@ -27,25 +24,22 @@ class Grammars:
         self._process = GrammarProcess()
         self._remembered = Remembered()
 
-    def begin(self, request: Request, near: Surroundings) -> Callable[[], Guide]:
-        """Start reading the request's left side; call what is returned for its guide, once the
-        prompt is in the cache. A guide without a grammar lets everything pass and says why."""
-
-        def finished(text: str, finish: Finish) -> str:
-            return trim(text, near.prefix, near.suffix, finish in CUT_SHORT)
-
-        longer = max(len(request.prefix), len(request.suffix))
-        whole = Surroundings.of(request.prefix, request.suffix, longer)
-        opened = self._open(request, whole.prefix)
+    def begin(
+        self, request: Request, region: Region, finished: Callable[[str, Finish], str]
+    ) -> Callable[[], Guide]:
+        """Start reading what is left of the cursor; call what is returned for the guide, once the
+        prompt is in the cache. A guide without a grammar lets everything pass and says why.
+        `finished` makes a completion's text what the user will see."""
+        opened = self._open(request, region)
 
         def guide() -> Guide:
             began = time.perf_counter()
             opening = opened()
             waited = time.perf_counter() - began
-            before = whole.prefix[whole.prefix.rfind("\n") + 1 :]
+            before = region.prefix[region.prefix.rfind("\n") + 1 :]
             return Guide(
                 opening,
-                whole.suffix,
+                region.suffix,
                 request.grammar,
                 finished,
                 waited,
@@ -55,8 +49,8 @@ class Grammars:
 
         return guide
 
-    def _open(self, request: Request, left: str) -> Callable[[], Opening]:
-        language = language_of(request.path).id
+    def _open(self, request: Request, region: Region) -> Callable[[], Opening]:
+        language, left = region.language.id, region.prefix
         if request.grammar is Mode.OFF:
             return partial(Unavailable("switched off").open, left)
         if not has_grammar(language):

@@ -6,6 +6,7 @@ from pathlib import PurePath
 HASH, SLASHES, DASHES, SEMICOLON, PERCENT = ("#",), ("//",), ("--",), (";",), ("%",)
 
 COMMENTS: dict[str, tuple[str, ...]] = {
+    "astro": (),
     "c": SLASHES,
     "clojure": SEMICOLON,
     "cpp": SLASHES,
@@ -14,17 +15,21 @@ COMMENTS: dict[str, tuple[str, ...]] = {
     "dart": SLASHES,
     "dockerfile": HASH,
     "elixir": HASH,
+    "erb": (),
     "erlang": PERCENT,
     "go": SLASHES,
+    "handlebars": (),
     "haskell": DASHES,
     "html": (),
     "java": SLASHES,
     "javascript": SLASHES,
     "javascriptreact": SLASHES,
+    "jinja": (),
     "json": (),
     "julia": HASH,
     "kotlin": SLASHES,
     "latex": PERCENT,
+    "liquid": (),
     "lisp": SEMICOLON,
     "lua": DASHES,
     "makefile": HASH,
@@ -42,25 +47,32 @@ COMMENTS: dict[str, tuple[str, ...]] = {
     "scss": SLASHES,
     "shellscript": HASH,
     "sql": DASHES,
+    "svelte": (),
     "swift": SLASHES,
     "toml": HASH,
+    "twig": (),
     "typescript": SLASHES,
     "typescriptreact": SLASHES,
+    "vue": (),
     "xml": (),
     "yaml": HASH,
     "zig": SLASHES,
 }
 
 EXTENSIONS: dict[str, str] = {
-    "bash": "shellscript", "c": "c", "cc": "cpp", "clj": "clojure", "cpp": "cpp", "cs": "csharp",
-    "css": "css", "cxx": "cpp", "dart": "dart", "el": "lisp", "erl": "erlang", "ex": "elixir",
-    "exs": "elixir", "go": "go", "h": "c", "hpp": "cpp", "hs": "haskell", "htm": "html",
-    "html": "html", "java": "java", "jl": "julia", "js": "javascript", "json": "json",
-    "jsx": "javascriptreact", "kt": "kotlin", "lisp": "lisp", "lua": "lua", "md": "markdown",
-    "mjs": "javascript", "mk": "makefile", "ml": "ocaml", "php": "php", "pl": "perl",
-    "ps1": "powershell", "py": "python", "pyi": "python", "r": "r", "rb": "ruby", "rs": "rust",
-    "scala": "scala", "scss": "scss", "sh": "shellscript", "sql": "sql", "swift": "swift",
-    "tex": "latex", "toml": "toml", "ts": "typescript", "tsx": "typescriptreact",
+    "astro": "astro", "bash": "shellscript", "c": "c", "cc": "cpp", "cjs": "javascript",
+    "clj": "clojure", "cpp": "cpp", "cs": "csharp", "css": "css", "cts": "typescript",
+    "cxx": "cpp", "dart": "dart", "ejs": "erb", "el": "lisp", "erb": "erb", "erl": "erlang",
+    "ex": "elixir", "exs": "elixir", "go": "go", "h": "c", "handlebars": "handlebars",
+    "hbs": "handlebars", "hpp": "cpp", "hs": "haskell", "htm": "html", "html": "html",
+    "j2": "jinja", "java": "java", "jinja": "jinja", "jinja2": "jinja", "jl": "julia",
+    "js": "javascript", "json": "json", "jsx": "javascriptreact", "kt": "kotlin",
+    "kts": "kotlin", "liquid": "liquid", "lisp": "lisp", "lua": "lua", "md": "markdown",
+    "mjs": "javascript", "mk": "makefile", "ml": "ocaml", "mts": "typescript",
+    "mustache": "handlebars", "php": "php", "pl": "perl", "ps1": "powershell", "py": "python",
+    "pyi": "python", "r": "r", "rb": "ruby", "rs": "rust", "scala": "scala", "scss": "scss",
+    "sh": "shellscript", "sql": "sql", "svelte": "svelte", "swift": "swift", "tex": "latex",
+    "toml": "toml", "ts": "typescript", "tsx": "typescriptreact", "twig": "twig", "vue": "vue",
     "xml": "xml", "yaml": "yaml", "yml": "yaml", "zig": "zig", "zsh": "shellscript",
 }  # fmt: skip
 
@@ -85,5 +97,9 @@ def language_of(path: str) -> Language:
     """By file name; what is not known is plain text."""
     name = PurePath(path).name.lower()
     extension = name.rpartition(".")[2] if "." in name else ""
-    language = NAMES.get(name) or EXTENSIONS.get(extension, "plaintext")
+    return named(NAMES.get(name) or EXTENSIONS.get(extension, "plaintext"))
+
+
+def named(language: str) -> Language:
+    """By a known id."""
     return Language(language, COMMENTS[language])

@@ -14,7 +14,7 @@ from itertools import product
 from .oracle import State
 
 WORDS = (
-    "", "x", "1", "x ", "1, ", "x, ", '"x": ', '"x": 1, ', "x: ", "x.", "x = ", "x if x",
+    "", "x", "1", "x ", "1, ", "x, ", '"x": ', '"x": 1', '"x": 1, ', "x: ", "x.", "x = ", "x if x",
     "x ? x", "x in x", "x[x", "x[", "lambda x",
 )  # fmt: skip
 OPENED = ("", *("".join(p) for n in (1, 2, 3) for p in product("([", repeat=n)), "{", "{{", "({")
