@@ -22,6 +22,13 @@ SECRETS = (
     "credentials.json", "secrets.*",
 )  # fmt: skip
 
+NO_CODE = re.compile(
+    r"(?:git|git\w+|svn|hg|gitlens|fugitive|diffview|output|extension-output|log|debug|term|terminal"
+    r"|comment|pr|review|search-editor|walkthrough|vscode-(?:scm|terminal|chat|settings|log|merge"
+    r"|interactive|local-history|timeline|webview|extension|copilot)[\w-]*):",
+    re.IGNORECASE,
+)  # schemes of documents that nobody edits as code: input lines, what was, and what programs say
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -54,6 +61,10 @@ class Options:
         path = PurePosixPath(path_in(uri))
         found = next((glob for glob in self.disabled_globs if _matches(path, glob)), None)
         return found and f"the file matches the disabled glob {found}"
+
+    def waits_to_be_asked(self, uri: str) -> bool:
+        """Whether nothing is suggested in this document unless the user asks for it."""
+        return NO_CODE.match(uri) is not None
 
     def completion(self, block: bool, invoked: bool) -> CompletionOptions:
         """What to ask for at a place where a block may be suggested, or only a line."""

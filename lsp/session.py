@@ -140,7 +140,7 @@ class Session:
         offset = document.offset(place, self.documents.encoding)
         if trigger is not Trigger.INVOKED:
             known = self._suggestions.fitting(uri, document.text, offset)
-            if known:
+            if known or self.options.waits_to_be_asked(uri):
                 return self._show(uri, known)
         task = asyncio.current_task()
         assert task is not None, "complete() runs in a task of its own"
@@ -224,6 +224,8 @@ class Session:
     def _compute_ahead(self, document: Document, offset: int) -> None:
         """Start on what comes after an accepted suggestion before the editor asks for it."""
         if self._suggestions.fitting(document.uri, document.text, offset):
+            return
+        if self.options.waits_to_be_asked(document.uri):
             return
 
         async def compute() -> list[Completion]:

@@ -321,3 +321,21 @@ async def test_a_new_daemon_is_told_of_every_document_but_the_secret_ones():
     editor.type("b")
     [shared] = editor.session.shared()
     assert (shared.uri, shared.version, shared.text) == (URI, 2, "ab")
+
+
+@pytest.mark.parametrize("uri", ["git:/a.py?x", "output:main", "vscode-scm:git/scm0/input"])
+async def test_where_nobody_edits_code_nothing_is_suggested_unless_asked_for(uri: str):
+    editor = Editor("x = ", uri=uri)
+    assert await editor.ask() == []
+    first, *_ = await editor.ask(Trigger.INVOKED)
+    editor.type(first.text[:1])
+    assert (await editor.ask())[0].text == first.text[1:]  # typed along
+    editor.type("!")
+    assert await editor.ask() == []
+
+
+@pytest.mark.parametrize(
+    "uri", ["file:///a.py", "untitled:Untitled-1", "vscode-notebook-cell:/a.ipynb#1", "sftp://h/a"]
+)
+async def test_where_code_is_edited_it_is_suggested(uri: str):
+    assert await Editor("x = ", uri=uri).ask()
