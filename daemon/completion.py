@@ -39,11 +39,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Text to insert, perhaps none; `tokens` were generated for it."""
+    """Text to insert, perhaps none; `tokens` were generated for it, `generated` is all they say."""
 
     text: str
     tokens: int
     finish: Finish
+    generated: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Completion:
     """The distinct candidates worth showing, best first, perhaps none; and how they were made."""
 
     candidates: tuple[Candidate, ...]
-    finish: Finish  # of the first candidate, or what cut the request short
+    finish: Finish  # of the best candidate, or what cut the request short
     prompt_tokens: int
     reused_tokens: int  # of the prompt, found in the cache
     generated_tokens: int  # for all candidates, also for those not worth showing

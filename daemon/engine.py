@@ -31,6 +31,7 @@ from .file_session import FileSession
 from .grammars import Grammars
 from .json_schemas import SchemaRule
 from .language import language_of
+from .regions import region_at
 from .surroundings import Surroundings
 
 MOST_CHARACTERS = 1_000_000  # of a file with a session, which tokenises all of it
@@ -92,8 +93,20 @@ class Engine:
             ready = self._exact(request, near, limit)
         else:
             ready = self._by_difference(request, limit, session)
-        job = Job(request, near, ready.prompt, self._builder.stops, limit, cancelled, stream)
-        guided = self._grammars.begin(request, near)  # reads the file while the model does
+        longer = max(len(request.prefix), len(request.suffix))
+        whole = Surroundings.of(request.prefix, request.suffix, longer)
+        region = region_at(request.path, whole.prefix, whole.suffix)
+        job = Job(
+            request=request,
+            language=region.language,
+            near=near,
+            prompt=ready.prompt,
+            stop_tokens=self._builder.stops,
+            limit_tokens=limit,
+            cancelled=cancelled,
+            stream=stream,
+        )
+        guided = self._grammars.begin(request, region, job.trimmed)  # while the model reads too
         scene = replace(ready.scene, others=(*others, *ready.scene.others))
         speculation = self.speculator.speculation(request.speculate, scene)
         grammar = GrammarUse(Mode.OFF)
@@ -109,7 +122,8 @@ class Engine:
             )
             grammar = guide.use
             timings = replace(timings, decode=clock.lap_ms())
-            finish = next((t.finish for t in tried if t.finish in INTERRUPTED), tried[0].finish)
+            best = next((each for each in tried if each.text), tried[0])
+            finish = next((t.finish for t in tried if t.finish in INTERRUPTED), best.finish)
         except Interrupted as interrupted:
             timings = replace(timings, prefill=clock.lap_ms())
             finish = interrupted.finish

@@ -55,7 +55,9 @@ class Budget:
     time_used: Callable[[], float] = field(default=lambda: 0.0)  # share of the deadline, 0 to 1
     exact_until: float = 0.6
     approximate_until: float = 0.85
-    search_calls: int = 96  # of the model, for greedy ways round refusals
+    elapsed: Callable[[], float] = field(default=lambda: 0.0)  # seconds since the beginning
+    search_calls: int = 64  # of the model, lost to greedy ways round refusals
+    search_seconds: float = 1.0  # lost to them, whatever the deadline
     most_refusals: int = 512  # in one completion, which is then given up
     look_up: Callable[[], None] = field(default=lambda: None)  # at every refusal; may raise
 

@@ -7,8 +7,8 @@ is where the greedy completion of the model conditioned on the grammar parts fro
 as far as it is known. What others there are comes best first: the likeliest branch that no
 completion has taken yet, and the greedy completion behind it.
 
-The search is bounded. When its model calls or its share of the time are used up, the likeliest
-place known at which the model may stop is the end.
+The search is bounded. When the model calls that it may lose, its seconds or its share of the time
+are used up, the likeliest place known at which the model may stop is the end.
 """
 
 import heapq
@@ -27,11 +27,17 @@ BEST_TOKENS = 256  # kept at a place, beside the stop tokens
 
 Logits = Callable[[Node], Tensor]  # a place in the trie -> (vocabulary,) float
 Settled = Callable[[Node], bool]  # whether a completion may not go back behind a place any more
+Among = Callable[[Node], bool]  # whether a completion may begin to be another at a place
 
 
 def never(node: Node) -> bool:
     """Everything can be taken back."""
     return False
+
+
+def anywhere(node: Node) -> bool:
+    """Every place will do."""
+    return True
 
 
 class BestFirst:
@@ -79,9 +85,10 @@ class BestFirst:
                 self._take_known_end(run)
         yield aligned(run, self._trie, self._calls - run.calls)
 
-    def another(self, mode: Mode, budget: Budget) -> Aligned | None:
-        """After a greedy completion, the next best: along the likeliest branch not yet taken."""
-        while (branch := self._branch(budget)) is not None:
+    def another(self, mode: Mode, budget: Budget, among: Among = anywhere) -> Aligned | None:
+        """After a greedy completion, the next best: along the likeliest branch not yet taken at
+        the places `among` which it may part from all others."""
+        while (branch := self._branch(budget, among)) is not None:
             *_, found = self.greedy(mode, budget, start=branch)
             if found.stopped or len(found.tokens) >= budget.limit_tokens:
                 return found
@@ -115,8 +122,11 @@ class BestFirst:
 
     def _spent(self, run: "_Run", budget: Budget) -> bool:
         """Whether the search has cost what it may."""
+        calls = self._calls - run.calls
+        lost = calls - (run.node.depth - run.first)
         return (
-            self._calls - run.calls >= budget.limit_tokens + budget.search_calls
+            lost >= budget.search_calls
+            or budget.elapsed() * lost >= budget.search_seconds * calls > 0
             or run.refused >= budget.most_refusals
             or budget.time_used() >= budget.exact_until
         )
@@ -147,11 +157,12 @@ class BestFirst:
             if at is not None:
                 yield token, float(node.support.probabilities[at])
 
-    def _branch(self, budget: Budget) -> Node | None:
+    def _branch(self, budget: Budget, among: Among) -> Node | None:
         """The likeliest child of any known place that no completion has gone to, and that is not
         one more way to end where one has ended."""
         order = itertools.count()
-        untried = [_Untried(node, chance) for node, chance in _expanded(self._trie.root)]
+        places = _expanded(self._trie.root)
+        untried = [_Untried(node, chance) for node, chance in places if among(node)]
         heap = [(-each.best, next(order), each) for each in untried if each.tokens]
         heapq.heapify(heap)
         while heap:
@@ -191,6 +202,7 @@ class _Run:
     def __init__(self, start: Node, mode: Mode, calls: int):
         self.node = start
         self.floor = start  # nothing above it is taken back
+        self.first = start.depth
         self.mode = mode
         self.calls = calls  # before it
         self.refused = 0

@@ -22,7 +22,7 @@ from .fim import Prompt
 from .healing import ByteIndex, agrees, consume
 from .round import shared
 from .sampler import Sampler
-from .stops import Anything, StopRule
+from .stops import Anything, StopRule, line_feeds
 from .transformer import Transformer
 from .verify import Guesser, NoGuess, Verifier
 
@@ -250,7 +250,7 @@ class _Text:
 
     def feed(self, data: bytes) -> tuple[str, bool]:
         """What may be kept of the text now, and whether the completion ends."""
-        return self._stops.rule.feed(self._characters.decode(data))
+        return self._stops.rule.feed(line_feeds(self._characters.decode(data)))
 
     def prune(self, token_bytes: Callable[[int], bytes], draft: Draft) -> Draft:
         """The draft up to a token that would end the completion."""
@@ -259,7 +259,9 @@ class _Text:
         rule = copy.copy(self._stops.rule)
         for index, token in enumerate(draft.tokens):
             data = token_bytes(token)
-            if token in self._stops.tokens or not data or rule.feed(characters.decode(data))[1]:
+            if token in self._stops.tokens or not data:
+                return draft.first(index)
+            if rule.feed(line_feeds(characters.decode(data)))[1]:
                 return draft.first(index)
         return draft
 

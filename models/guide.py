@@ -22,7 +22,7 @@ from .grammar.right import LINES, RightContext
 from .healing import agrees, consume
 from .nesting import nesting
 from .remembered import Remembered
-from .stops import StopRule
+from .stops import OPENERS, StopRule, line_feeds
 
 LINE_END = re.compile(r"\n")
 WORD = re.compile(r"\w+|[^\w\s]")
@@ -65,6 +65,7 @@ class Guide:
         self._opening = opening
         self._finished = finished
         self._next = suffix[:1]
+        self._last_line = before if not suffix.strip() else None  # of the file, up to the cursor
         self._block = RightContext(opening.state, suffix, LINES, before)
         self._line = RightContext(opening.state, suffix, 0, before)
         self._fitting: dict[tuple[str, bool, int], bool] = {}
@@ -110,10 +111,17 @@ class Guide:
             return True
         one_line = finish is Finish.LINES and "\n" not in text
         fits = self._fits_at(text, self._line if one_line else self._block)
+        if one_line and not fits and self._opens_block(text):
+            return True
         if or_lines and not fits and not one_line:
             whole = not nesting(text).inside and self._fits_at(text, self._line)
             return whole and self._lines(text) is not None
         return fits
+
+    def _opens_block(self, text: str) -> bool:
+        """Whether a line begins something at the end of the file, where one goes on from there."""
+        line = self._last_line
+        return line is not None and text != "" and OPENERS.search(line + text) is not None
 
     def kept(self, text: str) -> str:
         """What is shown of a finished completion that was let end: all of it, or its lines."""
@@ -133,7 +141,9 @@ class Guide:
     def _starts(self, text: str) -> Iterator[str]:
         """The starts of `text` that fit, best first."""
         words = [match.end() for match in WORD.finditer(text.partition("\n")[0])][::-1]
-        ends = [len(text), *_line_ends(text), *(end for end in words if 2 * end >= len(text))]
+        lines = _line_ends(text)
+        lines += [end - 1 for end in lines if text[end - 1] in ",;"]  # wanted by what isn't there
+        ends = [len(text), *lines, *(end for end in words if 2 * end >= len(text))]
         for end in ends:
             joined = JOINED.match(text[end - 1 : end] + self._next)
             if not joined and self._fits_at(text[:end], self._block):
@@ -235,7 +245,7 @@ class Places:
         pending, data = consume(place.pending, data)
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         decoder.setstate((place.partial, 0))
-        text = decoder.decode(data)
+        text = line_feeds(decoder.decode(data))
         rule = copy.copy(place.rule)
         piece, over = rule.feed(text)
         state = place.state if over or not data else place.state.feed(data)

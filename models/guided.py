@@ -15,7 +15,7 @@ from torch import Tensor
 from ..cache.sequence import CachedSequence
 from .align import Aligned, Aligner, Budget, Mode
 from .aligned_trie import Node, Support, Trie
-from .best_first import BestFirst, Settled, never
+from .best_first import Among, BestFirst, Settled, anywhere, never
 from .decode import LIKELY_TOKENS, Decoder, Finish, Interrupted, Stops, Token, look_up
 from .draft import Draft
 from .fim import Prompt
@@ -46,10 +46,12 @@ class GuidedDecoder:
         guide: Guide,
         guesser: Guesser | None = None,
         settles: bool = False,
+        apart: bool = False,
     ) -> Iterator[Token]:
         """Continue from the `logits` (vocabulary,) after the prompt, all that `sequence` holds.
 
-        Greedy completions of one `guide` after the first are the next best ones. Tokens come when
+        Greedy completions of one `guide` after the first are the next best ones; `apart`, of
+        those that have no text in common with an earlier one. Tokens come when
         nothing can take them back any more: at the end, or, where a greedy completion `settles`,
         line by line; one that doesn't may end with lines that are not kept (`Guide.kept`).
         `guesser` makes it faster and changes no token. Raises `Interrupted`.
@@ -64,7 +66,7 @@ class GuidedDecoder:
         elif guide.trie is None:
             completion = self._greedy(run, places, _ends_line if settles else never)
         else:
-            completion = self._next_best(run, places, guide.trie)
+            completion = self._next_best(run, places, guide.trie, _blank if apart else anywhere)
         given: Node | None = None
         with run.verifier:
             try:
@@ -91,8 +93,11 @@ class GuidedDecoder:
             run.give_up(trie, found.node)
             yield from search.greedy(Mode.OFF, run.budget, settled, found.node)
 
-    def _next_best(self, run: "_Run", places: Places, trie: Trie) -> Iterator[Aligned]:
-        found = BestFirst(trie, partial(run.likely, places)).another(run.guide.mode, run.budget)
+    def _next_best(
+        self, run: "_Run", places: Places, trie: Trie, among: Among
+    ) -> Iterator[Aligned]:
+        search = BestFirst(trie, partial(run.likely, places))
+        found = search.another(run.guide.mode, run.budget, among)
         if found is not None:
             run.note(found)
             yield found
@@ -146,6 +151,7 @@ class _Run:
         self.budget = Budget(
             stops.limit_tokens,
             time_used=self.time_used,
+            elapsed=self.elapsed,
             look_up=partial(look_up, stops, cancelled),
         )
         self._decoder = decoder
@@ -192,6 +198,10 @@ class _Run:
         self.guide.count(model_calls=self.verifier.passes - before)
         return logits
 
+    def elapsed(self) -> float:
+        """Seconds since the beginning; none where nobody waits, so that chance decides nothing."""
+        return 0.0 if self.stops.deadline is None else self._clock() - self._began
+
     def time_used(self) -> float:
         """The share of the time until the deadline that is gone."""
         deadline = self.stops.deadline
@@ -219,6 +229,11 @@ def _allowed(places: Places, place: Place, stops: Stops, draft: Draft) -> Draft:
 def _ends_line(node: Node) -> bool:
     """Whether a line is over with the node's token, so that it may be shown."""
     return "\n" in node.state.piece
+
+
+def _blank(node: Node) -> bool:
+    """Whether nothing to be seen stands before the node."""
+    return not node.state.text.strip()
 
 
 def _behind(node: Node | None, given: Node | None) -> list[Node]:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given, settings
@@ -253,3 +254,26 @@ def test_where_nothing_is_refused_any_more_the_limit_is_an_end_like_any_other():
     budget = Budget(limit_tokens=1, search_calls=0)
     found = greedy(toy, Trie(Uncuttable(), frozenset({STOP})), Mode.OFF, budget)
     assert len(found.tokens) == 1
+
+
+@few
+@given(seed=SEEDS)
+def test_another_completion_may_be_held_to_part_from_the_first_at_the_start(seed: int):
+    toy = toy_of(seed)
+    trie = toy.trie()
+    first = greedy(toy, trie)
+    another = toy.search(trie).another(Mode.EXACT, BUDGET, lambda node: node is trie.root)
+    if another is not None:
+        assert another.tokens[:1] != first.tokens[:1]
+
+
+def test_a_search_that_has_lost_too_much_time_ends():
+    clock = itertools.count()
+    budget = replace(BUDGET, elapsed=lambda: float(next(clock)), search_seconds=2.0)
+    restarts = 0
+    for seed in range(100):
+        toy = Toy(depth=6, hostility=0.5, seed=seed)
+        trie = toy.trie()
+        *_, found = toy.search(trie).greedy(Mode.EXACT, budget)
+        restarts = max(restarts, found.restarts)
+    assert 0 < restarts < 8

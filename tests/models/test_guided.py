@@ -163,6 +163,23 @@ def test_a_greedy_completion_that_says_too_much_keeps_its_lines_that_fit():
     assert not judge.may_end(lines + more * 4, Finish.EOS, or_lines=True)  # too little would stay
 
 
+def test_a_line_that_begins_a_block_may_be_the_last_of_a_file():
+    def judge(line: str, right: str = "") -> Guide:
+        state = open_oracle("c").open(line)
+        return Guide(state, right, Mode.EXACT, as_it_is, before=line)
+
+    assert judge("int main(").may_end("void) {", Finish.LINES)
+    assert not judge("int main(").may_end("void) { f(", Finish.LINES)
+    assert not judge("int main(").may_end("void) {", Finish.EOS)
+    assert not judge("int x = ").may_end("(1", Finish.LINES)
+
+
+def test_a_text_cut_short_ends_before_a_comma_for_what_is_not_there():
+    judge = guide(left='{"a": 1, ', right="}\n")
+    assert judge.may_be_cut('"b": 2,\n"c": [3, 4')
+    assert judge.longest('"b": 2,\n"c": [3, 4') == '"b": 2'
+
+
 def test_tokens_held_back_for_healing_are_repeated_under_the_grammar():
     left = '{"a": tru'
     prompt = BUILDER.build(left, "}", PromptOptions(heal=True))
