@@ -4,6 +4,7 @@ The rules were made with `situations.txt` in view; `held_out.txt` is for judging
 """
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -48,6 +49,7 @@ async def test_a_suggestion_is_worth_reading(session: Session, situation: Situat
 @pytest.mark.slow
 @pytest.mark.parametrize("situation", HELD_OUT, ids=lambda each: each.name)
 async def test_so_it_is_where_nothing_was_tuned(session: Session, situation: Situation) -> None:
+    session.set_options(replace(PATIENT, max_tokens=Options().max_tokens))
     check(situation, await suggested(session, situation))
 
 
