@@ -17,6 +17,7 @@ from keyturn.daemon.commands.complete import command
 
 from ..models.tiny_tokenizer import PAGE
 
+TRIES = 3  # completions, where the first ones come to nothing
 SAMPLED = ("--temperature", "2", "--extent", "all", "--max-tokens", "12")
 Complete = Callable[..., Result]
 
@@ -76,7 +77,7 @@ def test_json_says_how_the_text_came_to_be(complete: Complete, tiny_folder: Path
     assert answer["tokens"].keys() == {"prompt", "reused", "generated"}
     assert answer["timings"].keys() == {"load", "tokenise", "prefill", "decode"}
     assert all(value >= 0 for value in answer["timings"].values())
-    assert 0 < answer["tokens"]["generated"] <= 12
+    assert 0 < answer["tokens"]["generated"] <= 12 * TRIES
     assert (answer["model"], answer["device"]) == (str(tiny_folder), "cpu")
 
 
@@ -223,7 +224,7 @@ def test_defaults_for_all_lines_come_from_the_options(complete: Complete) -> Non
     asked = '{"text": "", "offset": 0}\n{"text": "", "offset": 0, "max_tokens": 2}\n'
     result = complete("--ndjson", *SAMPLED, text=asked)
     first, second = lines(result)
-    assert second["tokens"]["generated"] <= 2 < first["tokens"]["generated"]
+    assert second["tokens"]["generated"] <= 2 * TRIES < first["tokens"]["generated"]
 
 
 def test_without_its_model_a_stream_of_requests_ends_with_code_3(complete: Complete) -> None:
