@@ -18,8 +18,8 @@ from ..cache.errors import InputError
 from ..lsp.bounds import MOST_COUNT
 from ..lsp.options import Options, no_such, shown
 from ..models.user_folder import user_folder as folder_of_user
-from .json_schemas import schema_rule
-from .small_file import BadFile, read_text
+from .workspace.json_schemas import schema_rule
+from .workspace.small_file import BadFile, read_text
 
 WORKSPACE_FILE = "keyturn.toml"
 USER_FILE = "config.toml"

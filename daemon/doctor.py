@@ -11,11 +11,11 @@ from tempfile import TemporaryFile
 import torch
 
 from ..cache.errors import KeyturnError
-from ..models.backends import Machine, installed, survey
-from ..models.cache_folder import cache_errors, cache_folder
-from ..models.inventory import holding
-from ..models.loader import pick_device, pick_plan
-from ..models.progress import Progress
+from ..models.hub.cache_folder import cache_errors, cache_folder
+from ..models.hub.progress import Progress
+from ..models.loading.inventory import holding
+from ..models.loading.loader import pick_device, pick_plan
+from ..models.nn.backends import Machine, installed, survey
 
 
 @dataclass(frozen=True, slots=True)

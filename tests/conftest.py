@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from leftovers import end, left_behind, mark_this_run
 
-from keyturn.models.cache_folder import cache_folder
-from keyturn.models.obtain import ModelFiles, obtain
-from keyturn.models.progress import Progress
-from keyturn.models.registry import DEFAULT_MODEL, find
+from keyturn.models.hub.cache_folder import cache_folder
+from keyturn.models.hub.download import ModelFiles, obtain
+from keyturn.models.hub.progress import Progress
+from keyturn.models.hub.registry import DEFAULT_MODEL, find
 
 if not Path("/dev/nvidia0").exists():
     # Kernels run in Triton's interpreter where there is no GPU; it is read when they are imported.

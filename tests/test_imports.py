@@ -3,18 +3,73 @@
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("daemon", "lsp", "cache", "models")
-ALLOWED = {
-    "cache": {"cache"},
-    "models": {"models", "cache"},
-    "lsp": {"lsp"},
-    "daemon": {"daemon", "lsp", "cache", "models"},
+MODELS = (
+    "models",
+    "models.hub",
+    "models.tokenizer",
+    "models.prompts",
+    "models.nn",
+    "models.loading",
+    "models.speculative",
+    "models.speculative.early_exit",
+    "models.decoding",
+    "models.grammar",
+    "models.constrained",
+    "models.exit_training",
+)
+CORE = ("cache", "lsp", "daemon", "daemon.workspace")
+SERVICE = (*CORE, *MODELS, "daemon.completion", "daemon.server", "daemon.engines")
+
+# What each package may import beside itself: the order of the house, from the bottom up.
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "cache": (),
+    "lsp": (),
+    "models": ("cache",),
+    "models.hub": ("models",),
+    "models.tokenizer": ("models",),
+    "models.prompts": ("models",),
+    "models.nn": ("cache", "models"),
+    "models.loading": ("cache", *MODELS[:3], "models.nn"),
+    "models.speculative": ("cache", *MODELS[:6], "models.speculative.early_exit"),
+    "models.speculative.early_exit": ("cache", *MODELS[:6], "models.speculative"),
+    "models.decoding": ("cache", "models", "models.prompts", "models.nn", "models.speculative"),
+    "models.grammar": ("cache", "models.grammar.treesitter", "models.grammar.json"),
+    "models.grammar.treesitter": ("models.grammar",),
+    "models.grammar.json": ("models.grammar",),
+    "models.constrained": (
+        "cache",
+        "models",
+        "models.prompts",
+        "models.speculative",
+        "models.decoding",
+        "models.grammar",
+    ),
+    "models.exit_training": ("cache", *MODELS[:8]),
+    "daemon.workspace": ("cache", "lsp"),
+    "daemon": ("cache", "lsp", "daemon.workspace", *MODELS[:2], "models.nn", "models.loading"),
+    "daemon.server": CORE,
+    "daemon.completion": (*CORE, *MODELS),
+    "daemon.engines": SERVICE,
+    "daemon.client": (*CORE, "daemon.server", "daemon.engines"),
+    "daemon.headless": (*SERVICE, "daemon.client"),
+    "daemon.bench": (*SERVICE, "daemon.client", "daemon.headless"),
+    "daemon.bench._gpu": (*SERVICE, "daemon.bench"),
+    "daemon.commands": (
+        *SERVICE,
+        "models.exit_training",
+        "daemon.client",
+        "daemon.headless",
+        "daemon.bench",
+    ),
 }
+MOST_FILES = 17  # in a folder, before a newcomer gets lost
 SOURCES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
@@ -32,11 +87,41 @@ def imported_modules(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_each_folder_imports_only_the_folders_it_may_know(path: Path) -> None:
-    folder = path.relative_to(ROOT).parts[0]
-    ours = {m.split(".")[1] for m in imported_modules(path) if m.startswith("keyturn.")}
-    assert ours & set(FOLDERS) <= ALLOWED[folder]
+def module_of(path: Path) -> str:
+    return ".".join(("keyturn", *path.relative_to(ROOT).with_suffix("").parts))
+
+
+MODULES = {module_of(path): imported_modules(path) for path in SOURCES}
+OURS = {module: sorted(found & MODULES.keys()) for module, found in MODULES.items()}
+
+
+def package_of(module: str) -> str:
+    return module.removeprefix("keyturn.").rpartition(".")[0]
+
+
+@pytest.mark.parametrize("module", [m for m in OURS if not m.endswith("__main__")])
+def test_each_package_imports_only_what_stands_below_it(module: str) -> None:
+    """Also lazily, and for types only."""
+    package = package_of(module)
+    wrong = [
+        other for other in OURS[module] if package_of(other) not in (package, *ALLOWED[package])
+    ]
+    assert not wrong, f"{module} may not import {wrong}: move what it needs, or move the file"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    sorter = TopologicalSorter(OURS)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in SOURCES}), ids=str)
+def test_a_folder_can_be_taken_in_at_a_glance_and_says_what_it_is(folder: Path) -> None:
+    files = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+    assert len(files) <= MOST_FILES, "divide it"
+    assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text())), "say what it is"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ._speedups import PLAIN
 
 if TYPE_CHECKING:
-    from ...models.ledger import Ledger
+    from ...models.speculative.pass_cost import Ledger
 
 AUTO = "auto"
 

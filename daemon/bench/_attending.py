@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def attending() -> Iterator[list[float]]:
     """The milliseconds of each layer's attention by segments, which is the one of CPUs, inside the
     block. Nothing else is called than without it."""
-    from ...models.step_attention import BySegments
+    from ...models.nn.segment_attention import BySegments
 
     took_ms: list[float] = []
     attend = BySegments.__call__

@@ -1,13 +1,24 @@
-"""The picture of `keyturn bench edit`."""
+"""The rows of `keyturn bench edit`, and their picture."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .edit import Row
 
 
-def draw(rows: "list[Row]", path: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One arm, size and place: milliseconds from edit to first token, of which in attention (0.0
+    where that can't be told), and tokens encoded."""
+
+    arm: str
+    tokens: int
+    place: str
+    median_ms: float
+    p95_ms: float
+    encoded: float
+    attention_ms: float = 0.0
+
+
+def draw(rows: list[Row], path: Path) -> None:
     """Latency against file length with the edit at the cursor, one line per arm."""
     import matplotlib  # pyright: ignore[reportMissingImports]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ...models.registry import DEFAULT_MODEL
+from ...models.hub.registry import DEFAULT_MODEL
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

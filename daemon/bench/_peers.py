@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...models.loader import Loaded
+from ...models.loading.loader import Loaded
 from ._llama_cpp import LlamaServer
 
 
@@ -69,7 +69,7 @@ class Transformers:
         import torch
         import transformers
 
-        from ...models.checkpoint import open_checkpoint
+        from ...models.loading.checkpoint import open_checkpoint
 
         self.name = f"transformers {dtype}"
         self.torch = torch

@@ -11,7 +11,7 @@ from ._peers import Transformers
 from ._places import SAMPLED, Place
 
 if TYPE_CHECKING:
-    from ...models.loader import Loaded
+    from ...models.loading.loader import Loaded
 
 PEER = "transformers"
 
@@ -27,7 +27,7 @@ def peer_rows(
     Of decoding alone: less what the prompt and one token take."""
     import torch
 
-    from ...models.fim import PromptBuilder, PromptOptions
+    from ...models.prompts.fim import PromptBuilder, PromptOptions
 
     model = Transformers(loaded, dtype).model
     builder = PromptBuilder(loaded.tokenizer)

@@ -66,7 +66,7 @@ def measure(
     """The whole benchmark as one object: device, threads, model, rows and ratios."""
     import torch
 
-    from ...models.loader import load
+    from ...models.loading.loader import load
 
     if threads:
         torch.set_num_threads(threads)
@@ -97,7 +97,7 @@ def measure(
 
 def prompt(loaded: Any, tokens: int) -> list[int]:
     """That many tokens of code."""
-    text = resources.files("keyturn.models").joinpath("calibration.txt").read_text("utf-8")
+    text = resources.files("keyturn.models.loading").joinpath("calibration.txt").read_text("utf-8")
     once = loaded.tokenizer.encode(text)
     return (once * (tokens // len(once) + 1))[:tokens]
 

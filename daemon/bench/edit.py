@@ -17,16 +17,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..metrics import percentile
+from ..server.metrics import percentile
 from . import _options
 from ._attending import attending
+from ._latencies import Row, draw
 from ._llama_cpp import LlamaServer
 
 if TYPE_CHECKING:
     from ...cache.spill import Snapshot
-    from ...models.fim import PromptOptions
-    from ...models.loader import Loaded
-    from ..file_session import FileSession
+    from ...models.loading.loader import Loaded
+    from ...models.prompts.fim import PromptOptions
+    from ..completion.file_session import FileSession
 
 PLACES = ("start", "middle", "cursor", "suffix")
 TYPED = ("value = compute(first, 2)\n", "if value:\n", "    return None\n")  # nothing to heal
@@ -52,20 +53,6 @@ ARMS = (
     Arm("segments, PSM", "psm"),
     Arm(OURS),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One arm, size and place: milliseconds from edit to first token, of which in attention (0.0
-    where that can't be told), and tokens encoded."""
-
-    arm: str
-    tokens: int
-    place: str
-    median_ms: float
-    p95_ms: float
-    encoded: float
-    attention_ms: float = 0.0
 
 
 @click.command(name="edit")
@@ -101,7 +88,7 @@ def command(
     """Measure from an edit to the first token, for several ways of caching."""
     import torch
 
-    from ...models.loader import load
+    from ...models.loading.loader import load
 
     if threads:
         torch.set_num_threads(threads)
@@ -128,8 +115,6 @@ def command(
                         rows.append(_row(name, size, place, timed[1:]))  # the first opened it
                         _show(rows[-1], as_json)
     if plot:
-        from ._latencies import draw
-
         draw(rows, plot)
     if as_json:
         report = {
@@ -194,7 +179,7 @@ class Opened:
         self._caches: dict[str, Snapshot] = {}
 
     def measured(self, arm: Arm, place: str, edits: int) -> Row:
-        from ...models.fim import Order, PromptOptions
+        from ...models.prompts.fim import Order, PromptOptions
 
         order = Order(arm.order) if arm.order else None
         options = PromptOptions(budget_tokens=self._size + 512, order=order)
@@ -222,8 +207,8 @@ class Opened:
         from ...cache.plan import Repair
         from ...cache.sequence import CachedSequence
         from ...cache.spill import Snapshot
-        from ...models.fim import PromptBuilder
-        from ..file_session import FileSession
+        from ...models.prompts.fim import PromptBuilder
+        from ..completion.file_session import FileSession
 
         loaded = self._loaded
         sequence = CachedSequence(loaded.model.new_arena(0), getattr(correction, arm.correction))

@@ -19,8 +19,8 @@ import click
 from . import _options
 
 if TYPE_CHECKING:
-    from ..completion import Completion, Request
-    from ..engine import Engine
+    from ..completion.engine import Engine
+    from ..completion.request import Completion, Request
 
 PLACES = {"at the cursor": 0.999, "a quarter above it": 0.75, "at the start": 0.01}
 TYPED = "value = compute(first, 2)\n"
@@ -89,8 +89,8 @@ def measure(
         return report
     import torch
 
-    from ...models.loader import load
-    from ..engine import Engine, EngineOptions
+    from ...models.loading.loader import load
+    from ..completion.engine import Engine, EngineOptions
 
     if threads:
         torch.set_num_threads(threads)
@@ -153,7 +153,7 @@ def decode(
     engine: "Engine", text: str, places: int, new_tokens: int, modes: tuple[str, ...]
 ) -> list[Row]:
     """Complete `text` at some places, in turns without a grammar and under each of `modes`."""
-    from ...models.align import Mode
+    from ...models.constrained.aligned_sampling import Mode
 
     found: dict[tuple[str, str], list[tuple[Completion, Completion]]] = {}
     for way, request in _requests(text, places, new_tokens):
@@ -165,8 +165,8 @@ def decode(
 
 
 def _requests(text: str, places: int, new_tokens: int) -> "list[tuple[str, Request]]":
-    from ...models.sampler import Sampling
-    from ..completion import Request
+    from ...models.decoding.sampler import Sampling
+    from ..completion.request import Request
 
     lines = text.splitlines(keepends=True)
     code = [n for n, line in enumerate(lines) if line.strip() and n > 20]

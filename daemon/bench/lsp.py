@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from ..metrics import percentile
+from ..server.metrics import percentile
 from . import _options
 
 URI = "file:///bench.py"

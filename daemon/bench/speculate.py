@@ -28,8 +28,8 @@ from ._places import infilling as infilling_of
 from ._speedups import PLAIN, draw
 
 if TYPE_CHECKING:
-    from ...models.loader import Loaded
-    from ..file_session import FileSession
+    from ...models.loading.loader import Loaded
+    from ..completion.file_session import FileSession
 
 INFILLING_FILE = PROBLEMS / "HumanEval-RandomSpanInfillingLight.jsonl.gz"
 
@@ -88,7 +88,7 @@ def measure(
     """The whole benchmark as one object; `show` is given each row as soon as it is known."""
     import torch
 
-    from ...models.loader import load
+    from ...models.loading.loader import load
 
     loaded = load(model, device, dtype, settle=True)
     own_threads = torch.get_num_threads()
@@ -140,9 +140,9 @@ class Bench:
     def __init__(
         self, loaded: "Loaded", context: int, new_tokens: int, arms: Sequence[str]
     ) -> None:
-        from ...models.drafters import speculator
-        from ...models.speculator import Speculate
-        from ..engine import Engine, EngineOptions
+        from ...models.speculative.drafters import speculator
+        from ...models.speculative.speculator import Speculate
+        from ..completion.engine import Engine, EngineOptions
 
         self._context = context
         self._new_tokens = new_tokens
@@ -179,11 +179,11 @@ class Bench:
     def _timed(
         self, arm: str, place: Place, session: "FileSession", most: int | None = None
     ) -> tuple[str, Timed]:
-        from ...models.align import Mode
-        from ...models.sampler import Sampling
-        from ...models.speculator import Speculate
-        from ...models.stops import Extent
-        from ..completion import Request
+        from ...models.constrained.aligned_sampling import Mode
+        from ...models.decoding.sampler import Sampling
+        from ...models.decoding.stops import Extent
+        from ...models.speculative.speculator import Speculate
+        from ..completion.request import Request
 
         request = Request(
             place.prefix,

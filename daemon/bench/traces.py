@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..metrics import percentile
+from ..server.metrics import percentile
 from . import _options
 
 if TYPE_CHECKING:
-    from ...models.loader import Loaded
+    from ...models.loading.loader import Loaded
 
 REFRESH_TOKENS = 8
 NO_TRACE = (
@@ -82,7 +82,7 @@ def command(
         raise click.UsageError(NO_TRACE)
     import torch
 
-    from ...models.loader import load
+    from ...models.loading.loader import load
 
     if threads:
         torch.set_num_threads(threads)
@@ -144,8 +144,8 @@ class Replay:
         self, loaded: "Loaded", text: str, context_tokens: int, order: str | None, idle: float
     ) -> None:
         from ...cache.sequence import CachedSequence
-        from ...models.fim import Order, PromptBuilder, PromptOptions
-        from ..file_session import FileSession
+        from ...models.prompts.fim import Order, PromptBuilder, PromptOptions
+        from ..completion.file_session import FileSession
 
         self._options = PromptOptions(
             budget_tokens=context_tokens - 64, order=Order(order) if order else None
@@ -171,7 +171,7 @@ class Replay:
 
     def _ask(self, pause: Pause) -> Asked:
         from ...cache.align import common_prefix
-        from ..engine import Clock
+        from ..completion.engine import Clock
 
         clock, session = Clock(), self._session
         planned = session.plan(pause.cursor, self._options)

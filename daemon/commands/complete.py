@@ -15,9 +15,14 @@ from typing import Any, BinaryIO
 import click
 
 from ...cache.errors import CacheError, InputError
-from ...models.registry import DEFAULT_MODEL
-from ..answers import Answers
-from ..asking import (
+from ...models.hub.registry import DEFAULT_MODEL
+from ..config import load_config
+from ..cursor import cut, decode_text
+from ..headless.answers import Answers
+from ..headless.edits import Replay
+from ..headless.exit_codes import NOTHING, exit_code, one_line_errors
+from ..headless.in_process import Choice, Headless
+from ..headless.question import (
     EXTENTS,
     GRAMMAR_MODES,
     SPECULATE_MODES,
@@ -28,15 +33,10 @@ from ..asking import (
     parse_object,
     place_of,
 )
-from ..config import load_config
-from ..exits import NOTHING, exit_code, one_line_errors
-from ..headless import Choice, Headless
-from ..language import language_of
+from ..headless.remote import RemoteHeadless
+from ..headless.time_limit import TimeUp
 from ..paths import daemon_paths
-from ..position import cut, decode_text
-from ..remote import RemoteHeadless
-from ..replay import Replay
-from ..time_limit import TimeUp
+from ..workspace.language import language_of
 
 DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 

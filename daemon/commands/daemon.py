@@ -13,7 +13,7 @@ import click
 from ...lsp.backend import BackendError, StatusQuery
 
 if TYPE_CHECKING:
-    from ..startup import Link
+    from ..client.startup import Link
 
 EXIT_UNAVAILABLE = 3
 ANSWER_SECONDS = 10.0  # a busy engine is not waited for longer than one by the daemon itself
@@ -31,10 +31,10 @@ def command() -> None:
 def run(detach: bool, model: str | None, starter: int | None) -> None:
     """Be the daemon. Exits with 75 if another one is running."""
     from ..config import Config, ModelChoice, load_config, options_in
-    from ..detach import detach as leave
-    from ..host import host
-    from ..make_engine import engine_maker
+    from ..engines.make_engine import engine_maker
     from ..paths import daemon_paths
+    from ..server.detach import detach as leave
+    from ..server.process import host
 
     wanted = leave(starter) if detach else lambda: True
     flags = {"model.name": model} if model else {}
@@ -52,7 +52,7 @@ def run(detach: bool, model: str | None, starter: int | None) -> None:
 @command.command()
 def start() -> None:
     """Start the daemon unless it runs already."""
-    from .. import startup
+    from ..client import startup
     from ..paths import daemon_paths
 
     async def begin() -> int:
@@ -81,7 +81,7 @@ def restart(ctx: click.Context) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(as_json: bool) -> None:
     """Show what the daemon is doing. Exits with 3 if none runs."""
-    from ..status import lines
+    from .status import lines
 
     found = _run(_ask(StatusQuery()))
     if found is None:
@@ -126,7 +126,7 @@ def _hello() -> Any:
 
 async def _ask(question: Any) -> dict[str, Any] | None:
     """One command to the daemon that runs; None if none does. Raises `BackendError`."""
-    from .. import startup
+    from ..client import startup
     from ..paths import daemon_paths
 
     link = await startup.connect(daemon_paths(), _hello())
@@ -167,7 +167,8 @@ async def _answer(link: "Link", question: Any) -> dict[str, Any]:
 async def _stop() -> bool:
     """Stop the daemon and wait until its lock is free; False if none ran. One that somebody is
     about to start is waited for."""
-    from .. import protocol, startup
+    from .. import protocol
+    from ..client import startup
     from ..paths import daemon_paths
 
     paths = daemon_paths()

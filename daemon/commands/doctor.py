@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 import click
 
-from ...models.registry import DEFAULT_MODEL
-from ..exits import UNAVAILABLE, one_line_errors
+from ...models.hub.registry import DEFAULT_MODEL
+from ..headless.exit_codes import UNAVAILABLE, one_line_errors
 
 
 @click.command("doctor")
@@ -19,7 +19,7 @@ def command(model: str, as_json: bool) -> None:
     Ends with 0 if completions can work here, with 3 if not.
     """
     with one_line_errors():
-        from ...models.progress import Progress
+        from ...models.hub.progress import Progress
         from ..doctor import examine
 
         report = examine(model, Progress(sys.stderr))

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...models.registry import DEFAULT_MODEL
-from ..exits import one_line_errors
+from ...models.hub.registry import DEFAULT_MODEL
+from ..headless.exit_codes import one_line_errors
 
 if TYPE_CHECKING:
-    from ...models.loader import Loaded
-    from ...models.progress import Progress
+    from ...models.hub.progress import Progress
+    from ...models.loading.loader import Loaded
 
 MODEL = click.option(
     "--model", default=DEFAULT_MODEL, show_default=True, help="Name, repository, folder or file."
@@ -80,11 +80,11 @@ def train(
     if probe and after:
         raise click.UsageError("--probe chooses the layer that --after names: use one of them")
     with one_line_errors():
-        from ...models.cache_folder import cache_folder
-        from ...models.exit_corpus import default_folders, source_files
-        from ...models.exit_training import Request, Training, TrainingPlan
-        from ...models.loader import load
-        from ...models.progress import Progress
+        from ...models.exit_training.corpus import default_folders, source_files
+        from ...models.exit_training.training import Request, Training, TrainingPlan
+        from ...models.hub.cache_folder import cache_folder
+        from ...models.hub.progress import Progress
+        from ...models.loading.loader import load
 
         folders = [*([] if only_corpus else default_folders()), *corpus]
         files = source_files(folders)
@@ -112,8 +112,8 @@ def _probed(loaded: "Loaded", files: Sequence[Path], progress: "Progress") -> in
     """The layer that promises most, after telling what each does."""
     from itertools import islice
 
-    from ...models.exit_corpus import windows
-    from ...models.exit_probe import PROBED_WINDOWS, candidates, probe
+    from ...models.exit_training.corpus import windows
+    from ...models.exit_training.probe import PROBED_WINDOWS, candidates, probe
 
     exits = candidates(loaded.config)
     found = list(islice(windows(files, loaded.tokenizer, 384), PROBED_WINDOWS))
@@ -133,14 +133,14 @@ def _probed(loaded: "Loaded", files: Sequence[Path], progress: "Progress") -> in
 def info(model: str, as_json: bool) -> None:
     """Show the exits that a model has, what made them, and how often they are right."""
     with one_line_errors():
-        from ...models.cache_folder import cache_folder
-        from ...models.checkpoint import open_checkpoint
-        from ...models.exit_file import find_exits
-        from ...models.loader import read_config
-        from ...models.obtain import obtain
-        from ...models.progress import Progress
-        from ...models.registry import find
-        from ...models.speculator import LEAST_RIGHT
+        from ...models.hub.cache_folder import cache_folder
+        from ...models.hub.download import obtain
+        from ...models.hub.progress import Progress
+        from ...models.hub.registry import find
+        from ...models.loading.checkpoint import open_checkpoint
+        from ...models.loading.loader import read_config
+        from ...models.speculative.early_exit.file import find_exits
+        from ...models.speculative.speculator import LEAST_RIGHT
 
         cache = cache_folder()
         files = obtain(find(model), cache, Progress(sys.stderr))

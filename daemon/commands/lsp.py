@@ -14,7 +14,7 @@ def command(in_process: bool, stdio: bool, log_level: str) -> None:
     import asyncio
     import logging
 
-    from ..front import serve_editor
+    from ..client.front import serve_editor
 
     logging.basicConfig(level=log_level.upper(), stream=sys.stderr)
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # it logs whole messages: source text

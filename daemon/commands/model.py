@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from ...models.cache_folder import cache_folder
 from ...models.errors import ModelError
-from ...models.inventory import Holding, holding, inventory, remove
-from ...models.obtain import obtain
-from ...models.progress import Progress
-from ...models.registry import DEFAULT_MODEL, NamedModel, find
-from ..exits import one_line_errors
+from ...models.hub.cache_folder import cache_folder
+from ...models.hub.download import obtain
+from ...models.hub.progress import Progress
+from ...models.hub.registry import DEFAULT_MODEL, NamedModel, find
+from ...models.loading.inventory import Holding, holding, inventory, remove
+from ..headless.exit_codes import one_line_errors
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
@@ -89,13 +89,13 @@ def rm(name: str) -> None:
               help="The most that a piece may have.")  # fmt: skip
 def split(name: str, folder: Path, mib: int) -> None:
     """Write a model's file into FOLDER in pieces, to be carried to another machine."""
-    from ...models import parcels
+    from ...models.hub import split
 
     with one_line_errors():
         files = obtain(find(name), cache_folder(), Progress(sys.stderr))
         if files.path.is_dir():
             raise ModelError(f"{name} is a folder of files: carry it as it is")
-        for path in parcels.split(files.path, folder, mib * 2**20, Progress(sys.stderr)):
+        for path in split.split(files.path, folder, mib * 2**20, Progress(sys.stderr)):
             click.echo(path)
 
 
@@ -103,10 +103,10 @@ def split(name: str, folder: Path, mib: int) -> None:
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def join(folder: Path) -> None:
     """Put the pieces in FOLDER together, into the cache if the model is known by name."""
-    from ...models import parcels
+    from ...models.hub import split
 
     with one_line_errors():
-        files = parcels.join(folder, cache_folder(), Progress(sys.stderr))
+        files = split.join(folder, cache_folder(), Progress(sys.stderr))
     click.echo(files.path)
 
 
@@ -127,8 +127,8 @@ def _facts(name: str) -> dict[str, Any]:
 
 
 def _shape(path: str) -> dict[str, Any]:
-    from ...models.checkpoint import open_checkpoint
-    from ...models.config import ModelConfig
+    from ...models.loading.checkpoint import open_checkpoint
+    from ...models.nn.config import ModelConfig
 
     config = ModelConfig.from_hf(open_checkpoint(Path(path)).config)
     return {

@@ -12,15 +12,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from .automaton import Automaton
-from .both import BothOracles
-from .document import Document
 from .errors import GrammarError
-from .json_rules import Schema
-from .json_schema import SchemaOracle
-from .oracle import Oracle, Unavailable
-from .python_strict import PythonRules
-from .tables import LanguageTables
+from .json.rules import Schema
+from .json.schema import SchemaOracle
+from .oracle import BothOracles, Oracle, Unavailable
+from .treesitter.automaton import Automaton
+from .treesitter.document import Document
+from .treesitter.python_strict import PythonRules
+from .treesitter.tables import LanguageTables
 
 
 @dataclass(frozen=True, slots=True)

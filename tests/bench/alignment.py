@@ -27,14 +27,14 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from keyturn.models.align import Aligner, Budget, Mode
-from keyturn.models.aligned_trie import Node, Trie
+from keyturn.models.constrained.aligned_sampling import Aligner, Budget, Mode
+from keyturn.models.constrained.trie import Node, Trie
 
 sys.path.append(str(Path(__file__).parents[1] / "support"))
 from toys import STOP, Text, Toy, noise, uniforms, variation
 
 if TYPE_CHECKING:
-    from keyturn.models.guide import Guide, Places
+    from keyturn.models.constrained.guide import Guide, Places
 
 TOYS = ((3, 0.05, 2), (3, 0.15, 38), (4, 0.3, 5), (4, 0.45, 11))  # depth, hostility, seed
 SAMPLES = (0, 1, 10, 100, 1_000, 2_000)  # in the trie before the one that is judged
@@ -196,7 +196,7 @@ def model(results: Path, as_json: bool, **options: Any) -> None:
     """The real model: distance of each mode to plain rejection sampling, by number of samples."""
     from human_eval_infilling import problems
 
-    from keyturn.models.loader import load
+    from keyturn.models.loading.loader import load
 
     loaded, done = load(options["model"]), compared(results)
     with results.open("a", encoding="utf-8") as out:
@@ -294,11 +294,11 @@ class Cursor:
     ) -> None:
         """`heat`: temperature and top-p."""
         from keyturn.cache.sequence import CachedSequence
-        from keyturn.models.decode import Decoder, Stops
-        from keyturn.models.fim import PromptBuilder, PromptOptions
+        from keyturn.models.decoding.decode import Decoder, Stops
+        from keyturn.models.decoding.sampler import Sampler, Sampling
+        from keyturn.models.decoding.stops import Extent, stop_rule
         from keyturn.models.grammar.languages import open_oracle
-        from keyturn.models.sampler import Sampler, Sampling
-        from keyturn.models.stops import Extent, stop_rule
+        from keyturn.models.prompts.fim import PromptBuilder, PromptOptions
 
         self.task = problem["task_id"]
         left, right = problem["prompt"], problem["suffix"]
@@ -346,20 +346,20 @@ class Cursor:
 
     def grammatical(self, text: str, ended: bool) -> bool:
         """As the guard of the other modes judges: the text, and its end if it has one."""
-        from keyturn.models.decode import Finish
+        from keyturn.models.decoding.decode import Finish
 
         if self._opening.state.feed(text.encode()) is None:
             return False
         return not ended or self._guide().may_end(text, Finish.LINES)
 
     def _guide(self, opening: Any = None, right: str | None = None) -> "Guide":
-        from keyturn.models.guide import Guide
+        from keyturn.models.constrained.guide import Guide
 
         right = self._right if right is None else right
         return Guide(opening or self._opening, right, Mode.EXACT, lambda text, finish: text)
 
     def _places(self, guide: "Guide") -> "Places":
-        from keyturn.models.guide import Places
+        from keyturn.models.constrained.guide import Places
 
         return Places(guide, self._prompt, self._rule, self._decoder.token_bytes)
 
@@ -368,7 +368,7 @@ class Cursor:
         return lambda position, attempt: float(rng.random())
 
     def _logits(self, path: Sequence[int]) -> Tensor:
-        from keyturn.models.healing import consume
+        from keyturn.models.prompts.healing import consume
 
         known = self._known.get(tuple(path))
         if known is None:

@@ -26,10 +26,10 @@ from keyturn.cache.correction import Correction, conflict, turn_query
 from keyturn.cache.plan import Repair
 from keyturn.cache.sequence import CachedSequence
 from keyturn.cache.spill import Snapshot
-from keyturn.daemon.file_session import FileSession
-from keyturn.models.encode import encode
-from keyturn.models.fim import Order, PromptBuilder, PromptOptions
-from keyturn.models.loader import Loaded, load
+from keyturn.daemon.completion.file_session import FileSession
+from keyturn.models.loading.loader import Loaded, load
+from keyturn.models.nn.reencode import encode
+from keyturn.models.prompts.fim import Order, PromptBuilder, PromptOptions
 
 LINES = 5  # of one edit
 NEAR, FAR = 10, 25  # lines from the cursor

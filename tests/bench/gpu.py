@@ -41,7 +41,7 @@ def main(
 ) -> None:
     """Measure, write one JSON object to --results, and print the benchmarks page's table."""
     found = measure(torch.device(device), tiny, model_file, results, limit_s, only)
-    from keyturn.daemon.bench._gpu_table import table
+    from keyturn.daemon.bench._gpu.table import table
 
     click.echo(table(found))
     sys.exit(any("error" in part for part in found["parts"].values()))
@@ -106,7 +106,7 @@ class Bench:
 
     @property
     def reference(self) -> Any:
-        from keyturn.daemon.bench._random_model import RandomTransformers
+        from keyturn.daemon.bench._gpu.random_model import RandomTransformers
 
         if self._reference is None:
             shape = "tiny" if self.tiny else "1.5b"
@@ -117,8 +117,8 @@ class Bench:
     def tokenizer(self) -> Any:
         """The real one where there is a file; else a small one, whose tokens the model has too."""
         if self.model_file:
-            from keyturn.models.checkpoint import open_checkpoint
-            from keyturn.models.tokenizer import Tokenizer
+            from keyturn.models.loading.checkpoint import open_checkpoint
+            from keyturn.models.tokenizer.bpe import Tokenizer
 
             return Tokenizer(open_checkpoint(self.model_file).vocabulary())
         if str(ROOT) not in sys.path:
@@ -128,7 +128,7 @@ class Bench:
         return tiny_tokenizer()
 
     def loaded(self, form: str = "") -> Any:
-        from keyturn.daemon.bench._random_model import loaded_like
+        from keyturn.daemon.bench._gpu.random_model import loaded_like
 
         form = form or self.dtype
         if form not in self._loaded:
@@ -139,7 +139,7 @@ class Bench:
     # region Parts
 
     def machine(self) -> Found:
-        from keyturn.models.backends import Machine, survey
+        from keyturn.models.nn.backends import Machine, survey
 
         backends = survey(Machine.of(self.device))
         found: Found = {
@@ -153,7 +153,7 @@ class Bench:
         return found
 
     def roof(self) -> Found:
-        from keyturn.daemon.bench._roof import copy_gb_per_s, matmul_tflops
+        from keyturn.daemon.bench._gpu.roof import copy_gb_per_s, matmul_tflops
 
         self.copy_gb_per_s = copy_gb_per_s(self.device, 8 if self.tiny else 2048)
         self.tflops = matmul_tflops(self.device, 64 if self.tiny else 8192, self.dtype)
@@ -163,8 +163,8 @@ class Bench:
         """The largest difference of each backend's logits from the readable one's, one pass over a
         prompt and single tokens after it, with the random model in bfloat16."""
         from keyturn.cache.sequence import CachedSequence
-        from keyturn.daemon.bench._random_model import loaded_like
-        from keyturn.models.backends import NAMES, Machine, survey
+        from keyturn.daemon.bench._gpu.random_model import loaded_like
+        from keyturn.models.nn.backends import NAMES, Machine, survey
 
         usable = [b.name for b in survey(Machine.of(self.device)) if not b.missing]
         tokens = [(7 * n) % 97 for n in range(80)]
@@ -184,8 +184,8 @@ class Bench:
 
     def decode(self) -> Found:
         """Tokens per second at batch 1, and the share of the roof: bytes that a token must read."""
+        from keyturn.daemon.bench._gpu.roof import token_bytes
         from keyturn.daemon.bench._peers import Keyturn
-        from keyturn.daemon.bench._roof import token_bytes
 
         found: Found = {}
         new_tokens = 4 if self.tiny else 100
@@ -205,15 +205,15 @@ class Bench:
 
     def verify(self) -> Found:
         """Milliseconds of a pass by its number of tokens: what a draft costs to check."""
-        from keyturn.daemon.bench._roof import pass_ms
+        from keyturn.daemon.bench._gpu.roof import pass_ms
 
         model, context = self.loaded().model, 32 if self.tiny else 2048
         counts = (1, 2, 4) if self.tiny else (1, 2, 4, 8, 16, 32)
         return {str(n): pass_ms(model, n, context, 4 * self.rounds) for n in counts}
 
     def prefill(self) -> Found:
+        from keyturn.daemon.bench._gpu.roof import matrix_elements
         from keyturn.daemon.bench._peers import Keyturn
-        from keyturn.daemon.bench._roof import matrix_elements
 
         found: Found = {}
         for context in (64,) if self.tiny else (2048, 8192):
@@ -255,9 +255,9 @@ class Bench:
         """The real model's greedy tokens here against those of the CPU, both in float32."""
         if not self.model_file:
             return {"skipped": "needs --model-file"}
-        from keyturn.daemon.bench._greedy import agreement, greedy
+        from keyturn.daemon.bench._gpu.greedy import agreement, greedy
         from keyturn.daemon.bench.decode import prompt
-        from keyturn.models.loader import load
+        from keyturn.models.loading.loader import load
 
         texts: dict[str, list[list[int]]] = {}
         for device in dict.fromkeys((str(self.device), "cpu")):

@@ -181,12 +181,12 @@ def main(
     """Measure pass@1 for each prompt order and grammar, and print one row for each."""
     from dataclasses import replace
 
-    from keyturn.daemon.completion import Mode, Request
-    from keyturn.daemon.engine import Engine, EngineOptions
-    from keyturn.models.fim import Order
-    from keyturn.models.loader import load
-    from keyturn.models.sampler import Sampling
-    from keyturn.models.stops import Extent
+    from keyturn.daemon.completion.engine import Engine, EngineOptions
+    from keyturn.daemon.completion.request import Mode, Request
+    from keyturn.models.decoding.sampler import Sampling
+    from keyturn.models.decoding.stops import Extent
+    from keyturn.models.loading.loader import load
+    from keyturn.models.prompts.fim import Order
 
     loaded = load(model, dtype=dtype, settle=True)
     engines = {order: Engine(loaded, EngineOptions(order=Order(order))) for order in orders}

@@ -3,8 +3,8 @@
     python tests/bench/pass_cost.py [--context 512 --context 4096] [--threads 2]
 
 Passes of every size take turns, so that what the machine does meanwhile falls on all alike. Prints
-medians and least times in milliseconds, and the shape for `models/pace.py`: each median over that
-of one token. `--profile TOKENS` prints where such a pass spends its time instead.
+medians and least times in milliseconds, and the shape for `models/speculative/pass_cost.py`: each
+median over that of one token. `--profile TOKENS` prints where such a pass spends its time instead.
 """
 
 import statistics
@@ -15,9 +15,9 @@ import click
 import torch
 
 from keyturn.cache.sequence import CachedSequence
-from keyturn.models.loader import load
-from keyturn.models.registry import DEFAULT_MODEL
-from keyturn.models.transformer import Transformer
+from keyturn.models.hub.registry import DEFAULT_MODEL
+from keyturn.models.loading.loader import load
+from keyturn.models.nn.transformer import Transformer
 
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # tokens
 

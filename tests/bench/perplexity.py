@@ -23,7 +23,7 @@ MODULES = ("argparse", "heapq", "shlex", "tempfile", "textwrap", "json/decoder",
 @click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path))
 def main(model: str, tokens: int, dtypes: tuple[str, ...], files: tuple[Path, ...]) -> None:
     """Print one row for each dtype; the first is what the others are compared with."""
-    from keyturn.models.loader import load
+    from keyturn.models.loading.loader import load
 
     library = Path(sysconfig.get_paths()["stdlib"])
     files = files or tuple(library / f"{module}.py" for module in MODULES)

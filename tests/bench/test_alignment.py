@@ -3,7 +3,7 @@
 import pytest
 from toys import Toy
 
-from keyturn.models.align import Mode
+from keyturn.models.constrained.aligned_sampling import Mode
 
 from .alignment import Row, judge, next_sample
 

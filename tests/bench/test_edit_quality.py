@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from keyturn.daemon.hunks import hunks
-from keyturn.models.fim import Order
+from keyturn.daemon.completion.diff import hunks
+from keyturn.models.prompts.fim import Order
 
 from ..daemon.tiny_engine import tiny_loaded
 from .edit_quality import ARMS, Case, Judge, cases, table

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from keyturn.daemon.bench._gpu_table import table
+from keyturn.daemon.bench._gpu.table import table
 
 from .gpu import Bench, measure
 

@@ -9,7 +9,7 @@ from keyturn.cache.correction import Correction, turn_query
 from keyturn.cache.plan import EditPlan, Repair, Target, plan_edit
 from keyturn.cache.segment import Step
 from keyturn.cache.sequence import CachedSequence
-from keyturn.models.transformer import Transformer
+from keyturn.models.nn.transformer import Transformer
 
 from ..models.tiny import oracle, ours
 

@@ -16,9 +16,9 @@ from tokenizers import models, pre_tokenizers, trainers
 
 from keyturn.cache.errors import EditOutOfRange
 from keyturn.cache.tokens import TokenisedText
-from keyturn.models.pretokenizer import pre_tokenizer
-from keyturn.models.tokenizer import Tokenizer
-from keyturn.models.vocabulary import Vocabulary
+from keyturn.models.tokenizer.bpe import Tokenizer
+from keyturn.models.tokenizer.pretokenizer import pre_tokenizer
+from keyturn.models.tokenizer.vocabulary import Vocabulary
 
 from ..models.tiny_tokenizer import tiny_tokenizer
 

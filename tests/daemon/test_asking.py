@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyturn.cache.errors import InputError
-from keyturn.daemon.asking import LineError, Wishes, parse, place_of
-from keyturn.daemon.position import Around, ByteOffset, LineColumn, Marker
+from keyturn.daemon.cursor import Around, ByteOffset, LineColumn, Marker
+from keyturn.daemon.headless.question import LineError, Wishes, parse, place_of
 
 HERE = {"text": "ab", "offset": 1}
 

@@ -12,8 +12,8 @@ from keyturn.daemon.bench._arm_rows import Timed, in_vain, row, settings
 from keyturn.daemon.bench._places import FRESH, KINDS, PACKAGES
 from keyturn.daemon.bench._speculating_peers import peer_rows, ways_of
 from keyturn.daemon.commands.bench import command
-from keyturn.models import loader
-from keyturn.models.ledger import Ledger
+from keyturn.models.loading import loader
+from keyturn.models.speculative.pass_cost import Ledger
 
 from .tiny_engine import tiny_loaded
 

@@ -5,10 +5,10 @@ import random
 import pytest
 from brokencode import WAYS, broken
 
-from keyturn.daemon.completion import Request
-from keyturn.daemon.engine import Engine
-from keyturn.models.align import Mode
-from keyturn.models.sampler import Sampling
+from keyturn.daemon.completion.engine import Engine
+from keyturn.daemon.completion.request import Request
+from keyturn.models.constrained.aligned_sampling import Mode
+from keyturn.models.decoding.sampler import Sampling
 
 from ..models.grammar.corpus import SAMPLES, read
 from .tiny_engine import tiny_engine

@@ -9,7 +9,7 @@ import torch
 from click.testing import CliRunner, Result
 
 from keyturn.daemon.commands.doctor import command
-from keyturn.models.tuning import TOKENS, Measured, fastest
+from keyturn.models.nn.autotune import TOKENS, Measured, fastest
 
 
 @pytest.fixture(autouse=True)

@@ -7,13 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keyturn.cache.plan import Repair
-from keyturn.daemon.completion import Completion, Request
-from keyturn.daemon.engine import Engine
-from keyturn.models.align import Mode
-from keyturn.models.decode import Finish
-from keyturn.models.sampler import Sampling
-from keyturn.models.stops import Extent
-from keyturn.models.trim import trim
+from keyturn.daemon.completion.engine import Engine
+from keyturn.daemon.completion.request import Completion, Request
+from keyturn.models.constrained.aligned_sampling import Mode
+from keyturn.models.decoding.decode import Finish
+from keyturn.models.decoding.sampler import Sampling
+from keyturn.models.decoding.stops import Extent
+from keyturn.models.decoding.trim import trim
 
 from ..models.tiny_tokenizer import PAGE
 from .tiny_engine import tiny_engine, tiny_loaded

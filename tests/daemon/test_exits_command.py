@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from keyturn.daemon.__main__ import main
 from keyturn.models.errors import BadExits
-from keyturn.models.exit_file import cached_path, find_exits, read_exits
-from keyturn.models.loader import load
+from keyturn.models.loading.loader import load
+from keyturn.models.speculative.early_exit.file import cached_path, find_exits, read_exits
 
 from ..models.tiny_tokenizer import PAGE
 
@@ -196,7 +196,7 @@ def test_running_out_of_memory_is_one_line_and_leaves_nothing(
     limited = (
         "import torch\n"
         "from keyturn.daemon.__main__ import main\n"
-        "import keyturn.models.exit_learning as learning\n"
+        "import keyturn.models.exit_training.learning as learning\n"
         "learning.Learning.learn = lambda *a, **k: torch.empty(1 << 62, dtype=torch.uint8)\n"
         "main()\n"
     )

@@ -10,8 +10,8 @@ import pytest
 from daemon_fixture import Daemon, ready, request
 
 from keyturn.daemon.config import Config, load_config
-from keyturn.daemon.extras import start_extras
-from keyturn.daemon.watch import Watcher
+from keyturn.daemon.server.extras import start_extras
+from keyturn.daemon.workspace.watch import Watcher
 from keyturn.lsp.backend import Feedback, Outcome
 
 

@@ -10,13 +10,13 @@ from torch.testing import assert_close
 from keyturn.cache.errors import EditOutOfRange
 from keyturn.cache.plan import Repair
 from keyturn.cache.sequence import CachedSequence
-from keyturn.daemon.file_session import FileSession
-from keyturn.daemon.hunks import hunks
-from keyturn.daemon.related import Related
-from keyturn.daemon.window import Span, choose
-from keyturn.models.encode import encode
-from keyturn.models.families import Order
-from keyturn.models.fim import PromptBuilder, PromptOptions
+from keyturn.daemon.completion.diff import hunks
+from keyturn.daemon.completion.file_session import FileSession
+from keyturn.daemon.completion.related import Related
+from keyturn.daemon.completion.window import Span, choose
+from keyturn.models.nn.reencode import encode
+from keyturn.models.prompts.fim import PromptBuilder, PromptOptions
+from keyturn.models.prompts.templates import Order
 
 from ..models.tiny_tokenizer import PAGE
 from .tiny_engine import tiny_loaded

@@ -14,14 +14,7 @@ import pytest
 from daemon_fixture import URI, Daemon, ready, request
 
 from keyturn.daemon import protocol
-from keyturn.lsp.backend import (
-    BackendError,
-    Feedback,
-    OpenDocument,
-    Outcome,
-    StatusQuery,
-    TextEdit,
-)
+from keyturn.lsp.backend import BackendError, Feedback, OpenDocument, Outcome, StatusQuery, TextEdit
 
 
 @pytest.fixture
@@ -61,7 +54,7 @@ async def test_a_malformed_greeting_is_refused_and_the_connection_closed(
 async def test_a_client_that_never_reads_is_cut_off_and_harms_nobody(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("keyturn.daemon.connection.MAX_UNREAD_BYTES", 100_000)
+    monkeypatch.setattr("keyturn.daemon.server.connection.MAX_UNREAD_BYTES", 100_000)
     _, writer = await daemon.raw()
     writer.write(protocol.pack(protocol.Hello(protocol.PROTOCOL, "1.0", "deaf", 1)))
     transport: Any = writer.transport

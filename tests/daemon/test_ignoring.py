@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from keyturn.daemon.ignoring import GitIgnore, Rules
-from keyturn.daemon.project import Project
+from keyturn.daemon.workspace.gitignore import GitIgnore, Rules
+from keyturn.daemon.workspace.project import Project
 from keyturn.lsp.options import Options
 
 FOLDERS = ("", "a", "a/b", "a/b/c", "b", "build", "c/build")

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from keyturn.cache.errors import InputError
-from keyturn.daemon.completion import Request
+from keyturn.daemon.completion.engine import Engine, EngineOptions
+from keyturn.daemon.completion.request import Request
 from keyturn.daemon.config import load_config
-from keyturn.daemon.engine import Engine, EngineOptions
-from keyturn.daemon.json_schemas import SchemaRule, schema_of, schema_rule
+from keyturn.daemon.workspace.json_schemas import SchemaRule, schema_of, schema_rule
 
 from .tiny_engine import tiny_loaded
 

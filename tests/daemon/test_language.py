@@ -2,7 +2,7 @@
 
 import pytest
 
-from keyturn.daemon.language import COMMENTS, EXTENSIONS, NAMES, language_of
+from keyturn.daemon.workspace.language import COMMENTS, EXTENSIONS, NAMES, language_of
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from keyturn.daemon import library as module
-from keyturn.daemon.library import Library
-from keyturn.daemon.project import MOST_FILE_BYTES, project_of
+from keyturn.daemon.workspace import project_files as module
+from keyturn.daemon.workspace.project import MOST_FILE_BYTES, project_of
+from keyturn.daemon.workspace.project_files import Library
 from keyturn.lsp.options import Options
 
 

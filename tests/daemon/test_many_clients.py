@@ -11,7 +11,7 @@ from daemon_fixture import Daemon, ready, request
 from small_engine import suggestion
 
 from keyturn.daemon import protocol
-from keyturn.daemon.client import DaemonClient
+from keyturn.daemon.client.client import DaemonClient
 from keyturn.lsp.backend import (
     BackendError,
     CompletionOptions,

@@ -13,9 +13,9 @@ from gguf import GGUFWriter
 from huggingface_hub import constants
 
 from keyturn.daemon.__main__ import main
-from keyturn.models.registry import MODELS
-from keyturn.models.store import Store, StoreKey
-from keyturn.models.vocabulary import Vocabulary
+from keyturn.models.hub.registry import MODELS
+from keyturn.models.loading.store import Store, StoreKey
+from keyturn.models.tokenizer.vocabulary import Vocabulary
 
 NAMES = [model.name for model in MODELS]
 NO_HUB = "http://127.0.0.1:9"  # the discard port: refused at once

@@ -10,13 +10,14 @@ import pytest
 from keyturn.cache.budget import Budget
 from keyturn.cache.errors import OverBudget
 from keyturn.cache.plan import Repair
+from keyturn.daemon.completion.engine import EngineOptions
+from keyturn.daemon.completion.idle_refresh import IdleWork, Refresher
 from keyturn.daemon.config import ModelChoice
-from keyturn.daemon.engine import EngineOptions
-from keyturn.daemon.engine_thread import File
-from keyturn.daemon.jobs import FileKey
-from keyturn.daemon.make_engine import budget, path_of
-from keyturn.daemon.model_engine import ModelEngine
-from keyturn.daemon.refreshing import IdleWork, Refresher
+from keyturn.daemon.engines.make_engine import budget
+from keyturn.daemon.engines.model_engine import ModelEngine
+from keyturn.daemon.server.engine_thread import File
+from keyturn.daemon.server.jobs import FileKey
+from keyturn.daemon.uris import path_of
 from keyturn.lsp.backend import (
     Completion,
     CompletionOptions,
@@ -26,10 +27,10 @@ from keyturn.lsp.backend import (
     SpeculateMode,
     SpeculationMeta,
 )
-from keyturn.models.align import Mode
-from keyturn.models.guide import GrammarUse
-from keyturn.models.linear import LateLinear
-from keyturn.models.speculator import Speculate, SpeculationUse
+from keyturn.models.constrained.aligned_sampling import Mode
+from keyturn.models.constrained.guide import GrammarUse
+from keyturn.models.nn.linear import LateLinear
+from keyturn.models.speculative.speculator import Speculate, SpeculationUse
 
 from ..models.tiny_tokenizer import PAGE
 from .tiny_engine import tiny_loaded

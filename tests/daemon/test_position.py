@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyturn.daemon.position import (
+from keyturn.daemon.cursor import (
     Around,
     ByteOffset,
     InputError,

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keyturn.daemon import protocol
-from keyturn.daemon.startup import connect
+from keyturn.daemon.client.startup import connect
 from keyturn.lsp.backend import (
     CompletionOptions,
     CompletionRequest,

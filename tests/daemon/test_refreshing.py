@@ -2,7 +2,7 @@
 
 import pytest
 
-from keyturn.daemon.refreshing import STEP_MS, IdleWork, Refresher
+from keyturn.daemon.completion.idle_refresh import STEP_MS, IdleWork, Refresher
 
 
 class Machine:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keyturn.daemon.regions import region_at
+from keyturn.daemon.completion.regions import region_at
 
 VUE = """<template>
   <p :class="▮1">{{ x }}</p>

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from keyturn.daemon import repeated
-from keyturn.daemon.repeated import OnceHandler
+from keyturn.daemon.server import repeated
+from keyturn.daemon.server.repeated import OnceHandler
 
 
 class Lines(logging.Handler):

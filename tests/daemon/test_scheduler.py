@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyturn.daemon.jobs import Close, Complete, Edit, FileKey, Job, Open, Refresh
-from keyturn.daemon.scheduler import Scheduler
+from keyturn.daemon.server.jobs import Close, Complete, Edit, FileKey, Job, Open, Refresh
+from keyturn.daemon.server.scheduler import Scheduler
 from keyturn.lsp.backend import CompletionRequest, TextEdit
 
 A, B, C = (FileKey(1, name) for name in "abc")

@@ -11,10 +11,11 @@ import pytest
 from daemon_fixture import URI, Daemon, ready, request
 from small_engine import suggestion
 
-from keyturn.daemon import jobs, protocol
-from keyturn.daemon.idle import Due, IdleLimits
+from keyturn.daemon import protocol
+from keyturn.daemon.client.startup import connect_or_start
 from keyturn.daemon.paths import DaemonPaths
-from keyturn.daemon.startup import connect_or_start
+from keyturn.daemon.server import jobs
+from keyturn.daemon.server.idle import Due, IdleLimits
 from keyturn.lsp.backend import (
     BackendError,
     Feedback,

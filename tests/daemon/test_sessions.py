@@ -6,13 +6,13 @@ import pytest
 
 from keyturn.cache.budget import Budget
 from keyturn.cache.plan import Repair
-from keyturn.daemon import sessions
-from keyturn.daemon.engine import EngineOptions
-from keyturn.daemon.engine_thread import File
-from keyturn.daemon.jobs import FileKey
-from keyturn.daemon.make_engine import HEADLESS_SCHEME, KEPT_SCHEME, path_of
-from keyturn.daemon.model_engine import ModelEngine
-from keyturn.daemon.refreshing import IdleWork, Refresher
+from keyturn.daemon.completion.engine import EngineOptions
+from keyturn.daemon.completion.idle_refresh import IdleWork, Refresher
+from keyturn.daemon.engines import sessions
+from keyturn.daemon.engines.model_engine import ModelEngine
+from keyturn.daemon.server.engine_thread import File
+from keyturn.daemon.server.jobs import FileKey
+from keyturn.daemon.uris import HEADLESS_SCHEME, KEPT_SCHEME, path_of
 from keyturn.lsp.backend import Completion, CompletionOptions, CompletionRequest, GrammarMode
 
 from ..models.tiny_tokenizer import PAGE

@@ -6,8 +6,8 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from keyturn.daemon.ignoring import MOST_LINES, GitIgnore
-from keyturn.daemon.small_file import MOST_BYTES, BadFile, read_bytes, read_text
+from keyturn.daemon.workspace.gitignore import MOST_LINES, GitIgnore
+from keyturn.daemon.workspace.small_file import MOST_BYTES, BadFile, read_bytes, read_text
 
 
 def write(path: Path, data: bytes) -> None:

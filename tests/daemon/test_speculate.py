@@ -10,20 +10,20 @@ import pytest
 import torch
 
 from keyturn.cache.sequence import CachedSequence
-from keyturn.daemon.completion import Request
-from keyturn.daemon.engine import Engine, EngineOptions
-from keyturn.models.align import Mode
-from keyturn.models.decode import Decoder, Finish, Stops
-from keyturn.models.draft import Scene
+from keyturn.daemon.completion.engine import Engine, EngineOptions
+from keyturn.daemon.completion.request import Request
+from keyturn.models.constrained.aligned_sampling import Mode
+from keyturn.models.decoding.decode import Decoder, Finish, Stops
+from keyturn.models.decoding.sampler import Sampler, Sampling
+from keyturn.models.decoding.stops import Extent
 from keyturn.models.errors import ModelError
-from keyturn.models.families import Order
-from keyturn.models.fim import Prompt, Span
-from keyturn.models.lookup import Lookup
-from keyturn.models.pace import Pace
-from keyturn.models.recycle import Recycle
-from keyturn.models.sampler import Sampler, Sampling
-from keyturn.models.speculator import Speculate, Speculator
-from keyturn.models.stops import Extent
+from keyturn.models.prompts.fim import Prompt, Span
+from keyturn.models.prompts.templates import Order
+from keyturn.models.speculative.draft import Scene
+from keyturn.models.speculative.pass_cost import Pace
+from keyturn.models.speculative.prompt_lookup import Lookup
+from keyturn.models.speculative.speculator import Speculate, Speculator
+from keyturn.models.speculative.token_recycling import Recycle
 
 from ..models.tiny import oracle, oracle_logits, ours
 from ..models.tiny_tokenizer import PAGE

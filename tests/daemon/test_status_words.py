@@ -6,7 +6,7 @@ from pathlib import Path
 from daemon_fixture import Daemon, ready, request
 
 from keyturn.daemon import protocol
-from keyturn.daemon.status import lines
+from keyturn.daemon.commands.status import lines
 from keyturn.lsp.backend import Feedback, Outcome, StatusQuery
 
 from ..models.tiny_tokenizer import PAGE

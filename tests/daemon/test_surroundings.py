@@ -2,7 +2,7 @@
 
 import pytest
 
-from keyturn.daemon.surroundings import Surroundings
+from keyturn.daemon.completion.line_endings import Surroundings
 
 
 @pytest.mark.parametrize(

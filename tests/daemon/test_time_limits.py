@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from keyturn.daemon import protocol, startup
+from keyturn.daemon import protocol
+from keyturn.daemon.client import startup
 from keyturn.daemon.commands import daemon as commands
 from keyturn.daemon.paths import daemon_paths, make_private
 from keyturn.lsp.backend import BackendError, StatusQuery

@@ -3,10 +3,10 @@
 from functools import cache
 from pathlib import Path
 
-from keyturn.daemon.engine import Engine, EngineOptions
-from keyturn.models.kernels import KernelPlan
-from keyturn.models.loader import Loaded
-from keyturn.models.obtain import ModelFiles
+from keyturn.daemon.completion.engine import Engine, EngineOptions
+from keyturn.models.hub.download import ModelFiles
+from keyturn.models.loading.loader import Loaded
+from keyturn.models.nn.kernels import KernelPlan
 
 from ..models.tiny import oracle, ours
 from ..models.tiny_tokenizer import tiny_tokenizer

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from keyturn.models.obtain import ModelFiles
+from keyturn.models.hub.download import ModelFiles
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]  # seconds on a quiet machine
 

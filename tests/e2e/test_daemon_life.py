@@ -198,8 +198,9 @@ def test_a_full_disk_costs_log_lines_and_nothing_else(environ: dict[str, str], t
 
 def test_the_front_loads_neither_torch_nor_the_server(environ: dict[str, str]):
     code = (
-        "import sys, keyturn.daemon.front, keyturn.lsp.server\n"
-        "print([m for m in ('torch', 'transformers', 'keyturn.daemon.server') if m in sys.modules])"
+        "import sys, keyturn.daemon.client.front, keyturn.lsp.server\n"
+        "print([m for m in ('torch', 'transformers', 'keyturn.daemon.server.server')"
+        " if m in sys.modules])"
     )
     done = subprocess.run(
         [keyturn()[0], "-c", code], env=environ, capture_output=True, text=True, check=True
@@ -209,7 +210,8 @@ def test_the_front_loads_neither_torch_nor_the_server(environ: dict[str, str]):
 
 def test_the_daemon_listens_before_it_loads_torch(environ: dict[str, str]):
     code = (
-        "import sys, keyturn.daemon.host, keyturn.daemon.make_engine, keyturn.daemon.config\n"
+        "import sys, keyturn.daemon.server.process, keyturn.daemon.engines.make_engine\n"
+        "import keyturn.daemon.config\n"
         "print([m for m in ('torch', 'transformers', 'pygls') if m in sys.modules])"
     )
     done = subprocess.run(

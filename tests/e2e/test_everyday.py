@@ -10,15 +10,15 @@ import pytest
 import pytest_asyncio
 from everyday import Situation, editor, parses, situations, suggested
 
-from keyturn.daemon.language import language_of
-from keyturn.daemon.regions import PAGES
+from keyturn.daemon.completion.regions import PAGES
+from keyturn.daemon.workspace.language import language_of
 from keyturn.lsp.options import Options
 from keyturn.lsp.session import Session
-from keyturn.models.circles import circle, inner_circle
+from keyturn.models.decoding.circles import circle, inner_circle
+from keyturn.models.decoding.rubbish import rubbish
+from keyturn.models.decoding.trim import trim
 from keyturn.models.grammar.languages import GRAMMARS
-from keyturn.models.obtain import ModelFiles
-from keyturn.models.rubbish import rubbish
-from keyturn.models.trim import trim
+from keyturn.models.hub.download import ModelFiles
 
 pytestmark = pytest.mark.timeout(1200)
 together = pytest.mark.asyncio(loop_scope="module")  # with the session that all ask

@@ -10,11 +10,11 @@ from torch.testing import assert_close
 
 from keyturn.cache.sequence import CachedSequence
 from keyturn.cache.tokens import TokenisedText
-from keyturn.daemon.file_session import FileSession
-from keyturn.models.encode import encode
-from keyturn.models.fim import Order, PromptBuilder, PromptOptions
-from keyturn.models.loader import Loaded, load
-from keyturn.models.registry import DEFAULT_MODEL
+from keyturn.daemon.completion.file_session import FileSession
+from keyturn.models.hub.registry import DEFAULT_MODEL
+from keyturn.models.loading.loader import Loaded, load
+from keyturn.models.nn.reencode import encode
+from keyturn.models.prompts.fim import Order, PromptBuilder, PromptOptions
 
 from ..bench.edit_quality import cases
 from ..cache.test_tokens import random_edit

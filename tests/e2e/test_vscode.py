@@ -18,7 +18,7 @@ from editor import environment, keyturn
 from playwright.sync_api import Browser
 from vscode import REPOSITORY, CodeServer, Window, code_server, make_vsix, open_browser, run, wait
 
-from keyturn.models.cache_folder import cache_folder
+from keyturn.models.hub.cache_folder import cache_folder
 
 pytestmark = [pytest.mark.editor, pytest.mark.timeout(900)]
 

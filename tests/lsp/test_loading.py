@@ -14,7 +14,7 @@ from daemon_fixture import Daemon
 from editor import Editor, environment
 from small_engine import suggestion
 
-from keyturn.daemon import jobs
+from keyturn.daemon.server import jobs
 from keyturn.lsp.backend import Phase
 
 TEXT = "x = "

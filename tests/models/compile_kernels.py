@@ -9,8 +9,16 @@ from typing import Any
 import triton
 from triton.backends.compiler import GPUTarget
 
-from keyturn.models.segment_table import HEADER, SEGMENT, TOKEN
-from keyturn.models.triton_attention import BLOCK_KEYS, LAUNCH, _attend, _merge, _store
+from keyturn.models.nn.triton_attention import (
+    BLOCK_KEYS,
+    HEADER,
+    LAUNCH,
+    SEGMENT,
+    TOKEN,
+    _attend,
+    _merge,
+    _store,
+)
 
 
 def main(capability: int, head_dim: int, kind: str, group: int, rows: int) -> None:

@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from keyturn.models.registry import NamedModel, WheelParts
+from keyturn.models.hub.registry import NamedModel, WheelParts
 
 DATA = bytes(range(256)) * 1200  # 300 kB of model
 PROJECT = "keyturn-test-part"

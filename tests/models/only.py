@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import torch
 
 from keyturn.cache.sequence import CachedSequence
-from keyturn.models.draft import Context, Draft, Drafter, Scene, Verified
-from keyturn.models.sampler import Sampler, Sampling
-from keyturn.models.transformer import Transformer
-from keyturn.models.verify import NoGuess, Verifier
+from keyturn.models.decoding.sampler import Sampler, Sampling
+from keyturn.models.nn.transformer import Transformer
+from keyturn.models.speculative.draft import Context, Draft, Drafter, Scene, Verified
+from keyturn.models.speculative.verify import NoGuess, Verifier
 
 
 class Only:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from keyturn.cache.pool import Arena
 from keyturn.cache.rope import RotaryTable, plain_rope
 from keyturn.cache.segment import Part, Segment, Step
-from keyturn.models.step_attention import Heads
+from keyturn.models.nn.segment_attention import Heads
 
 LAYERS = 2
 LAYER = 1  # the one that tests look at

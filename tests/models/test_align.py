@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from toys import LETTERS, STOP, Letters, Text, Toy, noise, uniforms, variation
 
-from keyturn.models.align import Aligner, Budget, Mode
-from keyturn.models.aligned_trie import Anything, Node, Support, Trie
+from keyturn.models.constrained.aligned_sampling import Aligner, Budget, Mode
+from keyturn.models.constrained.trie import Anything, Node, Support, Trie
 
 
 def draws(toy: Toy, mode: Mode, count: int, fresh: bool) -> Counter[Text]:

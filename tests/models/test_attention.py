@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from keyturn.cache.rope import RotaryTable, plain_rope, turn, yarn_rope
-from keyturn.models.attention import Piece, attend, cpu_partial, readable_partial
+from keyturn.models.nn.attention import Piece, attend, cpu_partial, readable_partial
 
 HEAD_DIM, SCALE = 32, 32**-0.5
 

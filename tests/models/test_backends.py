@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from keyturn.models.attention import by_flash, cpu_partial, cuda_partial, readable_partial
-from keyturn.models.backends import NAMES, Machine, choose, partial_of, survey
-from keyturn.models.config import ModelConfig
 from keyturn.models.errors import UnsupportedModel
+from keyturn.models.nn.attention import by_flash, cpu_partial, cuda_partial, readable_partial
+from keyturn.models.nn.backends import NAMES, Machine, choose, partial_of, survey
+from keyturn.models.nn.config import ModelConfig
 
 from .tiny import oracle
 
@@ -46,7 +46,9 @@ def test_without_anything_torch_is_used_and_the_others_say_what_they_lack() -> N
 def test_the_best_of_what_is_there_is_chosen(
     capability: tuple[int, int], packages: set[str], best: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("keyturn.models.backends.partial_of", lambda name, device: readable_partial)
+    monkeypatch.setattr(
+        "keyturn.models.nn.backends.partial_of", lambda name, device: readable_partial
+    )
     machine = Machine(capability, frozenset(packages))
     assert choose("auto", CUDA, torch.bfloat16, config(), machine).name == best
 

@@ -9,9 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from toys import STOP, Text, Toy
 
-from keyturn.models.align import Aligned, Budget, Mode
-from keyturn.models.aligned_trie import Anything, Node, Trie
-from keyturn.models.best_first import BestFirst
+from keyturn.models.constrained.aligned_sampling import Aligned, Budget, Mode
+from keyturn.models.constrained.best_first import BestFirst
+from keyturn.models.constrained.trie import Anything, Node, Trie
 
 BUDGET = Budget(limit_tokens=64, search_calls=10**6, most_refusals=10**6)
 few = settings(max_examples=40, deadline=None)

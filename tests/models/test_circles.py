@@ -4,9 +4,9 @@ import copy
 
 import pytest
 
-from keyturn.models.circles import Endless
-from keyturn.models.stops import Anything
-from keyturn.models.trim import trim
+from keyturn.models.decoding.circles import Endless
+from keyturn.models.decoding.stops import Anything
+from keyturn.models.decoding.trim import trim
 
 
 @pytest.mark.parametrize(

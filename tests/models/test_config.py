@@ -8,8 +8,8 @@ from torch.testing import assert_close
 from transformers import LlamaConfig
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
-from keyturn.models.config import ModelConfig
 from keyturn.models.errors import UnsupportedModel
+from keyturn.models.nn.config import ModelConfig
 
 from .tiny import LLAMA3, SHAPE, YARN
 

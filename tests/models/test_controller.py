@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyturn.models.controller import (
+from keyturn.models.speculative.controller import (
     FIRST_REST,
     LONGEST_REST,
     NOTHING,
@@ -17,7 +17,7 @@ from keyturn.models.controller import (
     Plan,
     Tally,
 )
-from keyturn.models.pace import CPU_SHAPE, Pace
+from keyturn.models.speculative.pass_cost import CPU_SHAPE, Pace
 
 
 class Fixed(Pace):

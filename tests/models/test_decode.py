@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keyturn.cache.sequence import CachedSequence
-from keyturn.models.decode import Decoder, Finish, Interrupted, Stops, Token
-from keyturn.models.fim import Prompt, PromptBuilder, PromptOptions
-from keyturn.models.round import shared
-from keyturn.models.sampler import Sampler, Sampling
-from keyturn.models.stops import SingleLine, StopRule
-from keyturn.models.stride import FIRST_TOKENS
-from keyturn.models.transformer import Transformer
+from keyturn.models.decoding.decode import Decoder, Finish, Interrupted, Stops, Token
+from keyturn.models.decoding.sampler import Sampler, Sampling
+from keyturn.models.decoding.stops import SingleLine, StopRule
+from keyturn.models.nn.chunked_prefill import FIRST_TOKENS
+from keyturn.models.nn.transformer import Transformer
+from keyturn.models.prompts.fim import Prompt, PromptBuilder, PromptOptions
+from keyturn.models.speculative.round import shared
 
 from .tiny import oracle, oracle_logits, ours
 from .tiny_tokenizer import PAGE, tiny_tokenizer

@@ -9,10 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import LlamaForCausalLM
 
-from keyturn.models.del_drafter import DelDrafter
-from keyturn.models.del_statistics import Costs, DelRules, DelStatistics, tokens_per_cost
-from keyturn.models.exit_reader import RawReader
-from keyturn.models.transformer import Transformer
+from keyturn.models.nn.transformer import Transformer
+from keyturn.models.speculative.early_exit.del_drafter import DelDrafter
+from keyturn.models.speculative.early_exit.del_statistics import (
+    Costs,
+    DelRules,
+    DelStatistics,
+    tokens_per_cost,
+)
+from keyturn.models.speculative.early_exit.reader import RawReader
 
 from .layer_skip import LAYERS, layer_skip_model, text
 from .only import Only, complete

@@ -4,8 +4,7 @@ import torch
 from torch.testing import assert_close
 
 from keyturn.cache.sequence import CachedSequence
-from keyturn.models.deviation import deviations, most_deviating
-from keyturn.models.encode import encode
+from keyturn.models.nn.reencode import deviations, encode, most_deviating
 
 from .tiny import oracle, ours, random_tokens
 

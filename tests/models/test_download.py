@@ -16,9 +16,9 @@ import pytest
 from huggingface_hub import constants
 
 from keyturn.models.errors import ModelError
-from keyturn.models.obtain import files_folder, obtain, present
-from keyturn.models.progress import Progress
-from keyturn.models.registry import HubModel, NamedModel
+from keyturn.models.hub.download import files_folder, obtain, present
+from keyturn.models.hub.progress import Progress
+from keyturn.models.hub.registry import HubModel, NamedModel
 
 from .local_hub import REVISION, serving
 from .local_index import DATA, cut, named_model, write_wheels
@@ -228,9 +228,9 @@ def test_a_cache_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -
 PULL = """
 import json, sys
 from pathlib import Path
-from keyturn.models.obtain import obtain
-from keyturn.models.progress import Progress
-from keyturn.models.registry import NamedModel, WheelParts
+from keyturn.models.hub.download import obtain
+from keyturn.models.hub.progress import Progress
+from keyturn.models.hub.registry import NamedModel, WheelParts
 told = json.loads(sys.argv[1])
 told["wheels"] = WheelParts(**told["wheels"])
 print(obtain(NamedModel(**told), Path(sys.argv[2]), Progress(sys.stderr)).path)

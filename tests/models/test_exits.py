@@ -11,23 +11,22 @@ from torch import Tensor
 
 from keyturn.cache.rope import RotaryTable
 from keyturn.cache.sequence import CachedSequence
-from keyturn.models.config import ModelConfig
-from keyturn.models.draft import Context, Draft
-from keyturn.models.exit_baselines import baselines
-from keyturn.models.exit_block import ExitBlock
-from keyturn.models.exit_corpus import held_out, source_files, windows
-from keyturn.models.exit_drafter import ExitDrafter
-from keyturn.models.exit_features import FeaturePlan, features
-from keyturn.models.exit_file import find_exits
-from keyturn.models.exit_head import cut, floats, most_frequent
-from keyturn.models.exit_learning import Head
-from keyturn.models.exit_reader import LinearMap, mapped, unit
-from keyturn.models.exit_shape import ExitShape
-from keyturn.models.exit_student import Student
-from keyturn.models.kernels import KernelPlan
-from keyturn.models.registry import DEFAULT_MODEL, MODELS
-from keyturn.models.room import Room
-from keyturn.models.transformer import Transformer
+from keyturn.models.exit_training.baselines import baselines
+from keyturn.models.exit_training.corpus import held_out, source_files, windows
+from keyturn.models.exit_training.features import FeaturePlan, features
+from keyturn.models.exit_training.learning import Head
+from keyturn.models.exit_training.student import Student
+from keyturn.models.hub.registry import DEFAULT_MODEL, MODELS
+from keyturn.models.nn.config import ModelConfig
+from keyturn.models.nn.kernels import KernelPlan
+from keyturn.models.nn.transformer import Transformer
+from keyturn.models.speculative.draft import Context, Draft
+from keyturn.models.speculative.early_exit.block import ExitBlock
+from keyturn.models.speculative.early_exit.drafter import ExitDrafter
+from keyturn.models.speculative.early_exit.file import ExitShape, find_exits
+from keyturn.models.speculative.early_exit.head import cut, floats, most_frequent
+from keyturn.models.speculative.early_exit.reader import LinearMap, mapped, unit
+from keyturn.models.speculative.round import Room
 
 from .only import Only, complete
 from .tiny import VOCABULARY, forward, oracle, ours, random_tokens

@@ -11,11 +11,10 @@ from torch.testing import assert_close
 from keyturn.cache.pool import Arena
 from keyturn.cache.segment import Step
 from keyturn.cache.sequence import CachedSequence
-from keyturn.models.attention import readable_partial
-from keyturn.models.few_tokens import BUCKETS, MOST_RECORDINGS, FewTokens
-from keyturn.models.recording import Reruns
-from keyturn.models.step_attention import BySegments
-from keyturn.models.transformer import Transformer
+from keyturn.models.nn.attention import readable_partial
+from keyturn.models.nn.cuda_graphs import BUCKETS, MOST_RECORDINGS, FewTokens, Reruns
+from keyturn.models.nn.segment_attention import BySegments
+from keyturn.models.nn.transformer import Transformer
 
 from .tiny import forward, oracle, oracle_logits, ours, random_tokens
 
@@ -125,7 +124,7 @@ def test_a_step_of_too_many_tokens_or_segments_goes_the_long_way() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="triton has wheels for Linux only")
 def test_a_whole_model_runs_on_our_kernel() -> None:
-    from keyturn.models.triton_attention import StepKernels
+    from keyturn.models.nn.triton_attention import StepKernels
 
     def kernels(model: Transformer) -> FewTokens:
         def make(bucket: int) -> StepKernels:

@@ -5,9 +5,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keyturn.models.errors import UnsupportedModel
-from keyturn.models.families import TEMPLATES, Order
-from keyturn.models.fim import File, Prompt, PromptBuilder, PromptOptions, choose
-from keyturn.models.tokenizer import Tokenizer
+from keyturn.models.prompts.fim import File, Prompt, PromptBuilder, PromptOptions, choose
+from keyturn.models.prompts.templates import TEMPLATES, Order
+from keyturn.models.tokenizer.bpe import Tokenizer
 
 from .tiny_tokenizer import BY_FAMILY, PAGE, tiny_tokenizer
 

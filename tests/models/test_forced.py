@@ -1,7 +1,7 @@
 """Drafts of what healing forces."""
 
-from keyturn.models.draft import Context, Scene
-from keyturn.models.forced import Forced
+from keyturn.models.speculative.draft import Context, Scene
+from keyturn.models.speculative.forced import Forced
 
 from .test_lookup import NoRows
 

@@ -13,12 +13,12 @@ from torch.testing import assert_close
 from transformers import AutoModelForCausalLM
 
 from keyturn.cache.sequence import CachedSequence
-from keyturn.models.checkpoint import open_checkpoint
 from keyturn.models.errors import ModelError, UnsupportedModel
-from keyturn.models.gguf import GgufFile
-from keyturn.models.gguf_weights import GgufWeights, hf_config
-from keyturn.models.loader import load
-from keyturn.models.obtain import ModelFiles
+from keyturn.models.hub.download import ModelFiles
+from keyturn.models.loading.checkpoint import open_checkpoint
+from keyturn.models.loading.gguf import GgufFile
+from keyturn.models.loading.gguf_weights import GgufWeights, hf_config
+from keyturn.models.loading.loader import load
 
 from .tiny import FAMILIES, oracle, oracle_logits, random_tokens
 from .tiny_gguf import add_tokenizer, finish, write_model

@@ -10,18 +10,18 @@ import pytest
 import torch
 
 from keyturn.cache.sequence import CachedSequence
-from keyturn.models.align import Mode
-from keyturn.models.decode import Decoder, Finish, Interrupted, Stops, Token
-from keyturn.models.fim import Prompt, PromptBuilder, PromptOptions
+from keyturn.models.constrained.aligned_sampling import Mode
+from keyturn.models.constrained.guide import BROKEN_SUFFIX, Guide, Places
+from keyturn.models.constrained.guided_decoder import DISAGREE, GuidedDecoder
+from keyturn.models.constrained.trie_cache import Remembered
+from keyturn.models.decoding.decode import Decoder, Finish, Interrupted, Stops, Token
+from keyturn.models.decoding.sampler import Sampler, Sampling
+from keyturn.models.decoding.stops import Anything, SingleLine, StopRule
 from keyturn.models.grammar.languages import open_oracle
 from keyturn.models.grammar.oracle import Opening, State, Unconstrained
-from keyturn.models.guide import BROKEN_SUFFIX, Guide, Places
-from keyturn.models.guided import DISAGREE, GuidedDecoder
-from keyturn.models.remembered import Remembered
-from keyturn.models.sampler import Sampler, Sampling
-from keyturn.models.stops import Anything, SingleLine, StopRule
-from keyturn.models.transformer import Transformer
-from keyturn.models.verify import NoGuess
+from keyturn.models.nn.transformer import Transformer
+from keyturn.models.prompts.fim import Prompt, PromptBuilder, PromptOptions
+from keyturn.models.speculative.verify import NoGuess
 
 from .tiny import oracle, ours
 from .tiny_tokenizer import tiny_tokenizer

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keyturn.models.healing import ByteIndex, agrees, consume, hold_back
+from keyturn.models.prompts.healing import ByteIndex, agrees, consume, hold_back
 
 from .tiny_tokenizer import PAGE, tiny_tokenizer
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from keyturn.models.kernels import Kernel, make
-from keyturn.models.linear import (
+from keyturn.models.nn.kernels import Kernel, make
+from keyturn.models.nn.linear import (
     BucketedLinear,
     FbgemmProduct,
     FloatLinear,

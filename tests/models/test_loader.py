@@ -15,10 +15,10 @@ from torch.testing import assert_close
 
 from keyturn.cache.sequence import CachedSequence
 from keyturn.models.errors import ModelError, UnsupportedModel
-from keyturn.models.kernels import KernelPlan
-from keyturn.models.loader import Loaded, load
-from keyturn.models.progress import Progress
-from keyturn.models.store import Store
+from keyturn.models.hub.progress import Progress
+from keyturn.models.loading.loader import Loaded, load
+from keyturn.models.loading.store import Store
+from keyturn.models.nn.kernels import KernelPlan
 
 from .tiny import FAMILIES, oracle, oracle_logits, random_tokens
 from .tiny_gguf import tokens as tiny_tokens
@@ -117,9 +117,9 @@ def test_a_damaged_stored_form_is_made_again(gguf: Path, tmp_path: Path) -> None
 LOAD = """
 import sys
 from pathlib import Path
-from keyturn.models.kernels import KernelPlan
-from keyturn.models.loader import load
-from keyturn.models.progress import Progress
+from keyturn.models.nn.kernels import KernelPlan
+from keyturn.models.loading.loader import load
+from keyturn.models.hub.progress import Progress
 plan = KernelPlan.floating("bfloat16")
 load(sys.argv[1], "cpu", plan=plan, cache=Path(sys.argv[2]), progress=Progress(sys.stderr))
 """

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyturn.models.draft import Context, Draft, Scene
-from keyturn.models.lookup import LONGEST_MATCH, MOST_TOKENS, Lookup, accuracy
+from keyturn.models.speculative.draft import Context, Draft, Scene
+from keyturn.models.speculative.prompt_lookup import LONGEST_MATCH, MOST_TOKENS, Lookup, accuracy
 
 small = st.lists(st.integers(0, 3), max_size=30)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyturn.models.nesting import Nesting, nesting
+from keyturn.models.decoding.brackets import Nesting, nesting
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from keyturn.models import parcels
 from keyturn.models.errors import ModelError
-from keyturn.models.obtain import present
-from keyturn.models.parcels import join, split
-from keyturn.models.progress import Progress
-from keyturn.models.registry import MODELS
+from keyturn.models.hub import split as split_module
+from keyturn.models.hub.download import present
+from keyturn.models.hub.progress import Progress
+from keyturn.models.hub.registry import MODELS
+from keyturn.models.hub.split import join, split
 
 SILENT = Progress(None)
 
@@ -46,7 +46,7 @@ def test_a_model_known_by_name_is_there_after_joining(
 ) -> None:
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
     known = replace(MODELS[0], sha256=digest)
-    monkeypatch.setattr(parcels, "MODELS", (known,))
+    monkeypatch.setattr(split_module, "MODELS", (known,))
     split(source, tmp_path / "pieces", 1000, SILENT)
     cache = tmp_path / "cache"
     assert present(known, cache) is None

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from keyturn.models.loader import Loaded, load
-from keyturn.models.store import Store
+from keyturn.models.loading.loader import Loaded, load
+from keyturn.models.loading.store import Store
 
 from .test_loader import INT8, logits
 from .tiny import oracle

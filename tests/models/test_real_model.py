@@ -9,9 +9,9 @@ import torch
 from keyturn.cache.sequence import CachedSequence
 from keyturn.daemon.bench._peers import Transformers
 from keyturn.daemon.bench._places import PROBLEMS
-from keyturn.models.fim import Order, PromptBuilder, PromptOptions
-from keyturn.models.loader import load
-from keyturn.models.obtain import ModelFiles
+from keyturn.models.hub.download import ModelFiles
+from keyturn.models.loading.loader import load
+from keyturn.models.prompts.fim import Order, PromptBuilder, PromptOptions
 
 PROMPTS, NEW_TOKENS = 20, 16
 

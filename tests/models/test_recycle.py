@@ -14,12 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from keyturn.models import recycle_memory, recycle_store
-from keyturn.models.draft import Context, Draft, Scene, Verified
 from keyturn.models.errors import ModelError
-from keyturn.models.recycle import CHUNK_TOKENS, Recycle, top
-from keyturn.models.recycle_memory import Memory
-from keyturn.models.recycle_store import RecycleStore
+from keyturn.models.speculative import recycling_store
+from keyturn.models.speculative.draft import Context, Draft, Scene, Verified
+from keyturn.models.speculative.recycling_store import Memory, RecycleStore
+from keyturn.models.speculative.token_recycling import CHUNK_TOKENS, Recycle, top
 
 from .test_lookup import NoRows
 
@@ -99,7 +98,7 @@ def test_languages_do_not_mix_and_are_kept() -> None:
 
 
 def test_the_oldest_pairs_are_forgotten(monkeypatch) -> None:
-    monkeypatch.setattr(recycle_memory, "MOST_PAIRS", 3)
+    monkeypatch.setattr(recycling_store, "MOST_PAIRS", 3)
     memory = Memory()
     for token in range(5):
         memory.learn(9, token, ((1,), (0.5,)))
@@ -195,7 +194,7 @@ DAMAGE = {
     "a key of no token": kept(keys=np.full((2, 2), -1, np.int32)),
     "no chance": kept(chances=np.full((2, 2), np.nan, np.float16)),
     "a chance above one": kept(chances=np.full((2, 2), 7, np.float16)),
-    "large": bytes(recycle_store.MOST_BYTES + 1),
+    "large": bytes(recycling_store.MOST_BYTES + 1),
 }
 
 

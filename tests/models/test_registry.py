@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from keyturn.models.errors import ModelError
-from keyturn.models.registry import (
+from keyturn.models.hub.registry import (
     DEFAULT_MODEL,
     MODELS,
     HubModel,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from keyturn.models.rubbish import rubbish
-from keyturn.models.trim import trim
+from keyturn.models.decoding.rubbish import rubbish
+from keyturn.models.decoding.trim import trim
 
 NEVER = """
 I'm sorry, but I can't assist with that.

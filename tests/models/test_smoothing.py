@@ -7,12 +7,12 @@ import torch
 from torch.testing import assert_close
 
 from keyturn.cache.sequence import CachedSequence
-from keyturn.models import layout
-from keyturn.models.attention import cpu_partial
-from keyturn.models.config import ModelConfig
-from keyturn.models.kernels import KernelPlan, stored
-from keyturn.models.smoothing import balance, smoothed
-from keyturn.models.transformer import assemble
+from keyturn.models.loading.smoothquant import balance, smoothed
+from keyturn.models.nn import weight_names
+from keyturn.models.nn.attention import cpu_partial
+from keyturn.models.nn.config import ModelConfig
+from keyturn.models.nn.kernels import KernelPlan, stored
+from keyturn.models.nn.transformer import assemble
 
 from .tiny import FAMILIES, forward, oracle, oracle_logits, random_tokens
 
@@ -21,7 +21,7 @@ READ, TOKENS = random_tokens(40, seed=1), random_tokens(48)
 
 def smoothed_model(reference: Any, plan: KernelPlan):
     config = ModelConfig.from_hf(reference.config.to_dict())
-    tensors = layout.tensors(config, reference.state_dict().__getitem__)
+    tensors = weight_names.tensors(config, reference.state_dict().__getitem__)
     tensors = smoothed(config, tensors, READ, cpu_partial)
     return assemble(config, dict(stored(plan.form, tensors, config)), plan, cpu_partial)
 
@@ -43,7 +43,7 @@ def test_outlier_features_cost_int8_less_once_smoothed(family: str) -> None:
     expected = oracle_logits(reference, TOKENS)
     config = ModelConfig.from_hf(reference.config.to_dict())
     plan = KernelPlan("int7", "int8-fbgemm")
-    plain_tensors = layout.tensors(config, reference.state_dict().__getitem__)
+    plain_tensors = weight_names.tensors(config, reference.state_dict().__getitem__)
     plain = assemble(config, dict(stored("int7", plain_tensors, config)), plan, cpu_partial)
     models = [plain, smoothed_model(reference, plan)]
     errors = [

@@ -18,14 +18,14 @@ import pytest
 import torch
 
 from keyturn.cache.sequence import CachedSequence
-from keyturn.models.decode import Decoder, Stops
-from keyturn.models.draft import Scene
-from keyturn.models.drafters import speculator
-from keyturn.models.fim import Prompt, PromptBuilder, PromptOptions
-from keyturn.models.loader import load
-from keyturn.models.obtain import ModelFiles
-from keyturn.models.sampler import Sampler, Sampling
-from keyturn.models.speculator import Speculate
+from keyturn.models.decoding.decode import Decoder, Stops
+from keyturn.models.decoding.sampler import Sampler, Sampling
+from keyturn.models.hub.download import ModelFiles
+from keyturn.models.loading.loader import load
+from keyturn.models.prompts.fim import Prompt, PromptBuilder, PromptOptions
+from keyturn.models.speculative.draft import Scene
+from keyturn.models.speculative.drafters import speculator
+from keyturn.models.speculative.speculator import Speculate
 
 from .test_real_model import PROBLEMS
 

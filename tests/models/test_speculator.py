@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from keyturn.models import speculator as speculator_module
-from keyturn.models.draft import Context, Draft, Scene, Started, Verified
-from keyturn.models.pace import Pace
-from keyturn.models.speculator import Speculate, Speculation, Speculator
+from keyturn.models.speculative import speculator as speculator_module
+from keyturn.models.speculative.draft import Context, Draft, Scene, Started, Verified
+from keyturn.models.speculative.pass_cost import Pace
+from keyturn.models.speculative.speculator import Speculate, Speculation, Speculator
 
 from .test_lookup import NoRows
 

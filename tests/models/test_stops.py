@@ -6,8 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyturn.models.nesting import Nesting
-from keyturn.models.stops import MOST_BLANK_LINES, Anything, Block, Extent, SingleLine, stop_rule
+from keyturn.models.decoding.brackets import Nesting
+from keyturn.models.decoding.stops import (
+    MOST_BLANK_LINES,
+    Anything,
+    Block,
+    Extent,
+    SingleLine,
+    stop_rule,
+)
 
 PYTHON = ("#",)
 

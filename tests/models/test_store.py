@@ -16,12 +16,17 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.testing import assert_close
 
-from keyturn.models.cache_folder import cache_errors, cache_folder
-from keyturn.models.checksums import Checksums
 from keyturn.models.errors import ModelError
-from keyturn.models.store import Entry, Store, StoreKey
-from keyturn.models.tensor_file import ALIGNMENT_BYTES, DTYPE_NAMES, MappedTensors, write_tensors
-from keyturn.models.vocabulary import Vocabulary
+from keyturn.models.hub.cache_folder import cache_errors, cache_folder
+from keyturn.models.hub.checksums import Checksums
+from keyturn.models.loading.store import Entry, Store, StoreKey
+from keyturn.models.loading.tensor_file import (
+    ALIGNMENT_BYTES,
+    DTYPE_NAMES,
+    MappedTensors,
+    write_tensors,
+)
+from keyturn.models.tokenizer.vocabulary import Vocabulary
 
 KEY = StoreKey("ab" * 32, "int8")
 CONFIG = {"model_type": "qwen2", "hidden_size": 3}

@@ -6,7 +6,14 @@ import pytest
 import torch
 
 from keyturn.cache.plan import batches
-from keyturn.models.stride import FIRST_TOKENS, LEAST_TOKENS, MOST_MS, MOST_TOKENS, Mark, Stride
+from keyturn.models.nn.chunked_prefill import (
+    FIRST_TOKENS,
+    LEAST_TOKENS,
+    MOST_MS,
+    MOST_TOKENS,
+    Mark,
+    Stride,
+)
 
 
 class Device:

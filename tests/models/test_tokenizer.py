@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from keyturn.models.errors import ModelError, UnsupportedModel
-from keyturn.models.gguf import GgufFile
-from keyturn.models.obtain import ModelFiles
-from keyturn.models.pretokenizer import pre_tokenizer
-from keyturn.models.tokenizer import Tokenizer
-from keyturn.models.vocabulary import Vocabulary, checked, from_gguf, from_tokenizer_json
+from keyturn.models.hub.download import ModelFiles
+from keyturn.models.loading.gguf import GgufFile
+from keyturn.models.tokenizer.bpe import Tokenizer
+from keyturn.models.tokenizer.pretokenizer import pre_tokenizer
+from keyturn.models.tokenizer.vocabulary import Vocabulary, checked, from_gguf, from_tokenizer_json
 
 from .tiny_gguf import SPECIALS, add_tokenizer, byte_characters, finish
 

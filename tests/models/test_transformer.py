@@ -8,8 +8,8 @@ import torch
 from torch.testing import assert_close
 
 from keyturn.cache.sequence import CachedSequence
-from keyturn.models.attention import cpu_partial, readable_partial
-from keyturn.models.kernels import Kernel, KernelPlan
+from keyturn.models.nn.attention import cpu_partial, readable_partial
+from keyturn.models.nn.kernels import Kernel, KernelPlan
 
 from .tiny import FAMILIES, forward, oracle, oracle_logits, ours, random_tokens
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keyturn.models.trim import certain, trim
+from keyturn.models.decoding.trim import certain, trim
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from keyturn.cache.segment import Step
-from keyturn.models.attention import readable_partial
-from keyturn.models.step_attention import BySegments, Heads
+from keyturn.models.nn.attention import readable_partial
+from keyturn.models.nn.segment_attention import BySegments, Heads
 
 from .segments import LAYER, Case, build, cases, copy_of
 
@@ -24,7 +24,7 @@ if sys.platform != "linux":
 if torch.cuda.is_available():
     pytest.skip("on a GPU, tests/bench/gpu.py compares them", allow_module_level=True)
 
-from keyturn.models.triton_attention import StepKernels
+from keyturn.models.nn.triton_attention import StepKernels
 
 EXAMPLES = 8  # the interpreter takes up to a second for one
 QUICK = (Phase.explicit, Phase.reuse, Phase.generate)  # and minutes to make a failure small

@@ -10,9 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keyturn.models.kernels import LEVELS, Form, Kernel, KernelPlan, make
-from keyturn.models.linear import FloatLinear, Int8Weight, LateLinear
-from keyturn.models.tuning import (
+from keyturn.models.nn.autotune import (
     FBGEMM,
     INTEGER_SUMS,
     ONEDNN,
@@ -25,6 +23,8 @@ from keyturn.models.tuning import (
     probe,
     unmeasured,
 )
+from keyturn.models.nn.kernels import LEVELS, Form, Kernel, KernelPlan, make
+from keyturn.models.nn.linear import FloatLinear, Int8Weight, LateLinear
 
 WEIGHTS: Kernel = "int8-weight-only"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keyturn.models.trim import certain, decided, trim
+from keyturn.models.decoding.trim import certain, decided, trim
 
 
 @pytest.mark.parametrize(

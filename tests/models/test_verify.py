@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keyturn.cache.sequence import CachedSequence
-from keyturn.models.decode import Decoder, Interrupted, Stops
-from keyturn.models.draft import Context, Draft, Started, Verified
-from keyturn.models.fim import PromptBuilder, PromptOptions
-from keyturn.models.sampler import Sampler, Sampling
-from keyturn.models.stops import SingleLine
-from keyturn.models.verify import Verifier
+from keyturn.models.decoding.decode import Decoder, Interrupted, Stops
+from keyturn.models.decoding.sampler import Sampler, Sampling
+from keyturn.models.decoding.stops import SingleLine
+from keyturn.models.prompts.fim import PromptBuilder, PromptOptions
+from keyturn.models.speculative.draft import Context, Draft, Started, Verified
+from keyturn.models.speculative.verify import Verifier
 
 from .tiny import oracle, oracle_logits, ours
 from .tiny_tokenizer import PAGE, tiny_tokenizer

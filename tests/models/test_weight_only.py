@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from keyturn.cache.sequence import CachedSequence
-from keyturn.models.kernels import Form, Kernel, KernelPlan, form_of, integer, make, read_weight
-from keyturn.models.linear import FloatLinear, Int8Weight
-from keyturn.models.loader import pick_plan
-from keyturn.models.progress import Progress
-from keyturn.models.weight_only import FEW_TOKENS, GROUP, Int4Weight
+from keyturn.models.hub.progress import Progress
+from keyturn.models.loading.loader import pick_plan
+from keyturn.models.nn.kernels import Form, Kernel, KernelPlan, form_of, integer, make, read_weight
+from keyturn.models.nn.linear import FloatLinear, Int8Weight
+from keyturn.models.nn.weight_only import FEW_TOKENS, GROUP, Int4Weight
 
 from .tiny import forward, oracle, oracle_logits, ours, random_tokens
 

@@ -18,11 +18,11 @@ from transformers import (
 )
 
 from keyturn.cache.sequence import CachedSequence
-from keyturn.models import kernels, layout
-from keyturn.models.attention import PartialAttention, cpu_partial
-from keyturn.models.config import ModelConfig
-from keyturn.models.kernels import KernelPlan
-from keyturn.models.transformer import Shortcut, Transformer, assemble
+from keyturn.models.nn import kernels, weight_names
+from keyturn.models.nn.attention import PartialAttention, cpu_partial
+from keyturn.models.nn.config import ModelConfig
+from keyturn.models.nn.kernels import KernelPlan
+from keyturn.models.nn.transformer import Shortcut, Transformer, assemble
 
 VOCABULARY = 97
 SHAPE: dict[str, Any] = {
@@ -105,7 +105,9 @@ def ours(
     plan = plan or KernelPlan.floating("float32")
     config = ModelConfig.from_hf(model.config.to_dict())
     weights = model.state_dict()
-    tensors = dict(kernels.stored(plan.form, layout.tensors(config, weights.__getitem__), config))
+    tensors = dict(
+        kernels.stored(plan.form, weight_names.tensors(config, weights.__getitem__), config)
+    )
     return assemble(config, tensors, plan, partial, shortcut)
 
 

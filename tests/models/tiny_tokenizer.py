@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
-from keyturn.models.families import CODELLAMA, TEMPLATES
-from keyturn.models.tokenizer import Tokenizer
-from keyturn.models.vocabulary import from_tokenizer_json
+from keyturn.models.prompts.templates import CODELLAMA, TEMPLATES
+from keyturn.models.tokenizer.bpe import Tokenizer
+from keyturn.models.tokenizer.vocabulary import from_tokenizer_json
 
 PAGE = '''\
 import os

@@ -6,10 +6,10 @@ from typing import Any
 
 from small_engine import TinyMaker
 
-from keyturn.daemon.client import DaemonClient
-from keyturn.daemon.idle import IdleLimits
+from keyturn.daemon.client.client import DaemonClient
 from keyturn.daemon.paths import DaemonPaths, make_private
-from keyturn.daemon.server import DaemonServer
+from keyturn.daemon.server.idle import IdleLimits
+from keyturn.daemon.server.server import DaemonServer
 from keyturn.lsp.backend import (
     BackendState,
     CompletionOptions,

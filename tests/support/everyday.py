@@ -16,9 +16,9 @@ from pathlib import Path
 
 import tree_sitter
 
-from keyturn.daemon.language import language_of
-from keyturn.daemon.local import LocalBackend
-from keyturn.daemon.make_engine import ModelChoice, engine_maker
+from keyturn.daemon.client.in_process import LocalBackend
+from keyturn.daemon.engines.make_engine import ModelChoice, engine_maker
+from keyturn.daemon.workspace.language import language_of
 from keyturn.lsp.backend import BackendState, Phase, Trigger
 from keyturn.lsp.documents import Documents
 from keyturn.lsp.options import Options

@@ -11,8 +11,8 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from keyturn.daemon.engine_thread import File, OpenFiles
-from keyturn.daemon.jobs import FileKey
+from keyturn.daemon.server.engine_thread import File, OpenFiles
+from keyturn.daemon.server.jobs import FileKey
 from keyturn.lsp.backend import BackendState, Completion, CompletionMeta, CompletionRequest
 
 STEP_SECONDS = 0.002

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from keyturn.models.align import Aligner
-from keyturn.models.aligned_trie import Trie
-from keyturn.models.best_first import BestFirst
+from keyturn.models.constrained.aligned_sampling import Aligner
+from keyturn.models.constrained.best_first import BestFirst
+from keyturn.models.constrained.trie import Trie
 from keyturn.models.grammar.finite import FiniteOracle
 from keyturn.models.grammar.oracle import State
 

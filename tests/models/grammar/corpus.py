@@ -19,7 +19,7 @@ from pathlib import Path
 import tree_sitter
 
 from keyturn.daemon.bench._places import PROBLEMS
-from keyturn.daemon.language import language_of
+from keyturn.daemon.workspace.language import language_of
 from keyturn.models.grammar.languages import GRAMMARS
 
 DATA = Path(__file__).parents[2] / "data"

@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from keyturn.models.grammar.automaton import Automaton
 from keyturn.models.grammar.languages import load_automaton
-from keyturn.models.grammar.parsing import ParseState
+from keyturn.models.grammar.treesitter.automaton import Automaton
+from keyturn.models.grammar.treesitter.parsing import ParseState
 
 from .corpus import (
     infilling,

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keyturn.models.grammar.automaton import Automaton
-from keyturn.models.grammar.document import Document
 from keyturn.models.grammar.languages import GRAMMARS, load_automaton
 from keyturn.models.grammar.oracle import Opening
-from keyturn.models.grammar.parsing import ParseState
+from keyturn.models.grammar.treesitter.automaton import Automaton
+from keyturn.models.grammar.treesitter.document import Document
+from keyturn.models.grammar.treesitter.parsing import ParseState
 
 from .corpus import sample
 

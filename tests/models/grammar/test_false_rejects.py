@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from keyturn.daemon.language import language_of
-from keyturn.models.grammar.document import Document
+from keyturn.daemon.workspace.language import language_of
 from keyturn.models.grammar.languages import GRAMMARS, load_automaton
+from keyturn.models.grammar.treesitter.document import Document
 
 from .corpus import SAMPLES, infilling, library_files, python_accepts, read, tree_sitter_accepts
 

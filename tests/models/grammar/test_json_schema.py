@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from keyturn.models.grammar.errors import GrammarError
 from keyturn.models.grammar.isolate import GrammarProcess
-from keyturn.models.grammar.json_rules import Schema
-from keyturn.models.grammar.json_schema import SchemaOracle
+from keyturn.models.grammar.json.rules import Schema
+from keyturn.models.grammar.json.schema import SchemaOracle
 from keyturn.models.grammar.oracle import Opening, State, Unconstrained
 
 PERSON = {

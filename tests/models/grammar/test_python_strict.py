@@ -2,9 +2,9 @@
 
 import pytest
 
-from keyturn.models.grammar.automaton import Automaton
 from keyturn.models.grammar.languages import load_automaton
-from keyturn.models.grammar.parsing import ParseState
+from keyturn.models.grammar.treesitter.automaton import Automaton
+from keyturn.models.grammar.treesitter.parsing import ParseState
 
 from .corpus import python_accepts
 

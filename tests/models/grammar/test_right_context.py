@@ -5,7 +5,7 @@ import pytest
 from keyturn.models.grammar.fillers import Fillers
 from keyturn.models.grammar.languages import open_oracle
 from keyturn.models.grammar.oracle import Opening
-from keyturn.models.grammar.right import RightContext
+from keyturn.models.grammar.suffix import RightContext
 
 from .corpus import infilling
 

@@ -11,13 +11,13 @@ from itertools import accumulate
 
 import pytest
 
-from keyturn.models.gguf import GgufFile
-from keyturn.models.grammar.document import Document
 from keyturn.models.grammar.languages import GRAMMARS, load_automaton
 from keyturn.models.grammar.oracle import Unconstrained
-from keyturn.models.obtain import ModelFiles
-from keyturn.models.tokenizer import Tokenizer
-from keyturn.models.vocabulary import from_gguf
+from keyturn.models.grammar.treesitter.document import Document
+from keyturn.models.hub.download import ModelFiles
+from keyturn.models.loading.gguf import GgufFile
+from keyturn.models.tokenizer.bpe import Tokenizer
+from keyturn.models.tokenizer.vocabulary import from_gguf
 
 from .corpus import sources, valid_texts
 

@@ -1,0 +1,1 @@
+"""Parts of `tests/bench/gpu.py`, which measures everything on a GPU."""

@@ -1,0 +1,139 @@
+"""One or several completions from one prefill.
+
+The first is what the model likes best (or the first sample). The others are the next best under the
+grammar, without one start with the next best first tokens, or are other samples; what trims to the
+same text as an earlier one does not count. Where one is wanted and comes to nothing worth showing,
+the next best is tried, unless the model itself would rather add nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from torch import Tensor
+
+from ...cache.sequence import CachedSequence
+from ...models.constrained.guide import Guide
+from ...models.constrained.guided_decoder import GuidedDecoder
+from ...models.decoding.circles import Endless
+from ...models.decoding.decode import Decoder, Finish, Interrupted, Stops, Token
+from ...models.decoding.sampler import Sampler
+from ...models.decoding.stops import stop_rule
+from ...models.decoding.trim import certain, decided, trim
+from ...models.prompts.fim import Prompt
+from ...models.speculative.speculator import Speculation
+from ..workspace.language import Language
+from .line_endings import Surroundings
+from .request import Candidate, Request, distinct
+
+TRIES_PER_CANDIDATE = 3  # before fewer are given
+CUT_SHORT = (Finish.TOKENS, Finish.DEADLINE, Finish.CANCELLED)
+INTERRUPTED = (Finish.DEADLINE, Finish.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that the candidates of one request have in common."""
+
+    request: Request
+    language: Language  # at the cursor
+    near: Surroundings
+    prompt: Prompt
+    stop_tokens: frozenset[int]
+    limit_tokens: int
+    cancelled: Callable[[], bool]
+    stream: Callable[[str], None] | None  # gets the first candidate's text as it becomes certain
+
+    def stops(self) -> Stops:
+        """Fresh ones, for one candidate."""
+        comments = self.language.comments
+        rule = stop_rule(self.request.extent, self.near.prefix, self.near.suffix, comments)
+        rule = Endless(rule, self.decided)
+        return Stops(self.stop_tokens, self.limit_tokens, rule, self.request.deadline)
+
+    def decided(self, text: str) -> bool:
+        """Whether what is generated after the lines of `text` will not be shown anyway."""
+        return decided(text, self.near.prefix, self.near.suffix, self.language.id)
+
+    def trimmed(self, text: str, finish: Finish) -> str:
+        """What is shown of a generated text."""
+        near, cut_short = self.near, finish in CUT_SHORT
+        return trim(text, near.prefix, near.suffix, cut_short, self.language.id)
+
+
+class Candidates:
+    """Generates the candidates of one job in a sequence that holds exactly its prompt."""
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        sequence: CachedSequence,
+        job: Job,
+        guide: Guide,
+        speculation: Speculation,
+    ) -> None:
+        self._decoder = decoder
+        self._guide = guide
+        self._speculation = speculation
+        self._sequence = sequence
+        self._job = job
+
+    def generate(self, logits: Tensor) -> list[Candidate]:
+        """Everything tried, from the `logits` (vocabulary,) after the prompt; never empty."""
+        wanted = self._job.request.candidates
+        tried: list[Candidate] = []
+        for sampler, first in islice(self._starts(logits), TRIES_PER_CANDIDATE * wanted):
+            self._sequence.truncate(len(self._job.prompt.tokens))
+            tried.append(self._one(logits, sampler, first, shown=bool(distinct(tried))))
+            last = tried[-1]
+            if last.finish in INTERRUPTED or len(distinct(tried)) == wanted:
+                break
+            if wanted == 1 and last.generated == "" and last.finish is Finish.EOS:
+                break
+        return tried
+
+    def _starts(self, logits: Tensor) -> Iterator[tuple[Sampler, int | None]]:
+        """A sampler for every candidate that could be tried, and a first token for where no grammar
+        finds the next best."""
+        sampling = self._job.request.sampling
+        yield Sampler(sampling), None
+        if sampling.temperature > 0:
+            stream = 0
+            while stream := stream + 1:
+                yield Sampler(sampling, stream), None
+        possible = self._decoder.permitted(logits, self._job.prompt.pending)
+        best = possible.topk(min(len(possible), 64)).indices.tolist()
+        yield from ((Sampler(sampling), token) for token in best[1:])
+
+    def _one(self, logits: Tensor, sampler: Sampler, first: int | None, shown: bool) -> Candidate:
+        """`shown`: an earlier one is worth showing."""
+        job, near, language = self._job, self._job.near, self._job.language.id
+        stream = None if shown else job.stream
+        text, sent, tokens, finish = "", "", 0, None
+        try:
+            for token in self._tokens(logits, sampler, first, stream is not None, not shown):
+                text, tokens, finish = text + token.text, tokens + 1, token.finish
+                known = certain(text, near.prefix, near.suffix, language) if stream else ""
+                if stream and len(known) > len(sent):
+                    stream(near.restored(known[len(sent) :]))
+                    sent = known
+        except Interrupted as interrupted:
+            finish = interrupted.finish
+        assert finish is not None, "decoding ends with a reason"
+        generated, text = text, job.trimmed(text, finish)
+        if text and self._guide.constrains:
+            cut = self._guide.longest if finish in CUT_SHORT else self._guide.kept
+            text = whole if (whole := cut(text)).startswith(sent) else text
+        if stream and text:
+            stream(near.restored(text[len(sent) :]))
+        return Candidate(near.restored(text), tokens, finish, generated)
+
+    def _tokens(
+        self, logits: Tensor, sampler: Sampler, first: int | None, settles: bool, apart: bool
+    ) -> Iterator[Token]:
+        job, decoder, guesser = self._job, self._decoder, self._speculation
+        where = (self._sequence, job.prompt, logits, sampler, job.stops(), job.cancelled)
+        self._speculation.begin()
+        if not self._guide.constrains:
+            return decoder.generate(*where, first, guesser)
+        return GuidedDecoder(decoder).generate(*where, self._guide, guesser, settles, apart)

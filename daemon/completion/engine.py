@@ -1,0 +1,223 @@
+"""One model made ready to complete code: a request in, the finished suggestion out.
+
+A file's session keeps its last prompt in the cache, so that a request pays only for what differs
+(file_session.py); whoever serves files makes one for each. Without a session, a request pays for
+all that comes after the first difference, and nothing that came before can be seen in its answer.
+Not for two threads at once.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from torch import Tensor
+
+from ...cache.plan import Repair
+from ...cache.sequence import CachedSequence
+from ...models.constrained.aligned_sampling import Mode
+from ...models.constrained.guide import GrammarUse
+from ...models.decoding.decode import Decoder, Finish, Interrupted
+from ...models.loading.loader import Loaded
+from ...models.prompts.fim import Prompt, PromptBuilder, PromptOptions
+from ...models.prompts.templates import Order
+from ...models.prompts.truncate import CHARACTERS_PER_TOKEN
+from ...models.speculative.draft import Scene, Tokens
+from ...models.speculative.drafters import speculator
+from ...models.speculative.round import shared
+from ..workspace.json_schemas import SchemaRule
+from ..workspace.language import language_of
+from .candidates import INTERRUPTED, Candidates, Job
+from .file_session import FileSession
+from .grammars import Grammars
+from .line_endings import Surroundings
+from .regions import region_at
+from .request import CacheUse, Candidate, Completion, Request, Timings, distinct
+
+MOST_CHARACTERS = 1_000_000  # of a file with a session, which tokenises all of it
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What holds for every request of one engine."""
+
+    context_tokens: int = 2048  # prompt and completion together; the model's own limit also counts
+    prefix_share: float = 0.75
+    order: Order | None = None  # the model's default
+    heal: bool = True
+    repair: Repair = field(default_factory=Repair)  # of what edits make stale
+    memory: Path | None = None  # folder in which drafters keep what they learn
+    json_schemas: tuple[SchemaRule, ...] = ()
+
+
+def never() -> bool:
+    return False
+
+
+class Engine:
+    """Completes with one loaded model."""
+
+    def __init__(self, loaded: Loaded, options: EngineOptions) -> None:
+        self.loaded = loaded
+        self.options = options
+        self._builder = PromptBuilder(loaded.tokenizer)
+        self._decoder = Decoder(loaded.model, loaded.tokenizer)
+        self._sequence = CachedSequence(loaded.model.new_arena())  # of what has no session
+        self._grammars = Grammars(options.json_schemas)
+        self.speculator = speculator(loaded, options.memory)
+        self.context_tokens = min(options.context_tokens, loaded.config.context_tokens)
+
+    def complete(
+        self,
+        request: Request,
+        cancelled: Callable[[], bool] = never,
+        stream: Callable[[str], None] | None = None,
+        session: FileSession | None = None,
+        others: Sequence[Tokens] = (),
+    ) -> Completion:
+        """Answer `request`. `stream` gets the first candidate's text in pieces, each as soon as it
+        is certain, and all of it by the return.
+
+        `others` are tokens of other texts, most apt last, that it may repeat.
+        A cancel or the deadline ends the work within a step; what there is by then is returned,
+        and `finish` says so. At most half of the context is generated.
+        """
+        clock = Clock()
+        limit = min(request.max_tokens, self.context_tokens // 2)
+        near = Surroundings.of(
+            request.prefix, request.suffix, self.context_tokens * CHARACTERS_PER_TOKEN
+        )
+        if len(request.prefix) + len(request.suffix) > MOST_CHARACTERS:
+            session = None
+        if session is None:
+            ready = self._exact(request, near, limit)
+        else:
+            ready = self._by_difference(request, limit, session)
+        longer = max(len(request.prefix), len(request.suffix))
+        whole = Surroundings.of(request.prefix, request.suffix, longer)
+        region = region_at(request.path, whole.prefix, whole.suffix)
+        job = Job(
+            request=request,
+            language=region.language,
+            near=near,
+            prompt=ready.prompt,
+            stop_tokens=self._builder.stops,
+            limit_tokens=limit,
+            cancelled=cancelled,
+            stream=stream,
+        )
+        guided = self._grammars.begin(request, region, job.trimmed)  # while the model reads too
+        scene = replace(ready.scene, others=(*others, *ready.scene.others))
+        speculation = self.speculator.speculation(request.speculate, scene)
+        grammar = GrammarUse(Mode.OFF)
+        timings = Timings(tokenise=clock.lap_ms())
+        tried: list[Candidate] = []
+        try:
+            logits = ready.fill(job)
+            timings = replace(timings, prefill=clock.lap_ms())
+            job = replace(job, request=request.decoding_now())
+            guide = guided()
+            tried = Candidates(self._decoder, ready.sequence, job, guide, speculation).generate(
+                logits
+            )
+            grammar = guide.use
+            timings = replace(timings, decode=clock.lap_ms())
+            best = next((each for each in tried if each.text), tried[0])
+            finish = next((t.finish for t in tried if t.finish in INTERRUPTED), best.finish)
+        except Interrupted as interrupted:
+            timings = replace(timings, prefill=clock.lap_ms())
+            finish = interrupted.finish
+        return Completion(
+            candidates=distinct(tried),
+            finish=finish,
+            prompt_tokens=len(ready.prompt.tokens),
+            reused_tokens=ready.reused_tokens,
+            generated_tokens=sum(candidate.tokens for candidate in tried),
+            timings=timings,
+            cache=ready.use(),
+            grammar=grammar,
+            speculation=speculation.use,
+        )
+
+    def forget(self) -> None:
+        """Start anew, whatever state an interrupt from outside has left the own sequence in."""
+        self._sequence = CachedSequence(self.loaded.model.new_arena())
+
+    def new_session(self) -> FileSession:
+        """An empty one, for one file."""
+        model = self.loaded.model
+        sequence = CachedSequence(model.new_arena(0), most_tokens=self.context_tokens)
+        return FileSession(
+            model, self.loaded.tokenizer, self._builder, sequence, self.options.repair
+        )
+
+    # region Two ways to have a prompt in a cache
+    def _exact(self, request: Request, near: Surroundings, limit_tokens: int) -> "Ready":
+        prompt = self._builder.build(near.prefix, near.suffix, self._prompt_options(limit_tokens))
+        sequence = self._sequence
+        reused = min(shared(sequence.tokens, prompt.tokens), len(prompt.tokens) - 1)
+
+        def fill(job: Job) -> Tensor:
+            return self._decoder.prefill(sequence, prompt.tokens, job.stops(), job.cancelled)
+
+        before, after = (prompt.tokens[span.start : span.stop] for span in prompt.sides)
+        held = self.loaded.tokenizer.encode(prompt.pending.decode(errors="ignore"))
+        scene = Scene(language_of(request.path).id, before, after, held=held)
+        return Ready(prompt, sequence, reused, scene, fill, lambda: None)
+
+    def _by_difference(self, request: Request, limit_tokens: int, session: FileSession) -> "Ready":
+        whole = Surroundings.of(request.prefix, request.suffix, MOST_CHARACTERS)
+        session.show(whole.prefix + whole.suffix)
+        planned = session.plan(len(whole.prefix), self._prompt_options(limit_tokens))
+        plan = planned.plan
+
+        def fill(job: Job) -> Tensor:
+            return session.fill(planned, lambda: look_up(request, job.cancelled))
+
+        def use() -> CacheUse:
+            share = session.staleness().share
+            spans = tuple((span.start, span.stop) for span in plan.encode)
+            return CacheUse(session.encoded_tokens, plan.carried, plan.repaired, share, spans)
+
+        reused = len(planned.prompt.tokens) - plan.encoded
+        scene = session.scene(len(whole.prefix), planned.prompt, language_of(request.path).id)
+        return Ready(planned.prompt, session.sequence, reused, scene, fill, use)
+
+    def _prompt_options(self, limit_tokens: int) -> PromptOptions:
+        options = self.options
+        budget = self.context_tokens - limit_tokens
+        return PromptOptions(budget, options.prefix_share, options.order, options.heal)
+
+    # endregion
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A prompt and how to get it into its sequence."""
+
+    prompt: Prompt
+    sequence: CachedSequence
+    reused_tokens: int
+    scene: Scene
+    fill: Callable[[Job], Tensor]
+    use: Callable[[], CacheUse | None]
+
+
+def look_up(request: Request, cancelled: Callable[[], bool]) -> None:
+    """Between steps: see whether anybody still wants the result."""
+    if cancelled():
+        raise Interrupted(Finish.CANCELLED)
+    if request.deadline is not None and time.monotonic() >= request.deadline:
+        raise Interrupted(Finish.DEADLINE)
+
+
+class Clock:
+    """Wall time since the last lap."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def lap_ms(self) -> float:
+        now = time.perf_counter()
+        lap, self._last = (now - self._last) * 1000, now
+        return lap

@@ -1,0 +1,249 @@
+"""One file as the engine sees it: the single owner of its text, its tokens and its cached keys.
+
+Edits are applied to the text and its tokens at once, and to the cache when a completion is asked
+for: then the prompt that is wanted is compared with the one that is cached, and only the difference
+is encoded. In idle time `refresh` makes the cache what a fresh prefill of that prompt would give.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...cache.plan import EditPlan, Repair, Target, plan_edit, probed
+from ...cache.sequence import CachedSequence
+from ...cache.staleness import Staleness, next_span, staleness
+from ...cache.tokens import TokenisedText
+from ...models.nn.reencode import encode, most_deviating
+from ...models.nn.transformer import Transformer
+from ...models.prompts.fim import Prompt, PromptBuilder, PromptOptions
+from ...models.speculative.draft import Scene
+from ...models.tokenizer.bpe import Tokenizer
+from .deleted_text import Scraps
+from .diff import hunks
+from .related import Related
+from .window import Span, choose
+
+SCENE_TOKENS = 50_000  # left and right of the cursor, to be repeated
+MANY_SEGMENTS = 12  # attention pays for each; beyond that, the rows are put in order
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The prompt that is due, and what has to be done to have it in the cache."""
+
+    prompt: Prompt
+    target: Target
+    plan: EditPlan
+
+
+@dataclass(slots=True)
+class FileSession:
+    """Not for two threads at once."""
+
+    model: Transformer
+    tokenizer: Tokenizer
+    builder: PromptBuilder
+    sequence: CachedSequence
+    repair: Repair = field(default_factory=Repair)
+    path: str = ""
+    clock: Callable[[], float] = time.monotonic  # seconds
+    text: TokenisedText = field(init=False)
+    encoded_tokens: int = field(init=False, default=0)  # by the last `fill`
+    related: Related = field(init=False, default_factory=Related)
+    scraps: Scraps = field(init=False, default_factory=Scraps)
+    _shows: tuple[int, int] | None = field(init=False, default=None)  # characters, if not all
+    _stale_since: float | None = field(init=False, default=None)
+    _cursor: int = field(init=False, default=0)  # index in the cached prompt, for the refresh
+    _tokens: NDArray[np.int32] | None = field(
+        init=False, default=None
+    )  # of all the text, as an array
+
+    def __post_init__(self) -> None:
+        self.text = TokenisedText(self.tokenizer, "")
+
+    # region Text
+
+    def edit(self, start: int, stop: int, new: str) -> None:
+        """Replace characters. Raises `EditOutOfRange`, with nothing changed."""
+        old = self.text.text[max(0, start) : max(0, stop)]
+        self.text.edit(start, stop, new)
+        self.related.saw(self.text.text, start, old, new)
+        self.scraps.saw(start, old, new)
+        self._tokens = None
+        if self._shows:
+            first, last = self._shows
+            self._shows = (_moved(first, start, stop, new), _moved(last, start, stop, new))
+
+    def tokens(self) -> NDArray[np.int32]:
+        """Of the whole text, to be looked up by completions of other files."""
+        if self._tokens is None:
+            self._tokens = np.asarray(self.text.ids, np.int32)
+        return self._tokens
+
+    def show(self, text: str) -> None:
+        """Make `text` the file's text, whatever edits that takes."""
+        for hunk in hunks(self.text.text, text):
+            self.edit(hunk.start, hunk.stop, hunk.new)
+
+    # endregion
+    # region Prompt
+
+    def plan(self, cursor: int, options: PromptOptions) -> Planned:
+        """What the prompt for the cursor before character `cursor` takes. Changes nothing in the
+        cache. Raises `EditOutOfRange`."""
+        prompt, target, related = self._target(cursor, options)
+        sequence = self.sequence
+        overdue = self._overdue()
+        stale = [span for span, edits in sequence.inexact() if edits or overdue]
+        repair = replace(self.repair, tail=len(target.tokens)) if overdue else self.repair
+        plan = plan_edit(sequence.tokens, sequence.labels, target, repair, stale, related)
+        return Planned(prompt, target, plan)
+
+    @torch.inference_mode()
+    def fill(self, planned: Planned, look_up: Callable[[], None] = lambda: None) -> Tensor:
+        """Bring a planned prompt into the cache: logits (vocabulary,) after its last token.
+
+        `look_up` is called between steps and may raise, which leaves a consistent part behind.
+        Raises `ContextOverflow` or `OverBudget`, with nothing changed.
+        """
+        hidden, self.encoded_tokens = None, 0
+        stride = self.model.stride
+        apply = self.sequence.apply(planned.plan, planned.target, lambda: stride.tokens)
+        with closing(apply) as steps:
+            for step in steps:
+                stride.keep_up()
+                look_up()
+                with stride.step(len(step)):
+                    hidden = encode(self.model, self.sequence, step)
+                self.encoded_tokens += len(step)
+        if spans := self._deviating(planned):
+            look_up()
+            hidden = self._again(spans)
+        if len(self.sequence.segments) > MANY_SEGMENTS:
+            self.sequence.compact()
+        self.related.clear()
+        self._note_staleness()
+        self._cursor = planned.prompt.prefix.stop
+        assert hidden is not None, "the last token is always encoded"
+        return self.model.logits(hidden[-1:])[0]
+
+    def scene(self, cursor: int, prompt: Prompt, language: str) -> Scene:
+        """What a completion of `prompt`, whose cursor is before character `cursor`, may repeat."""
+        text = self.text
+        before = text.part(0, cursor).ids[-SCENE_TOKENS:]
+        held: list[int] = []
+        missing = len(prompt.pending)
+        while missing > 0:  # the prompt stops before its last tokens
+            held.insert(0, before.pop())
+            missing -= len(self.tokenizer.token_bytes(held[0]))
+        after = text.part(cursor, len(text.text)).ids[:SCENE_TOKENS]
+        return Scene(language, before, after, self.scraps.tokens(self.tokenizer), held)
+
+    def _overdue(self) -> bool:
+        """Whether idle time has not come for so long that what is stale must not wait for it."""
+        if self._stale_since is None:
+            return False
+        late = self.clock() - self._stale_since > self.repair.most_seconds
+        return late or self.staleness().edits >= self.repair.most_edits
+
+    def _note_staleness(self) -> None:
+        if not self.sequence.inexact():
+            self._stale_since = None
+        elif self._stale_since is None:
+            self._stale_since = self.clock()
+
+    def _deviating(self, planned: Planned) -> list[range]:
+        """Carried tokens to encode again by what the first layer says, and the prompt's last.
+
+        Looked at are those right behind a change, and the markers around the text: there they are.
+        What earlier prompts have carried is not looked at again: typing on must not pay for it.
+        """
+        if not self.repair.deviating or planned.plan.seen is None:
+            return []
+        missing = [span for span, edits in self.sequence.inexact() if edits]
+        markers = planned.target.markers()
+        spans = [part for span in missing for part in probed(span, self.repair.probed, markers)]
+        found = most_deviating(self.model, self.sequence, spans, self.repair.deviating)
+        last = len(self.sequence) - 1
+        return [*(s for s in found if s.start < last), range(last, last + 1)] if found else []
+
+    def _again(self, spans: Sequence[range]) -> Tensor:
+        step = self.sequence.reencode(*spans)
+        try:
+            hidden = encode(self.model, self.sequence, step)
+        except BaseException:
+            self.sequence.forget(step)
+            raise
+        self.encoded_tokens += len(step)
+        return hidden
+
+    def _target(self, cursor: int, options: PromptOptions) -> tuple[Prompt, Target, list[range]]:
+        room = self.builder.room_tokens(options, self.path)
+        text = self.text
+        start, stop = self._shown(cursor, room, options.prefix_share)
+        left, right = text.part(start, cursor), text.part(cursor, stop)
+        prompt = self.builder.assemble(
+            left.ids[max(0, len(left.ids) - room) :],
+            right.ids[: max(0, room - len(left.ids))],
+            options,
+            self.path,
+        )
+        prefix, suffix = range(*prompt.prefix), range(*prompt.suffix)
+        labels = [0] * len(prompt.tokens)
+        skipped = max(0, len(left.ids) - room)
+        labels[prefix.start : prefix.stop] = left.labels[skipped : skipped + len(prefix)]
+        # Negative: a token that changes sides has been encoded for the other role.
+        labels[suffix.start : suffix.stop] = [-label for label in right.labels[: len(suffix)]]
+        target = Target(list(prompt.tokens), labels, prefix, suffix)
+        shift = suffix.start + right.at - right.first
+        found = self.related.lines(text.text, cursor, stop, self.repair.related)
+        spans = [range(text.index(a) + shift, text.index(b) + shift) for a, b in found]
+        inside = [range(max(s.start, suffix.start), min(s.stop, suffix.stop)) for s in spans]
+        return prompt, target, [span for span in inside if span]
+
+    def _shown(self, cursor: int, room: int, prefix_share: float) -> tuple[int, int]:
+        """The characters that the prompt shows: whole lines, where the file does not fit."""
+        text, total = self.text, len(self.text)
+        current = self._shows and Span(text.index(self._shows[0]), text.index(self._shows[1]))
+        window = choose(total, text.index(cursor), room, prefix_share, current)
+        if window == Span(0, total):
+            self._shows = None
+            return 0, len(text.text)
+        if self._shows is None or window != current:
+            start, stop = text.offset(window.start), text.offset(window.stop)
+            if start > 0:
+                start = text.text.find("\n", start, cursor) + 1 or start
+            if stop < len(text.text):
+                stop = text.text.rfind("\n", cursor, stop) + 1 or stop
+            self._shows = (min(start, cursor), max(stop, cursor))
+        return self._shows
+
+    # endregion
+    # region Idle time
+
+    def staleness(self) -> Staleness:
+        return staleness(len(self.sequence), self.sequence.inexact())
+
+    def refresh(self, most_tokens: int) -> int:
+        """Encode the next few stale tokens again; how many, 0 when the cache is exact."""
+        span = next_span(self.sequence.inexact(), self._cursor, most_tokens)
+        if span is None:
+            return 0
+        self._again([span])
+        self._note_staleness()
+        return len(span)
+
+    # endregion
+
+
+def _moved(offset: int, start: int, stop: int, new: str) -> int:
+    """Where a character is after an edit; inside the replaced text, at its end."""
+    if offset < start:
+        return offset
+    return max(offset, stop) + len(new) - (stop - start)

@@ -1,0 +1,104 @@
+"""From a model's name to an engine: the only place of the service that loads torch.
+
+Imported by every daemon, so the imports that take seconds are inside the function, which runs in
+the engine thread after the socket is listening.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...lsp.backend import BackendState, Phase
+from ...lsp.options import Options
+from ..config import LOOKUP, ModelChoice
+from ..server.engine_thread import Engine, MakeEngine, OpenFiles, Report
+from ..uris import path_of
+from ..workspace.json_schemas import schema_rule
+
+if TYPE_CHECKING:
+    from ...cache.budget import Budget
+    from ...models.loading.loader import Loaded
+
+CPU_CACHE_MIB = 1024
+HOST_SHARE = 4  # of the device's budget, for what gave way on it
+
+
+def engine_maker(
+    choice: Callable[[], ModelChoice], options_in: Callable[[Path], Options]
+) -> MakeEngine:
+    """`choice` is asked at every load, so that a reload sees a changed configuration; `options_in`
+    says what is allowed in a workspace."""
+
+    def make(name: str, report: Report, open_files: OpenFiles) -> Engine:
+        chosen = choice()
+        name = name or chosen.name
+        if name == LOOKUP:
+            from ..workspace.project_files import Library
+            from .lookup import LookupEngine
+
+            library = Library(options_in, chosen.workspace_mib * 2**20)
+            return LookupEngine(open_files, path_of, library)
+        report(BackendState(Phase.LOADING, f"loading {name}", name))
+        from ...models.device import come_first
+        from ...models.hub.cache_folder import cache_folder
+        from ...models.loading.loader import load
+        from ..completion.engine import EngineOptions
+        from ..completion.idle_refresh import IdleWork, Refresher
+        from .load_progress import ReportedProgress
+        from .model_engine import ModelEngine
+
+        progress = ReportedProgress(name, report)
+        loaded = load(
+            name, chosen.device, chosen.dtype, progress=progress, attention=chosen.attention
+        )
+        if loaded.model.device.type == "cuda":
+            come_first(loaded.model.device)
+            loaded.settle()  # compile and record now, not at the first keystroke
+        return ModelEngine(
+            loaded,
+            EngineOptions(
+                context_tokens=chosen.context_tokens,
+                memory=cache_folder(),
+                json_schemas=tuple(schema_rule(text) for text in chosen.json_schemas),
+            ),
+            path_of,
+            budget(chosen, loaded),
+            Refresher(IdleWork(chosen.idle_work)),
+            allowance(chosen, loaded),
+        )
+
+    return make
+
+
+def budget(choice: ModelChoice, loaded: "Loaded") -> "Budget":
+    """What the caches of all files may take, and where they wait when they give way: in the
+    configured folder, or in the host's memory if the device has its own."""
+    from ...cache.budget import Budget
+    from ...cache.spill import DiskSpill, HostSpill
+
+    most_bytes = allowance(choice, loaded)(0)
+    if choice.spill_folder:
+        spill = DiskSpill(Path(choice.spill_folder).expanduser(), loaded.files.sha256)
+    elif loaded.model.device.type != "cpu":
+        spill = HostSpill(HOST_SHARE * most_bytes)
+    else:
+        spill = None
+    return Budget(most_bytes, spill)
+
+
+def allowance(choice: ModelChoice, loaded: "Loaded") -> "Callable[[int], int]":
+    """How many bytes caches may take that take so many now. On a GPU that follows what other
+    programs leave free, at the time when it is asked."""
+    from ...models.device import memory_of, polite_bytes
+
+    device = loaded.model.device
+    if choice.cache_mib or device.type == "cpu":
+        fixed_bytes = (choice.cache_mib or CPU_CACHE_MIB) * 2**20
+        return lambda held_bytes: fixed_bytes
+    tokens = min(choice.context_tokens, loaded.config.context_tokens)
+    least_bytes = tokens * loaded.model.new_arena(0).bytes_per_row
+
+    def found(held_bytes: int) -> int:
+        return polite_bytes(memory_of(device), held_bytes, choice.gpu_share, least_bytes)
+
+    return found

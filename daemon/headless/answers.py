@@ -1,0 +1,45 @@
+"""Who answers a headless question: the daemon where it has the model asked for, or this process."""
+
+import sys
+from collections.abc import Callable
+
+from .in_process import Answer, Headless
+from .question import Question
+from .remote import NotAsked, RemoteHeadless
+from .remote_answer import RemoteAnswer
+from .time_limit import time_limit
+
+
+class Answers:
+    """Asks the daemon until that cannot be done, and this process from then on. Use as a context
+    manager."""
+
+    def __init__(self, here: Headless, daemon: RemoteHeadless | None) -> None:
+        self._here = here
+        self._daemon = daemon
+
+    def __enter__(self) -> "Answers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._leave()
+
+    def answer(
+        self, question: Question, stream: Callable[[str], None] | None, started: float
+    ) -> Answer | RemoteAnswer:
+        """Raises `TimeUp` when the question's time, counted from `started`, has passed; what else
+        went wrong as another `KeyturnError`."""
+        if self._daemon is not None:
+            try:
+                return self._daemon.answer(question, stream, started)
+            except NotAsked as error:
+                self._leave()
+                if why := str(error):
+                    print(f"keyturn: answered without the daemon: {why}", file=sys.stderr)
+        with time_limit(question.wishes.timeout, started):
+            return self._here.answer(question, stream, started)
+
+    def _leave(self) -> None:
+        daemon, self._daemon = self._daemon, None
+        if daemon is not None:
+            daemon.__exit__()

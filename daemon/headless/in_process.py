@@ -1,0 +1,179 @@
+"""Completion without an editor: a question in, an answer out, in this process.
+
+The model is loaded at the first question; until then, nothing here imports torch.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from .question import Question
+from .time_limit import TimeUp
+
+if TYPE_CHECKING:
+    from ..completion.engine import Engine
+    from ..completion.file_session import FileSession
+    from ..completion.request import Completion
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which model answers, and how its prompts are made."""
+
+    model: str
+    device: str = "auto"
+    dtype: str = "auto"
+    context_tokens: int = 2048
+    order: str | None = None
+    json_schema: str | None = None  # the file of a schema that the text follows
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A completion and where it came from."""
+
+    completion: "Completion"
+    load_ms: float
+    model: str
+    device: str
+
+    @property
+    def text(self) -> str:
+        """The best candidate's, or nothing."""
+        return self.completion.text
+
+    def as_json(self) -> dict[str, Any]:
+        """What `--json` and `--ndjson` print."""
+        done = self.completion
+        use = done.cache
+        cache = (
+            {}
+            if use is None
+            else {"cache": {**asdict(use), "stale_share": round(use.stale_share, 4)}}
+        )
+        return {
+            "text": done.text,
+            "candidates": [candidate.text for candidate in done.candidates],
+            "finish": str(done.finish),
+            "tokens": {
+                "prompt": done.prompt_tokens,
+                "reused": done.reused_tokens,
+                "generated": done.generated_tokens,
+            },
+            "timings": {
+                "load": round(self.load_ms, 1),
+                "tokenise": round(done.timings.tokenise, 1),
+                "prefill": round(done.timings.prefill, 1),
+                "decode": round(done.timings.decode, 1),
+            },
+            "grammar": {**asdict(done.grammar), "bound": round(done.grammar.bound, 4)},
+            "speculation": asdict(done.speculation),
+            **cache,
+            "model": self.model,
+            "device": self.device,
+        }
+
+
+class Headless:
+    """Owns the engine of one process."""
+
+    def __init__(
+        self,
+        choice: Choice,
+        progress: TextIO | None,
+        many: bool = False,
+        decode_ms: int | None = None,
+    ) -> None:
+        """`progress` is where a download shows how far it is. `many`: it is worth a second or two
+        to have the model answer faster, which for one question it is not. `decode_ms`: when to
+        stop decoding, counted from its beginning, if a question has no time limit of its own."""
+        self._choice = choice
+        self._many = many
+        self._decode_ms = decode_ms
+        self._progress = progress
+        self._engine: Engine | None = None
+        self._sessions: dict[str, FileSession] = {}
+
+    def session(self, name: str) -> "FileSession":
+        """The session of a file that is asked about again and again. Raises `ModelError`."""
+        self._engine = self._engine or self._load()
+        if name not in self._sessions:
+            self._sessions[name] = self._engine.new_session()
+        return self._sessions[name]
+
+    def forget(self, name: str) -> None:
+        """The file is not asked about any more."""
+        self._sessions.pop(name, None)
+
+    def answer(
+        self,
+        question: Question,
+        stream: Callable[[str], None] | None = None,
+        started: float | None = None,
+        session: "FileSession | None" = None,
+    ) -> Answer:
+        """Raises `TimeUp` when the question's time has passed (counted from `started`, by
+        time.monotonic()), `ModelError` when the model cannot be had."""
+        wishes = question.wishes
+        started = time.monotonic() if started is None else started
+        deadline = None if wishes.timeout is None else started + wishes.timeout
+        decode_ms = self._decode_ms if wishes.timeout is None else None
+        before = time.perf_counter()
+        engine = self._engine or self._load()
+        load_ms = 0.0 if self._engine else (time.perf_counter() - before) * 1000
+        self._engine = engine
+
+        from ...models.constrained.aligned_sampling import Mode
+        from ...models.decoding.decode import Finish
+        from ...models.decoding.sampler import Sampling
+        from ...models.decoding.stops import Extent
+        from ...models.speculative.speculator import Speculate
+        from ..completion.request import Request
+
+        request = Request(
+            prefix=question.around.prefix,
+            suffix=question.around.suffix,
+            path=question.filename,
+            max_tokens=wishes.max_tokens,
+            extent=Extent(wishes.extent),
+            sampling=Sampling(wishes.temperature, wishes.top_p, wishes.min_p, wishes.seed),
+            candidates=wishes.n,
+            deadline=deadline,
+            decode_seconds=None if decode_ms is None else decode_ms / 1e3,
+            grammar=Mode(wishes.grammar),
+            speculate=Speculate(wishes.speculate),
+        )
+        try:
+            completion = engine.complete(request, stream=stream, session=session)
+        except BaseException:  # an alarm or a key can come anywhere, also in half a step
+            engine.forget()
+            self._sessions = {n: s for n, s in self._sessions.items() if s is not session}
+            raise
+        if deadline is not None and completion.finish is Finish.DEADLINE:
+            raise TimeUp(f"no completion within {wishes.timeout:g} s")
+        return Answer(completion, load_ms, engine.loaded.name, str(engine.loaded.model.device))
+
+    def _load(self) -> "Engine":
+        from ...models.grammar.languages import load_schema
+        from ...models.hub.cache_folder import cache_folder
+        from ...models.hub.progress import Progress
+        from ...models.loading.loader import load
+        from ...models.prompts.templates import Order
+        from ..completion.engine import Engine, EngineOptions
+        from ..workspace.json_schemas import SchemaRule
+
+        choice = self._choice
+        order = None if choice.order is None else Order(choice.order)
+        rules = () if choice.json_schema is None else (SchemaRule("*", choice.json_schema),)
+        options = EngineOptions(
+            choice.context_tokens, order=order, memory=cache_folder(), json_schemas=rules
+        )
+        if choice.json_schema is not None:
+            load_schema(Path(choice.json_schema))  # what is wrong with it is said now
+        progress = Progress(self._progress)
+        loaded = load(
+            choice.model, choice.device, choice.dtype, progress=progress, settle=self._many
+        )
+        return Engine(loaded, options)

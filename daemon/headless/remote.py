@@ -1,0 +1,244 @@
+"""Headless questions answered by the user's daemon, in the words of `Headless`.
+
+Only a daemon that has the very model is asked. None is running: one is started, as an editor's
+front starts it, if it would load that model.
+"""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from ...cache.errors import KeyturnError
+from ...lsp.backend import (
+    BackendError,
+    BackendState,
+    Completion,
+    CompletionOptions,
+    CompletionRequest,
+    Extent,
+    GrammarMode,
+    OpenDocument,
+    Phase,
+    SpeculateMode,
+    Trigger,
+)
+from .. import protocol
+from ..client import startup
+from ..paths import DaemonPaths
+from ..protocol import ProtocolError, Why
+from ..uris import HEADLESS_SCHEME, KEPT_SCHEME
+from .question import Question
+from .remote_answer import RemoteAnswer
+from .remote_progress import RemoteProgress
+from .streamed import Streamed
+from .time_limit import TimeUp
+
+FOREVER_MS = 24 * 3600 * 1000
+STATE_SECONDS = 10.0  # until a daemon that has just been started says what it loads
+
+
+class DaemonFailed(KeyturnError):
+    """The daemon could not answer."""
+
+
+class NotAsked(KeyturnError):
+    """No daemon was asked; `str(error)` is why, or empty where that is as it should be."""
+
+
+class _Lost(Exception):
+    """The daemon has gone, or is going, without an answer."""
+
+
+class RemoteHeadless:
+    """Asks the daemon for one command, over one link. Use as a context manager."""
+
+    def __init__(
+        self,
+        paths: DaemonPaths,
+        version: str,
+        model: str,
+        may_start: bool,
+        progress: TextIO | None = None,
+        decode_ms: int | None = None,
+        fresh: bool = False,
+    ) -> None:
+        """`progress` and `decode_ms` as of `Headless`. `fresh`: nothing of an earlier question
+        is used, and nothing kept."""
+        self._paths = paths
+        self._hello = protocol.Hello(protocol.PROTOCOL, version, "complete", os.getpid())
+        self._model = model
+        self._may_start = may_start
+        self._progress = RemoteProgress(progress)
+        self._decode_ms = decode_ms
+        self._fresh = fresh
+        self._runner = asyncio.Runner()
+        self._link: startup.Link | None = None
+        self._state = BackendState(Phase.STARTING)
+        self._number = 0
+
+    def __enter__(self) -> "RemoteHeadless":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.close()
+        if self._link is not None:
+            self._link.writer.close()
+        self._runner.close()
+
+    def answer(
+        self,
+        question: Question,
+        stream: Callable[[str], None] | None = None,
+        started: float | None = None,
+    ) -> RemoteAnswer:
+        """Raises `TimeUp` when the question's time has passed (counted from `started`),
+        `DaemonFailed`, and `NotAsked` with nothing passed to `stream`."""
+        return self._runner.run(self._in_time(question, Streamed(stream), started))
+
+    async def _in_time(
+        self, question: Question, streamed: Streamed, started: float | None
+    ) -> RemoteAnswer:
+        started, seconds = started or time.monotonic(), question.wishes.timeout
+        until = None if seconds is None else started + seconds
+        left = None if until is None else until - time.monotonic()
+        try:
+            async with asyncio.timeout(left):
+                return await self._answer(question, streamed, until)
+        except TimeoutError:
+            raise _time_up(question) from None
+
+    async def _answer(
+        self, question: Question, streamed: Streamed, until: float | None
+    ) -> RemoteAnswer:
+        for _ in range(2):  # one that is lost is replaced, once
+            await self._connect()
+            with contextlib.suppress(_Lost):
+                return await self._ask(question, streamed, until)
+            self._disconnect()
+        raise DaemonFailed("the daemon was lost; try again")
+
+    # region The link
+    async def _connect(self) -> None:
+        """Raises `NotAsked`."""
+        if self._link is not None:
+            return
+        reach = startup.connect_or_start if self._may_start else startup.connect
+        try:
+            self._link = await reach(self._paths, self._hello)
+            if self._link is None:
+                raise NotAsked
+            async with asyncio.timeout(STATE_SECONDS):
+                while self._state.phase is not Phase.FAILED and not self._state.model:
+                    await self._read()
+        except (BackendError, TimeoutError, ProtocolError, _Lost) as error:
+            self._disconnect()
+            raise NotAsked(str(error) or "the daemon does not say what it loads") from error
+        same_words = self._link.welcome.protocol == self._hello.protocol
+        failed = self._state.phase is Phase.FAILED
+        if not same_words or failed or self._state.model != self._model:
+            self._disconnect()
+            raise NotAsked
+
+    def _disconnect(self) -> None:
+        if self._link is not None:
+            self._link.writer.close()
+        self._link, self._state = None, BackendState(Phase.STARTING)
+
+    async def _read(self) -> protocol.FromDaemon:
+        """The next message. Raises `_Lost`."""
+        assert self._link is not None, "reads while connected"
+        try:
+            message = await protocol.read(self._link.reader, protocol.FromDaemon)
+        except OSError as error:
+            raise _Lost from error
+        if message is None or isinstance(message, protocol.Refused):
+            raise _Lost
+        if isinstance(message, protocol.State):
+            self._state = message.state
+            self._progress.show(message.state)
+        return message
+
+    # endregion
+
+    async def _ask(
+        self, question: Question, streamed: Streamed, until: float | None
+    ) -> RemoteAnswer:
+        """Raises `_Lost`."""
+        assert self._link is not None, "asks while connected"
+        self._number += 1
+        number, uri = self._number, self._uri(question.filename)
+        text = question.around.prefix + question.around.suffix
+        request = self._request(uri, question, until)
+        try:
+            self._link.send(protocol.Open(OpenDocument(uri, "", number, text)))
+        except ProtocolError as error:  # a text that no frame can carry
+            raise NotAsked(str(error)) from error
+        try:
+            self._link.send(protocol.Complete(number, request, stream=streamed.wanted))
+            completions, load_ms = await self._answered(number, streamed)
+        finally:
+            self._link.send(protocol.Close(uri))
+        out_of_time = bool(completions) and completions[0].meta.stop == "deadline"
+        if until is not None and out_of_time:
+            raise _time_up(question)
+        answer = RemoteAnswer(completions, load_ms)
+        streamed.end(answer.text)
+        return answer
+
+    async def _answered(
+        self, number: int, streamed: Streamed
+    ) -> tuple[tuple[Completion, ...], float]:
+        """The answer to a request, and the milliseconds that it waited for the model. Raises
+        `_Lost`, `DaemonFailed`, `TimeoutError`."""
+        streamed.begin()
+        asked, load_ms = time.monotonic(), 0.0
+        loading = self._state.phase is not Phase.READY
+        while True:
+            match await self._read():
+                case protocol.State(state) if loading and state.phase is Phase.READY:
+                    loading, load_ms = False, (time.monotonic() - asked) * 1e3
+                case protocol.Piece(each, piece) if each == number:
+                    streamed.add(piece)
+                case protocol.Completed(each, completions) if each == number:
+                    return completions, load_ms
+                case protocol.Failed(each, why, said) if each == number:
+                    if why in (Why.CANCELLED, Why.SUPERSEDED):
+                        raise _Lost
+                    raise TimeoutError if why is Why.DEADLINE else DaemonFailed(said)
+                case _:
+                    continue
+
+    def _uri(self, filename: str) -> str:
+        """Under which the daemon knows the text. Half a character is written out: no frame carries
+        one."""
+        if not filename or self._fresh:
+            uri = HEADLESS_SCHEME + filename
+        else:
+            uri = KEPT_SCHEME + os.path.abspath(filename)
+        return uri.encode(errors="backslashreplace").decode()
+
+    def _request(self, uri: str, question: Question, until: float | None) -> CompletionRequest:
+        wishes = question.wishes
+        left_ms = FOREVER_MS if until is None else int((until - time.monotonic()) * 1e3)
+        options = CompletionOptions(
+            Extent(wishes.extent),
+            wishes.max_tokens,
+            wishes.n,
+            max(1, left_ms),
+            self._decode_ms if until is None else None,
+            float(wishes.temperature),
+            float(wishes.top_p),
+            float(wishes.min_p),
+            wishes.seed,
+            GrammarMode(wishes.grammar),
+            SpeculateMode(wishes.speculate),
+        )
+        offset = len(question.around.prefix)
+        return CompletionRequest(uri, self._number, offset, Trigger.INVOKED, options)
+
+
+def _time_up(question: Question) -> TimeUp:
+    return TimeUp(f"no completion within {question.wishes.timeout:g} s")

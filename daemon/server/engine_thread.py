@@ -1,0 +1,272 @@
+"""The one thread that owns the engine: the model, its caches and the device are made, used and
+freed here and nowhere else.
+
+Jobs come in through `put`, from any thread, and are taken one at a time in the scheduler's order.
+The thread also owns its own copy of every open text, changed only by the jobs that arrive, so a
+completion sees exactly the edits that were sent before it.
+"""
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ...lsp.backend import BackendState, Completion, CompletionRequest, Phase
+from .jobs import (
+    Close,
+    Complete,
+    Edit,
+    FileKey,
+    Free,
+    Inspect,
+    Job,
+    Load,
+    Open,
+    Outcome,
+    Refresh,
+    Stop,
+)
+from .scheduler import Scheduler
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 30.0  # a model that failed to load is not tried again for every keystroke
+
+Report = Callable[[BackendState], None]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One open file as it stands."""
+
+    key: FileKey
+    language: str
+    version: int
+    text: str
+
+
+class Engine(Protocol):
+    """What completes code. Called in the engine thread only."""
+
+    name: str
+
+    def complete(
+        self,
+        file: File,
+        request: CompletionRequest,
+        deadline: float,
+        cancelled: Callable[[], bool],
+        stream: Callable[[str], None] | None = None,
+    ) -> list[Completion]:
+        """What fits at `request.offset`. Past `deadline` (time.monotonic()) with what there is;
+        once `cancelled()` with anything, soon: it is thrown away. `stream` may be given the first
+        one's text in pieces."""
+        ...
+
+    def refresh(self, key: FileKey | None, interrupted: Callable[[], bool]) -> None:
+        """Idle work: what loading left for later, then bring what is cached of a file, if one is
+        given, up to date, open or not; as far as it gets until `interrupted()`, which is to be
+        looked at after every small step."""
+        ...
+
+    def forget(self, key: FileKey) -> None:
+        """The file was closed."""
+        ...
+
+    def status(self) -> dict[str, Any]:
+        """Device, kernels, bytes, cached files: plain data for `daemon status`."""
+        ...
+
+    def close(self) -> None:
+        """Give all memory back; nothing is called afterwards."""
+        ...
+
+
+OpenFiles = Callable[[], Collection[File]]  # as they are now; for the engine, in its thread
+# From a model's name ("" is the configured one), where to report progress, and what is open.
+MakeEngine = Callable[[str, Report, OpenFiles], Engine]
+
+
+class EngineThread(threading.Thread):
+    """Runs jobs until `Stop`. `report` is told what the engine is doing, from this thread."""
+
+    def __init__(self, make_engine: MakeEngine, report: Report) -> None:
+        super().__init__(name="engine", daemon=True)
+        self._make_engine = make_engine
+        self._report = report
+        self._scheduler = Scheduler()
+        self._changed = threading.Condition()
+        # Below: touched in this thread only.
+        self._engine: Engine | None = None
+        self._model = ""
+        self._files: dict[FileKey, File] = {}
+        self._failed: tuple[float, str] | None = None  # when loading failed, and why
+
+    # ------------------------------------------------------------------ from any thread
+
+    def put(self, job: Job) -> None:
+        """Add a job. What it supersedes is answered here, also where it is running: then a second
+        reply comes later, which is to be ignored."""
+        with self._changed:
+            superseded = self._scheduler.put(job)
+            self._changed.notify()
+        for older in superseded:
+            older.reply(Outcome(cancelled=True))
+
+    def withdraw(self, job: Complete) -> bool:
+        """Cancel a completion; True if it had not begun and gets no reply from here."""
+        with self._changed:
+            return self._scheduler.withdraw(job)
+
+    def backlog(self) -> int:
+        """Jobs waiting."""
+        with self._changed:
+            return len(self._scheduler)
+
+    # ------------------------------------------------------------------ the thread
+
+    def run(self) -> None:
+        self._load("")
+        while not isinstance(job := self._next(), Stop):
+            try:
+                self._handle(job)
+            except Exception as error:  # the top of the thread: one bad job, not the service
+                logger.exception("the engine thread could not carry out a %s", type(job).__name__)
+                with suppress(RuntimeError):  # the loop has ended; nobody is left to tell
+                    _fail(job, error)
+        self._free()
+
+    def _next(self) -> Job:
+        with self._changed:
+            while (job := self._scheduler.take()) is None:
+                self._changed.wait()
+            return job
+
+    def _handle(self, job: Job) -> None:
+        match job:
+            case Open(file, language, version, text):
+                self._files[file] = File(file, language, version, text)
+            case Edit(file, version, edits):
+                self._edit(file, version, edits)
+            case Close(file):
+                self._close(file)
+            case Complete():
+                job.reply(self._complete(job))
+            case Refresh(file):
+                self._refresh(file)
+            case Load(name):
+                self._load(name)
+            case Free():
+                self._free()
+                self._report(BackendState(Phase.ASLEEP, "the model was freed", self._model))
+            case Inspect(reply, digest_of):
+                reply(self._inspect(digest_of))
+            case Stop():
+                raise AssertionError("the loop ends before this")
+
+    def _edit(self, file: FileKey, version: int, edits: tuple[Any, ...]) -> None:
+        present = self._files.get(file)
+        if present is None:
+            return  # closed, or never opened; a completion for it will say so
+        text = present.text
+        for edit in edits:
+            if not 0 <= edit.start <= edit.end <= len(text):
+                # Its text and ours differ: nothing is completed until it is opened again.
+                logger.warning("an edit lies outside of its document, which is closed for that")
+                self._close(file)
+                return
+            text = edit.apply(text)
+        self._files[file] = File(file, present.language, version, text)
+
+    def _close(self, file: FileKey) -> None:
+        if self._files.pop(file, None) is not None and self._engine is not None:
+            self._engine.forget(file)
+
+    def _complete(self, job: Complete) -> Outcome:
+        file = self._files.get(job.file)
+        if file is None or file.version != job.request.version:
+            return Outcome(unknown=True)
+        if not 0 <= job.request.offset <= len(file.text):
+            return Outcome(unknown=True)
+        if job.cancelled.is_set():
+            return Outcome(cancelled=True)
+        if self._engine is None and self._may_load():
+            self._load(self._model)
+        if self._engine is None:
+            return Outcome(error=self._failed[1] if self._failed else "no model is loaded")
+        found = self._engine.complete(
+            file, job.request, job.deadline, job.cancelled.is_set, job.stream
+        )
+        self.put(Refresh(job.file))  # when there is nothing better to do
+        if job.cancelled.is_set():
+            return Outcome(cancelled=True)
+        return Outcome(completions=tuple(found))
+
+    def _refresh(self, key: FileKey | None) -> None:
+        """Idle work for one file, or for the model and all files; goes on later if interrupted."""
+        for each in (None, *self._files) if key is None else (key,):
+            if self._engine is None:
+                return
+            if not self.backlog():
+                self._engine.refresh(each, lambda: self.backlog() > 0)
+            if self.backlog():
+                self.put(Refresh(key))
+                return
+
+    def _load(self, name: str) -> None:
+        """Put the named model in place of the present one; on failure there is none."""
+        self._free()
+        self._report(BackendState(Phase.LOADING, "loading", name))
+        try:
+            self._engine = self._make_engine(name, self._report, self._files.values)
+        except Exception as error:  # ours say what to do; anything else is logged in full
+            logger.exception("loading %s failed", name or "the configured model")
+            self._failed = time.monotonic(), str(error) or type(error).__name__
+            self._model = name
+            self._report(BackendState(Phase.FAILED, self._failed[1], name))
+            return
+        self._failed = None
+        self._model = self._engine.name
+        self._report(BackendState(Phase.READY, "", self._model))
+        self.put(Refresh(None))
+
+    def _may_load(self) -> bool:
+        return self._failed is None or time.monotonic() - self._failed[0] >= RETRY_SECONDS
+
+    def _free(self) -> None:
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close()
+
+    def _inspect(self, digest_of: FileKey | None) -> dict[str, Any]:
+        if digest_of is not None:
+            file = self._files.get(digest_of)
+            if file is None:
+                return {}
+            return {
+                "version": file.version,
+                "sha256": hashlib.sha256(file.text.encode("utf-8", "surrogatepass")).hexdigest(),
+            }
+        engine = {} if self._engine is None else self._engine.status()
+        return {
+            "model": self._model,
+            "open_files": len(self._files),
+            "open_characters": sum(len(file.text) for file in self._files.values()),
+            **engine,
+        }
+
+
+def _fail(job: Job, error: Exception) -> None:
+    """Answer a job that raised, so that nobody waits for it."""
+    message = f"internal error: {error or type(error).__name__}"
+    match job:
+        case Complete():
+            job.reply(Outcome(error=message))
+        case Inspect(reply):
+            reply({"error": message})
+        case _:
+            pass

@@ -1,0 +1,95 @@
+"""What crosses from the event loop to the engine thread: frozen, dispatched by one `match`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any
+
+from ...lsp.backend import Completion, CompletionRequest, TextEdit
+
+
+@dataclass(frozen=True, slots=True)
+class FileKey:
+    """One client's view of one file: two windows may have the same file open, edited apart."""
+
+    client: int
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    file: FileKey
+    language: str
+    version: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    file: FileKey
+    version: int
+    edits: tuple[TextEdit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    file: FileKey
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a `Complete` ended. Exactly one of the three is set, `completions` possibly empty."""
+
+    completions: tuple[Completion, ...] | None = None
+    cancelled: bool = False
+    unknown: bool = False
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Complete:
+    """`cancelled` is looked at between steps. `reply` may be called from any thread, and more than
+    once, if something newer takes a running job's place: the first one counts. `stream` is called
+    before it with every piece of the first candidate's text that is certain."""
+
+    file: FileKey
+    request: CompletionRequest
+    deadline: float  # time.monotonic()
+    reply: Callable[[Outcome], None]
+    stream: Callable[[str], None] | None = None
+    cancelled: Event = field(default_factory=Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """Bring a file's cache (every file's, if None) up to date as soon as nothing else is due."""
+
+    file: FileKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Load a model in place of the present one; empty: the configured one, again."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """Give the model's memory back until the next completion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspect:
+    """Ask the engine thread about itself."""
+
+    reply: Callable[[dict[str, Any]], None]
+    digest_of: FileKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the thread after what it is doing."""
+
+
+Job = Open | Edit | Close | Complete | Refresh | Load | Free | Inspect | Stop

@@ -1,0 +1,103 @@
+"""Which job comes next. Plain Python, no threads: `engine_thread.py` adds the lock.
+
+* Everything that changes state (open, edit, close, load, …) is first in, first out, and goes
+  before completions, so a completion always sees the edits that were sent before it.
+* One completion waits per file. A newer one takes its place, and an edit that makes it stale
+  cancels it: nobody would show the answer.
+* Files take turns: a file that was just served goes to the end.
+* Refreshing is what there is to do when there is nothing to do.
+"""
+
+from collections import OrderedDict, deque
+
+from ...lsp.backend import CompletionRequest
+from .jobs import Close, Complete, Edit, FileKey, Job, Open, Refresh
+
+
+class Scheduler:
+    """Jobs waiting, and the completion that is running."""
+
+    def __init__(self) -> None:
+        self._changes: deque[Job] = deque()
+        self._completions: OrderedDict[FileKey, Complete] = OrderedDict()
+        self._refresh: OrderedDict[FileKey | None, None] = OrderedDict()
+        self.running: Complete | None = None
+
+    def __len__(self) -> int:
+        """Jobs that are due; refreshing is never due."""
+        return len(self._changes) + len(self._completions)
+
+    def put(self, job: Job) -> list[Complete]:
+        """Add a job. The completions given back were superseded: they won't be run, or are told
+        to stop."""
+        match job:
+            case Complete():
+                return self._put_completion(job)
+            case Refresh(file):
+                self._refresh[file] = None
+                return []
+            case Edit(file, version, edits):
+                last = self._changes[-1] if self._changes else None
+                if isinstance(last, Edit) and last.file == file:
+                    self._changes[-1] = Edit(file, version, last.edits + edits)
+                else:
+                    self._changes.append(job)
+                return self._drop(file, older_than=version)
+            case Open(file) | Close(file):
+                self._changes.append(job)
+                return self._drop(file)
+            case _:
+                self._changes.append(job)
+                return []
+
+    def take(self) -> Job | None:
+        """The next job: a change, a completion (then `running` is set), or a refresh."""
+        self.running = None
+        if self._changes:
+            return self._changes.popleft()
+        if self._completions:
+            _, self.running = self._completions.popitem(last=False)
+            return self.running
+        if self._refresh:
+            return Refresh(self._refresh.popitem(last=False)[0])
+        return None
+
+    def withdraw(self, job: Complete) -> bool:
+        """Cancel one completion; True if it was still waiting and will not be run."""
+        job.cancelled.set()
+        if self._completions.get(job.file) is job:
+            del self._completions[job.file]
+            return True
+        return False
+
+    def _put_completion(self, job: Complete) -> list[Complete]:
+        superseded = self._stop_running(job.file)
+        older = self._completions.get(job.file)
+        self._completions[job.file] = job  # in the older one's place in the line, if there is one
+        if older is not None:
+            older.cancelled.set()
+            superseded.append(older)
+        return superseded
+
+    def _drop(self, file: FileKey, older_than: int | None = None) -> list[Complete]:
+        """Cancel what was asked of `file` before it changed."""
+        superseded = self._stop_running(file, older_than)
+        waiting = self._completions.get(file)
+        if waiting is not None and _is_stale(waiting.request, older_than):
+            del self._completions[file]
+            waiting.cancelled.set()
+            superseded.append(waiting)
+        return superseded
+
+    def _stop_running(self, file: FileKey, older_than: int | None = None) -> list[Complete]:
+        running = self.running
+        if running is None or running.file != file or running.cancelled.is_set():
+            return []
+        if not _is_stale(running.request, older_than):
+            return []
+        running.cancelled.set()
+        return [running]
+
+
+def _is_stale(request: CompletionRequest, older_than: int | None) -> bool:
+    return older_than is None or request.version < older_than

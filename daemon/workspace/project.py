@@ -1,0 +1,105 @@
+"""The files of a project on disk: which of them are worth reading, and their text.
+
+A project is a git repository, or a folder with a `keyturn.toml`. What lies elsewhere is nobody's
+business but the editor's.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path, PurePath
+
+from ...lsp.options import Options
+from .gitignore import GitIgnore
+from .language import language_of
+from .small_file import BadFile, read_text
+
+MARKERS = (".git", "keyturn.toml")  # a repository within counts before a marked folder
+MOST_FILE_BYTES = 200_000  # larger ones are generated, or data
+MOST_FOLDERS = 5_000
+MOST_ENTRIES = 10_000  # looked at in one folder
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """One file as it was read."""
+
+    path: Path
+    language: str
+    text: str
+
+
+def project_of(path: Path) -> Path | None:
+    """The root of the project that `path` is in."""
+    for marker in MARKERS:
+        for folder in path.parents:
+            if os.path.lexists(folder / marker):  # nor does a name fail that no file can have
+                return folder
+    return None
+
+
+class Project:
+    """One project's rules, read when it is made."""
+
+    def __init__(self, root: Path, options: Options) -> None:
+        self.root = root
+        self._options = options
+        self._ignore = GitIgnore(root)
+
+    def files(self, ended: Callable[[], bool] = lambda: False) -> Iterator[Path]:
+        """Those worth reading, top folders first, as far as it gets until `ended()`."""
+        folders = [self.root]
+        for folder in folders:
+            for entry in _entries(folder):
+                if ended():
+                    return
+                path = PurePath(entry.path).relative_to(self.root)
+                if entry.is_dir(follow_symlinks=False):
+                    if len(folders) < MOST_FOLDERS and not self._ignore.names(path, True):
+                        folders.append(Path(entry.path))
+                elif (
+                    entry.is_file(follow_symlinks=False)
+                    and self._wanted(path)
+                    and not self._ignore.names(path, False)
+                ):
+                    yield Path(entry.path)
+
+    def top_folders(self) -> list[Path]:
+        """Those directly in the root that are not ignored."""
+        return [
+            Path(entry.path)
+            for entry in _entries(self.root)
+            if entry.is_dir(follow_symlinks=False)
+            and not self._ignore.names(PurePath(entry.name), True)
+        ]
+
+    def read(self, path: Path) -> Volume | None:
+        """The file, unless it is ignored, secret, large, binary, a link, or not there."""
+        relative = path.relative_to(self.root)
+        if not self._wanted(relative) or self._ignore.ignores(relative, False):
+            return None
+        text = _text(path)
+        return None if text is None else Volume(path, language_of(path.name).id, text)
+
+    def _wanted(self, path: PurePath) -> bool:
+        language = language_of(path.name).id
+        uri = (self.root / path).as_uri()
+        return language != "plaintext" and self._options.allows(uri, language, 0)
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(islice(entries, MOST_ENTRIES), key=lambda entry: entry.name)
+    except OSError:  # gone, or closed to us
+        return []
+
+
+def _text(path: Path) -> str | None:
+    """Of a regular file that is small, and text in UTF-8."""
+    try:
+        text = read_text(path, MOST_FILE_BYTES)
+    except BadFile:
+        return None
+    return None if text is None or "\0" in text else text

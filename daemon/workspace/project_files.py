@@ -1,0 +1,251 @@
+"""What a project has on disk beside the files that are open: read when first asked for, and kept
+true by watching.
+
+One thread reads and watches; whoever asks gets what has been read so far, and never waits.
+"""
+
+import logging
+import os
+import queue
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+from watchdog.observers.api import ObservedWatch
+
+from ...lsp.options import Options
+from .language import language_of
+from .project import Project, Volume, project_of
+from .watch import CHANGES, QUIET_SECONDS
+
+logger = logging.getLogger(__name__)
+
+MOST_PROJECTS = 4  # the one asked for longest ago is forgotten
+MOST_FILES = 4_000  # of a project
+MOST_WATCHES = 32  # of a project, two threads each; what is beyond is read again now and then
+AGAIN_SECONDS = 30.0  # how often, at most, a project that is not watched whole is read again
+LONGEST_BURST_SECONDS = 2.0
+LONGEST_SCAN_SECONDS = 20.0  # what has been read by then is what there is
+JOIN_SECONDS = 1.0  # the thread dies with the process if it is not done by then
+RULES = (".gitignore", "keyturn.toml")
+NEVER = float("inf")
+
+
+@dataclass
+class Shelf:
+    """One project. `volumes` is replaced, never changed, so that it can be handed out."""
+
+    volumes: dict[Path, Volume] = field(default_factory=dict)
+    due: float = 0.0  # when to read all of it, by time.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Read a project anew, what is near `near` first."""
+
+    root: Path
+    near: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """Something happened to `path`: to a file, or to what decides about many (`everything`)."""
+
+    root: Path
+    path: Path
+    everything: bool
+
+
+Tasks = queue.SimpleQueue[Scan | Touched | None]
+
+
+class Library(threading.Thread):
+    """`most_characters` of text for each project. `options_in` says what may be read in one."""
+
+    def __init__(self, options_in: Callable[[Path], Options], most_characters: int) -> None:
+        super().__init__(name="library", daemon=True)
+        self._options_in = options_in
+        self._most_characters = most_characters
+        self._lock = threading.Lock()  # of the shelves
+        self._shelves: OrderedDict[Path, Shelf] = OrderedDict()
+        self._tasks: Tasks = queue.SimpleQueue()
+        self._closing = threading.Event()
+        # Below: touched in this thread only.
+        self._observer = Observer()
+        self._projects: dict[Path, Project] = {}
+        self._watches: dict[Path, dict[Path, ObservedWatch]] = {}
+
+    # ------------------------------------------------------------------ from any thread
+
+    def around(self, path: Path) -> list[Volume]:
+        """The other files of the same language in the project that `path` is in."""
+        root = project_of(path)
+        if root is None or not self._most_characters:
+            return []
+        with self._lock:
+            shelf = self._shelves.setdefault(root, Shelf())
+            self._shelves.move_to_end(root)
+            volumes = shelf.volumes
+            if time.monotonic() >= shelf.due:
+                shelf.due = NEVER
+                self._tasks.put(Scan(root, path))
+        language = language_of(path.name).id
+        return [v for v in volumes.values() if v.language == language and v.path != path]
+
+    def status(self) -> dict[str, int]:
+        with self._lock:
+            shelves = [shelf.volumes.values() for shelf in self._shelves.values()]
+        texts = [volume.text for volumes in shelves for volume in volumes]
+        return {
+            "projects": len(shelves),
+            "files": len(texts),
+            "characters": sum(len(text) for text in texts),
+        }
+
+    def close(self) -> None:
+        """End the thread and the watching; what has been handed out stays good."""
+        self._closing.set()
+        self._tasks.put(None)
+        self.join(JOIN_SECONDS)
+
+    # ------------------------------------------------------------------ the thread
+
+    def run(self) -> None:
+        self._observer.start()
+        while (task := self._tasks.get()) is not None and not self._closing.is_set():
+            try:
+                if isinstance(task, Scan):
+                    self._scan(task)
+                else:
+                    self._follow(self._burst(task))
+            except Exception:  # the top of the thread: one project, not the others
+                logger.exception("%s could not be read", task.root)
+                with self._lock:
+                    if shelf := self._shelves.get(task.root):
+                        shelf.due = time.monotonic() + AGAIN_SECONDS
+        self._observer.stop()
+        self._observer.join(JOIN_SECONDS)
+
+    def _burst(self, first: Touched) -> set[Touched]:
+        """`first` and what else happens until it is quiet for a moment."""
+        burst, until = {first}, time.monotonic() + LONGEST_BURST_SECONDS
+        while time.monotonic() < until:
+            try:
+                task = self._tasks.get(timeout=QUIET_SECONDS)
+            except queue.Empty:
+                break
+            if not isinstance(task, Touched):
+                self._tasks.put(task)
+                break
+            burst.add(task)
+        return burst
+
+    def _scan(self, scan: Scan) -> None:
+        root = scan.root
+        project = self._projects[root] = Project(root, self._options_in(root))
+        whole = self._watch(project)  # before reading, so that nothing is missed between the two
+        ended = self._end()
+        nearest = sorted(project.files(ended), key=lambda path: _steps(scan.near, path))
+        volumes = self._within_limits({}, project, nearest, ended)
+        if ended() and not self._closing.is_set():
+            logger.warning("%s takes too long to read: some of it is left out", root)
+        with self._lock:
+            shelf = self._shelves.setdefault(root, Shelf())
+            shelf.volumes, shelf.due = volumes, NEVER if whole else time.monotonic() + AGAIN_SECONDS
+            forgotten = list(self._shelves)[:-MOST_PROJECTS]
+            for each in forgotten:
+                del self._shelves[each]
+        for each in forgotten:
+            self._projects.pop(each, None)
+            self._unwatch(each, list(self._watches.get(each, ())))
+        logger.info("%s: %d files read", root, len(volumes))
+
+    def _follow(self, burst: set[Touched]) -> None:
+        for root in {touched.root for touched in burst} & self._projects.keys():
+            here = [touched for touched in burst if touched.root == root]
+            if any(touched.everything for touched in here):
+                self._scan(Scan(root, here[0].path))
+                continue
+            with self._lock:
+                volumes = dict(self._shelves[root].volumes)
+            paths = [touched.path for touched in here]
+            for path in paths:
+                volumes.pop(path, None)
+            volumes = self._within_limits(volumes, self._projects[root], paths, self._end())
+            with self._lock:
+                self._shelves[root].volumes = volumes
+
+    def _end(self) -> Callable[[], bool]:
+        """Whether to leave a project as it is, from some time on or when the thread is to end."""
+        until = time.monotonic() + LONGEST_SCAN_SECONDS
+        return lambda: self._closing.is_set() or time.monotonic() > until
+
+    def _within_limits(
+        self,
+        volumes: dict[Path, Volume],
+        project: Project,
+        paths: Iterable[Path],
+        ended: Callable[[], bool],
+    ) -> dict[Path, Volume]:
+        """`volumes` and those of `paths` for which there is room, and time until `ended()`."""
+        room = self._most_characters - sum(len(volume.text) for volume in volumes.values())
+        for path in paths:
+            if len(volumes) >= MOST_FILES or ended():
+                break
+            volume = project.read(path)
+            if volume is not None and len(volume.text) <= room:
+                volumes[path] = volume
+                room -= len(volume.text)
+        return volumes
+
+    # ------------------------------------------------------------------ watching
+
+    def _watch(self, project: Project) -> bool:
+        """Watch the root, and every folder in it that is not ignored with all that it holds. False
+        if that could not be done for all of them."""
+        folders = [project.root, *project.top_folders()]
+        wanted = folders[:MOST_WATCHES]
+        watches = self._watches.setdefault(project.root, {})
+        self._unwatch(project.root, [each for each in watches if each not in wanted])
+        handler = Events(project.root, self._tasks)
+        try:
+            for folder in wanted:
+                if folder not in watches:
+                    deep = folder != project.root
+                    watches[folder] = self._observer.schedule(handler, str(folder), recursive=deep)
+        except OSError as error:  # out of watches, gone, or a file system without them
+            logger.warning("some changes in %s are noticed late: %s", project.root, error)
+            return False
+        return len(wanted) == len(folders)
+
+    def _unwatch(self, root: Path, folders: Iterable[Path]) -> None:
+        for folder in folders:
+            self._observer.unschedule(self._watches[root].pop(folder))
+
+
+class Events(FileSystemEventHandler):
+    """Passes on what happens below `root`, from the observer's threads."""
+
+    def __init__(self, root: Path, tasks: Tasks) -> None:
+        self._root = root
+        self._tasks = tasks
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        if event.event_type not in CHANGES:
+            return
+        if event.is_directory and event.event_type == "modified":
+            return  # something in it was, which is an event of its own
+        for name in filter(None, (event.src_path, event.dest_path)):
+            path = Path(os.fsdecode(name))
+            everything = event.is_directory or path.name in RULES
+            self._tasks.put(Touched(self._root, path, everything))
+
+
+def _steps(here: Path, there: Path) -> int:
+    """Folders to go through from one file to the other."""
+    return os.path.relpath(there, here).count(os.sep)

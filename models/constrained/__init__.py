@@ -1,0 +1,3 @@
+"""Decoding under a grammar: aligned sampling, best-first greedy search. Imports `grammar`,
+`decoding` and below.
+"""

@@ -1,0 +1,260 @@
+"""What guides a completion: the grammar between both sides of the cursor, the trie's guard.
+
+A completion is judged as the user will see it: trimmed, between what is left and right of the
+cursor. Where the grammar cannot help it is left out and says why.
+"""
+
+import codecs
+import copy
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ..decoding.brackets import nesting
+from ..decoding.decode import Finish
+from ..decoding.stops import OPENERS, StopRule, line_feeds
+from ..grammar.oracle import Opening, State, Unconstrained
+from ..grammar.suffix import LINES, RightContext
+from ..prompts.fim import Prompt
+from ..prompts.healing import agrees, consume
+from .aligned_sampling import Mode
+from .trie import Trie
+from .trie_cache import Remembered
+
+LINE_END = re.compile(r"\n")
+WORD = re.compile(r"\w+|[^\w\s]")
+JOINED = re.compile(r"\w\w")
+BROKEN_SUFFIX = "what is right of the cursor parses only in part"
+
+
+@dataclass(frozen=True, slots=True)
+class GrammarUse:
+    """What the grammar did for a completion."""
+
+    mode: Mode  # the least faithful one used; off if nothing was constrained
+    reason: str = ""  # why it is off, or what was left out
+    skipped_lines: int = 0  # left of the cursor, unreadable
+    refused: int = 0  # tokens and ends
+    restarts: int = 0
+    model_calls: int = 0  # forward passes
+    bound: float = 1.0  # at most this share of the model's completions is grammatical
+    took_ms: float = 0.0  # waited for the grammar
+
+
+class Guide:
+    """The grammar of one request, for all its candidates. Keeps count of what it did."""
+
+    def __init__(
+        self,
+        opening: Opening,
+        suffix: str,
+        mode: Mode,
+        finished: Callable[[str, Finish], str],
+        waited: float = 0.0,
+        before: str = "",
+        remembered: Remembered | None = None,
+    ):
+        """`finished` makes a completion's text what the user will see; `waited` for the opening,
+        in seconds; `before` is the cursor's line up to it; `remembered` from the request before."""
+        self.start = opening.state
+        self.mode = mode
+        self.remembered = remembered or Remembered()
+        self._opening = opening
+        self._finished = finished
+        self._next = suffix[:1]
+        self._last_line = before if not suffix.strip() else None  # of the file, up to the cursor
+        self._block = RightContext(opening.state, suffix, LINES, before)
+        self._line = RightContext(opening.state, suffix, 0, before)
+        self._fitting: dict[tuple[str, bool, int], bool] = {}
+        self.trie: Trie | None = None  # of what is sampled, shared by all candidates
+        self._used = mode if opening.constrained else Mode.OFF  # the least faithful so far
+        self._reason = opening.reason
+        self._counts: Counter[str] = Counter()
+        self._bound = 1.0
+        self._took = waited  # seconds
+
+    @property
+    def constrains(self) -> bool:
+        """Whether there is anything to be guided by."""
+        return not isinstance(self.start, Unconstrained)
+
+    @property
+    def use(self) -> GrammarUse:
+        """What was done until now."""
+        return GrammarUse(
+            mode=self._used,
+            reason=self._reason,
+            skipped_lines=self._opening.skipped_lines,
+            refused=self._counts["refused"],
+            restarts=self._counts["restarts"],
+            model_calls=self._counts["model_calls"],
+            bound=self._bound,
+            took_ms=round(self._took * 1e3, 3),
+        )
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Around whatever waits for the grammar."""
+        began = time.perf_counter()
+        yield
+        self._took += time.perf_counter() - began
+
+    def may_end(self, text: str, finish: Finish, or_lines: bool = False) -> bool:
+        """Whether a completion of `text` may end so: nothing, or what fits on both sides;
+        `or_lines`: or whose first lines do, most of it, where all of it is whole and only the
+        lines below refuse it."""
+        text = self._finished(text, finish)
+        if not text:
+            return True
+        one_line = finish is Finish.LINES and "\n" not in text
+        fits = self._fits_at(text, self._line if one_line else self._block)
+        if one_line and not fits and self._opens_block(text):
+            return True
+        if or_lines and not fits and not one_line:
+            whole = not nesting(text).inside and self._fits_at(text, self._line)
+            return whole and self._lines(text) is not None
+        return fits
+
+    def _opens_block(self, text: str) -> bool:
+        """Whether a line begins something at the end of the file, where one goes on from there."""
+        line = self._last_line
+        return line is not None and text != "" and OPENERS.search(line + text) is not None
+
+    def kept(self, text: str) -> str:
+        """What is shown of a finished completion that was let end: all of it, or its lines."""
+        with self.waiting():
+            return text if self._fits_at(text, self._block) else self._lines(text) or text
+
+    def longest(self, text: str) -> str:
+        """The longest start of a `text` cut short that fits: whole lines if any do, else the most
+        words of its first line if that is most of it. All of it if nothing fits."""
+        with self.waiting():
+            return next(self._starts(text), text)
+
+    def may_be_cut(self, text: str) -> bool:
+        """Whether any start of a completion that the limit cuts short fits."""
+        return next(self._starts(self._finished(text, Finish.TOKENS)), None) is not None
+
+    def _starts(self, text: str) -> Iterator[str]:
+        """The starts of `text` that fit, best first."""
+        words = [match.end() for match in WORD.finditer(text.partition("\n")[0])][::-1]
+        lines = _line_ends(text)
+        lines += [end - 1 for end in lines if text[end - 1] in ",;"]  # wanted by what isn't there
+        ends = [len(text), *lines, *(end for end in words if 2 * end >= len(text))]
+        for end in ends:
+            joined = JOINED.match(text[end - 1 : end] + self._next)
+            if not joined and self._fits_at(text[:end], self._block):
+                yield text[:end]
+
+    def _lines(self, text: str) -> str | None:
+        """The most whole lines of `text` that fit, if they are at least half of it."""
+        starts = (text[:end] for end in _line_ends(text) if 2 * end >= len(text))
+        return next((start for start in starts if self._fits_at(start, self._block)), None)
+
+    def _fits_at(self, text: str, right: RightContext) -> bool:
+        """Whether `text` fits before as much of the suffix as `right` reads."""
+        known = (text, right is self._line, right.trusted)
+        if known not in self._fitting:  # a dozen tokens end a line with the same text
+            state = self.start.feed(text.encode("utf-8", "replace"))
+            self._fitting[known] = state is not None and right.fits(state)
+        if right.relaxed and not self._reason:
+            self._reason = BROKEN_SUFFIX
+        return self._fitting[known]
+
+    def count(self, **more: int) -> None:
+        """Add to what `use` counts."""
+        self._counts.update(more)
+
+    def sampled(self, mode: Mode, bound: float) -> None:
+        """Note how a candidate was drawn."""
+        self._used = max(self._used, mode, key=list(Mode).index)
+        self._bound = bound
+
+    def give_up(self, reason: str) -> None:
+        """Constrain nothing from here on."""
+        self.start = Unconstrained(reason)
+        self._used, self._reason = Mode.OFF, reason
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """After some tokens of a completion."""
+
+    state: State
+    rule: StopRule  # never fed again: copied first
+    pending: bytes  # of the prompt, still to be repeated
+    partial: bytes  # the start of a character
+    text: str = ""  # kept so far
+    piece: str = ""  # what the last token added to it
+    over: bool = False  # the stop rule ends the completion
+
+
+class Places:
+    """`aligned_trie.Guard` over the places of one candidate. Remembers what it has decided."""
+
+    def __init__(
+        self,
+        guide: Guide,
+        prompt: Prompt,
+        rule: StopRule,
+        token_bytes: Callable[[int], bytes],
+        or_lines: bool = False,
+    ):
+        """`or_lines`: see `Guide.may_end`."""
+        self._guide = guide
+        self._or_lines = or_lines
+        self._first = Place(guide.start, rule, prompt.pending, b"")
+        self._token_bytes = token_bytes
+        self._taken: dict[tuple[int, int], tuple[Place, Place | None]] = {}
+
+    def start(self) -> Place:
+        """Before the first token."""
+        return self._first
+
+    def take(self, place: Place, token: int) -> Place | None:
+        """The place after `token`; None where the grammar or the prompt's end refuses it."""
+        known = self._taken.get((id(place), token))
+        if known is None:
+            with self._guide.waiting():
+                known = (place, self._after(place, token))  # holding the place keeps its id
+            self._taken[id(place), token] = known
+        return known[1]
+
+    def over(self, place: Place) -> bool:
+        """Whether the stop rule ends the completion here."""
+        return place.over
+
+    def may_stop(self, place: Place) -> bool:
+        """Whether the completion may end here, by the stop rule or by the model's choice."""
+        with self._guide.waiting():
+            finish = Finish.LINES if place.over else Finish.EOS
+            return self._guide.may_end(place.text, finish, self._or_lines)
+
+    def may_be_cut(self, place: Place) -> bool:
+        """Whether some start of the completion may stand if it can't go on here."""
+        with self._guide.waiting():
+            return self._guide.may_be_cut(place.text)
+
+    def _after(self, place: Place, token: int) -> Place | None:
+        data = self._token_bytes(token)
+        if not data or (place.pending and not agrees(data, place.pending)):
+            return None
+        pending, data = consume(place.pending, data)
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        decoder.setstate((place.partial, 0))
+        text = line_feeds(decoder.decode(data))
+        rule = copy.copy(place.rule)
+        piece, over = rule.feed(text)
+        state = place.state if over or not data else place.state.feed(data)
+        if state is None:
+            return None
+        return Place(state, rule, pending, decoder.getstate()[0], place.text + piece, piece, over)
+
+
+def _line_ends(text: str) -> list[int]:
+    """Where the lines of `text` but the last end, the last of them first; no blank line's."""
+    ends = [match.start() for match in LINE_END.finditer(text)][::-1]
+    return [end for end in ends if text[text.rfind("\n", 0, end) + 1 : end].strip()]

@@ -1,0 +1,253 @@
+"""Decoding under a grammar: the same tokens as plain decoding until one of them cannot be right.
+
+Greedy decoding searches for the best completion that the grammar allows (`best_first`). Sampling
+draws from the model conditioned on the grammar (`align`).
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from ...cache.sequence import CachedSequence
+from ..decoding.decode import LIKELY_TOKENS, Decoder, Finish, Interrupted, Stops, Token, look_up
+from ..decoding.sampler import Sampler
+from ..prompts.fim import Prompt
+from ..prompts.healing import agrees
+from ..speculative.draft import Draft
+from ..speculative.verify import Guesser
+from .aligned_sampling import Aligned, Aligner, Budget, Mode
+from .best_first import Among, BestFirst, Settled, anywhere, never
+from .guide import Guide, Place, Places
+from .trie import Node, Support, Trie
+
+DISAGREE = "the model and the grammar disagree here"
+
+
+class GuidedDecoder:
+    """Generates under a grammar, called like `Decoder.generate`."""
+
+    def __init__(self, decoder: Decoder, clock: Callable[[], float] = time.monotonic):
+        """`clock` in seconds, as the deadline's: when it draws near, restarts give way."""
+        self._decoder = decoder
+        self._clock = clock
+
+    def generate(
+        self,
+        sequence: CachedSequence,
+        prompt: Prompt,
+        logits: Tensor,
+        sampler: Sampler,
+        stops: Stops,
+        cancelled: Callable[[], bool],
+        guide: Guide,
+        guesser: Guesser | None = None,
+        settles: bool = False,
+        apart: bool = False,
+    ) -> Iterator[Token]:
+        """Continue from the `logits` (vocabulary,) after the prompt, all that `sequence` holds.
+
+        Greedy completions of one `guide` after the first are the next best ones; `apart`, of
+        those that have no text in common with an earlier one. Tokens come when
+        nothing can take them back any more: at the end, or, where a greedy completion `settles`,
+        line by line; one that doesn't may end with lines that are not kept (`Guide.kept`).
+        `guesser` makes it faster and changes no token. Raises `Interrupted`.
+        """
+        or_lines = sampler.greedy and not settles
+        places = Places(guide, prompt, stops.rule, self._decoder.token_bytes, or_lines)
+        run = _Run(
+            self._decoder, sequence, prompt, logits, stops, cancelled, guide, guesser, self._clock
+        )
+        if not sampler.greedy:
+            completion = self._sampled(run, places, sampler)
+        elif guide.trie is None:
+            completion = self._greedy(run, places, _ends_line if settles else never)
+        else:
+            completion = self._next_best(run, places, guide.trie, _blank if apart else anywhere)
+        given: Node | None = None
+        with run.verifier:
+            try:
+                for found in completion:
+                    yield from _tokens(found, given, stops.limit_tokens)
+                    given = found.node
+            except Interrupted:  # what there is by then
+                yield from (Token(node.token, node.state.piece) for node in _behind(run.at, given))
+                raise
+        if given is None:  # there is no other completion
+            yield Token(min(stops.tokens), "", Finish.EOS)
+
+    def _greedy(self, run: "_Run", places: Places, settled: Settled) -> Iterator[Aligned]:
+        guide = run.guide
+        trie = guide.trie = Trie(places, run.stops.tokens)
+        search = BestFirst(trie, partial(run.likely, places))
+        found = None
+        for found in search.greedy(guide.mode, run.budget, settled):
+            if run.whole(found) or found.node is not trie.root:
+                yield found
+        assert found is not None, "a search ends with what it has found"
+        run.note(found)
+        if not run.whole(found):
+            run.give_up(trie, found.node)
+            yield from search.greedy(Mode.OFF, run.budget, settled, found.node)
+
+    def _next_best(
+        self, run: "_Run", places: Places, trie: Trie, among: Among
+    ) -> Iterator[Aligned]:
+        search = BestFirst(trie, partial(run.likely, places))
+        found = search.another(run.guide.mode, run.budget, among)
+        if found is not None:
+            run.note(found)
+            yield found
+
+    def _sampled(self, run: "_Run", places: Places, sampler: Sampler) -> Iterator[Aligned]:
+        guide = run.guide
+        if guide.trie is None:
+            prompt, stops = run.prompt.tokens, run.stops.tokens
+            guide.trie = guide.remembered.trie(sampler.sampling, prompt, places, run.narrow, stops)
+        trie, base = guide.trie, len(run.prompt.tokens)
+
+        def logits(path: Sequence[int]) -> Tensor:
+            node = trie.root
+            for token in path:
+                node = node.children[token]
+            return run.permitted(places, node)
+
+        def uniform(at: int, attempt: int) -> float:
+            return sampler.uniform(base + at, attempt)
+
+        aligner = Aligner(trie, logits, sampler.probabilities, eager_tokens=0)
+        found = aligner.sample(guide.mode, uniform, run.budget)
+        run.note(found)
+        guide.remembered.tidy()
+        if not run.whole(found):
+            run.give_up(trie, trie.root)
+            found = aligner.sample(Mode.OFF, uniform, run.budget)
+        yield found
+
+
+class _Run:
+    """One candidate's way through the model."""
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        sequence: CachedSequence,
+        prompt: Prompt,
+        logits: Tensor,
+        stops: Stops,
+        cancelled: Callable[[], bool],
+        guide: Guide,
+        guesser: Guesser | None,
+        clock: Callable[[], float],
+    ):
+        self.guide = guide
+        self.prompt = prompt
+        self.stops = stops
+        self.at: Node | None = None  # the last place that the model was asked about
+        self.verifier = decoder.verifier(sequence, logits, stops, cancelled, guesser)
+        self.budget = Budget(
+            stops.limit_tokens,
+            time_used=self.time_used,
+            elapsed=self.elapsed,
+            look_up=partial(look_up, stops, cancelled),
+        )
+        self._decoder = decoder
+        self._clock = clock
+        self._began = clock()
+
+    def whole(self, found: Aligned) -> bool:
+        """Whether a completion has an end: otherwise nothing grammatical was found."""
+        return found.stopped or len(found.tokens) >= self.stops.limit_tokens
+
+    def note(self, found: Aligned) -> None:
+        """Count a completion."""
+        self.guide.count(refused=found.refused, restarts=found.restarts)
+        self.guide.sampled(found.mode, found.bound)
+
+    def give_up(self, trie: Trie, node: Node) -> None:
+        """Refuse nothing any more, from `node` on."""
+        self.guide.give_up(DISAGREE)
+        trie.release(node, replace(node.state, state=self.guide.start))
+
+    def likely(self, places: Places, node: Node) -> Tensor:
+        """(vocabulary,) after the node's path, without the tokens that disagree with what is
+        pending there; of those that agree, the likely ones are enough."""
+        logits, pending = self._logits(places, node), node.state.pending
+        if not pending:
+            return logits
+        likely = logits.topk(min(LIKELY_TOKENS, len(logits))).indices.tolist()
+        kept = [t for t in likely if agrees(self._decoder.token_bytes(t), pending)]
+        if not kept:
+            return self._decoder.permitted(logits, pending)
+        index = torch.tensor(kept, device=logits.device)
+        return torch.full_like(logits, -torch.inf).index_copy(0, index, logits[index])
+
+    def permitted(self, places: Places, node: Node) -> Tensor:
+        """(vocabulary,) after the node's path, without the tokens that disagree with what is
+        pending there."""
+        return self._decoder.permitted(self._logits(places, node), node.state.pending)
+
+    def _logits(self, places: Places, node: Node) -> Tensor:
+        self.at = node
+        before = self.verifier.passes
+        prune = partial(_allowed, places, node.state, self.stops)
+        logits = self.verifier.logits(node.path(), prune)
+        self.guide.count(model_calls=self.verifier.passes - before)
+        return logits
+
+    def elapsed(self) -> float:
+        """Seconds since the beginning; none where nobody waits, so that chance decides nothing."""
+        return 0.0 if self.stops.deadline is None else self._clock() - self._began
+
+    def time_used(self) -> float:
+        """The share of the time until the deadline that is gone."""
+        deadline = self.stops.deadline
+        if deadline is None:
+            return 0.0
+        return (self._clock() - self._began) / max(1e-6, deadline - self._began)
+
+    def narrow(self, old: Place, new: Place, support: Support) -> Support | None:
+        """Of a support from before the user typed on: what agrees with what is pending now."""
+        if new.pending == old.pending:
+            return support
+        return None if old.pending else support.only(self._decoder.agreeing(new.pending))
+
+
+def _allowed(places: Places, place: Place, stops: Stops, draft: Draft) -> Draft:
+    """The draft up to what the grammar refuses after `place`, or what ends the completion."""
+    for index, token in enumerate(draft.tokens):
+        following = None if token in stops.tokens else places.take(place, token)
+        if following is None or following.over:
+            return draft.first(index)
+        place = following
+    return draft
+
+
+def _ends_line(node: Node) -> bool:
+    """Whether a line is over with the node's token, so that it may be shown."""
+    return "\n" in node.state.piece
+
+
+def _blank(node: Node) -> bool:
+    """Whether nothing to be seen stands before the node."""
+    return not node.state.text.strip()
+
+
+def _behind(node: Node | None, given: Node | None) -> list[Node]:
+    """The nodes up to `node` that come after `given`, or after the root."""
+    line = [] if node is None else node.line()[1:]
+    return line if given is None else line[given.depth :]
+
+
+def _tokens(found: Aligned, given: Node | None, limit_tokens: int) -> Iterator[Token]:
+    """The tokens of a completion, or of what is settled of it, that come after `given`."""
+    for node in _behind(found.node, given):
+        finish = None
+        if node is found.node and found.stopped:
+            finish = Finish.LINES if node.state.over else Finish.EOS
+        elif node is found.node and node.depth >= limit_tokens:
+            finish = Finish.TOKENS
+        yield Token(node.token, "" if finish is Finish.EOS else node.state.piece, finish)

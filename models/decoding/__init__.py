@@ -1,0 +1,1 @@
+"""The decoding loop: sampling, stops, trimming. Imports `speculative` and below."""

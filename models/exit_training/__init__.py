@@ -1,0 +1,1 @@
+"""Training of early exits on code (`keyturn exits train`). Imports `speculative` and below."""

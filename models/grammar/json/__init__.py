@@ -1,0 +1,1 @@
+"""Viable prefixes of JSON, by schema too. Imports the oracle's interface."""

@@ -1,0 +1,1 @@
+"""Model files: named, found, fetched, checked. Imports nothing of ours but `errors`."""

@@ -1,0 +1,3 @@
+"""From files to a model in memory: formats, conversion, the store of converted weights. Imports
+`hub`, `tokenizer` and `nn`.
+"""

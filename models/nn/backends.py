@@ -1,0 +1,145 @@
+"""Which attention runs here: what each backend needs, what is missing, and which one is chosen.
+
+Every backend but one is a `PartialAttention`, called once per segment; `triton` is our own kernel
+for up to 32 tokens over all segments at once, on top of one of the others for longer steps.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Literal, get_args
+
+import torch
+
+from ..errors import UnsupportedModel
+from .attention import PartialAttention, by_flash, cpu_partial, cuda_partial, readable_partial
+from .config import ModelConfig
+from .cuda_graphs import Graphs
+
+if TYPE_CHECKING:
+    from .transformer import Shortcut, Transformer
+
+Name = Literal["triton", "flash-attn-4", "flash-attn", "torch", "readable"]
+NAMES: tuple[Name, ...] = get_args(Name)  # best first
+HALF = (torch.bfloat16, torch.float16)
+HEAD_DIMS = (64, 128)  # of our kernel
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the choice depends on. `capability`: of a CUDA device; None on a CPU."""
+
+    capability: tuple[int, int] | None
+    packages: frozenset[str]  # of triton, flash-attn, flash-attn-4
+
+    @classmethod
+    def of(cls, device: torch.device) -> "Machine":
+        cuda = device.type == "cuda"
+        return cls(
+            torch.cuda.get_device_capability(device) if cuda else None,
+            frozenset(p for p in ("triton", "flash-attn", "flash-attn-4") if installed(p)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One way to attend; `missing` says why not here, and is empty where it can be had."""
+
+    name: Name
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class Attention:
+    """What was chosen: for every step, and for steps of a few tokens."""
+
+    name: str
+    partial: PartialAttention
+    shortcut: "Callable[[Transformer], Shortcut] | None" = None
+
+
+def installed(package: str) -> str | None:
+    """Its version. Asked of the metadata, because flash-attn-4 alone makes a `flash_attn` that can
+    be imported as well."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def survey(
+    machine: Machine, dtype: torch.dtype = torch.bfloat16, head_dim: int | None = None
+) -> list[Backend]:
+    """Every backend, best first, for hidden states of `dtype`; `head_dim` None: any."""
+    return [Backend(name, "; ".join(_missing(name, machine, dtype, head_dim))) for name in NAMES]
+
+
+def _missing(
+    name: Name, machine: Machine, dtype: torch.dtype, head_dim: int | None
+) -> Iterator[str]:
+    cuda = machine.capability
+    if name == "readable" or (name == "torch" and cuda is None):
+        return
+    if cuda is None:
+        yield "needs a CUDA GPU"
+    elif cuda < (8, 0):
+        yield f"needs compute capability 8.0, this GPU has {cuda[0]}.{cuda[1]}"
+    elif name == "flash-attn-4" and cuda < (9, 0):
+        yield f"is of use from compute capability 9.0 on, this GPU has {cuda[0]}.{cuda[1]}"
+    if name in ("triton", "flash-attn", "flash-attn-4") and name not in machine.packages:
+        yield f"the package {name} is not installed"
+    if name != "triton" and dtype not in HALF and cuda is not None:
+        yield f"needs bfloat16 or float16, not {str(dtype).removeprefix('torch.')}"
+    if name == "triton" and head_dim is not None and head_dim not in HEAD_DIMS:
+        yield f"has no kernel for heads of {head_dim}"
+
+
+def choose(
+    wanted: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    config: ModelConfig,
+    machine: Machine | None = None,
+) -> Attention:
+    """The backend `wanted`, or for `auto` the best there is. Raises `UnsupportedModel` saying what
+    is missing for one that was named."""
+    found = survey(machine or Machine.of(device), dtype, config.head_dim)
+    usable = [backend.name for backend in found if not backend.missing]
+    if wanted != "auto" and wanted not in usable:
+        reasons = {backend.name: backend.missing for backend in found}
+        if wanted not in reasons:
+            raise UnsupportedModel(
+                f"there is no attention {wanted!r}: use auto, {', '.join(NAMES)}"
+            )
+        raise UnsupportedModel(f"attention {wanted!r} cannot be had here: {reasons[wanted]}")
+    name = usable[0] if wanted == "auto" else wanted
+    if name != "triton":
+        return Attention(name, partial_of(name, device))
+    rest = next(n for n in usable if n != "triton")
+    return Attention(f"triton up to 32 tokens, {rest}", partial_of(rest, device), _recorded)
+
+
+def partial_of(name: str, device: torch.device) -> PartialAttention:
+    """The partial of a backend that can be had here."""
+    match name:
+        case "flash-attn-4":
+            from flash_attn.cute import flash_attn_func  # pyright: ignore[reportMissingImports]
+
+            return by_flash(flash_attn_func, return_lse=True)
+        case "flash-attn":
+            from flash_attn import flash_attn_func  # pyright: ignore[reportMissingImports]
+
+            return by_flash(flash_attn_func, return_attn_probs=True)
+        case "torch":
+            return cpu_partial if device.type == "cpu" else cuda_partial
+    return readable_partial
+
+
+def _recorded(model: "Transformer") -> "Shortcut":
+    from .cuda_graphs import FewTokens
+    from .triton_attention import StepKernels
+
+    def kernels(bucket: int) -> StepKernels:
+        return StepKernels(model.heads, model.table, bucket)
+
+    return FewTokens(model, kernels, Graphs())

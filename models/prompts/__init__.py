@@ -1,0 +1,1 @@
+"""Fill-in-the-middle prompts: templates, the token budget, token healing. Imports `tokenizer`."""

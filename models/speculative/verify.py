@@ -1,0 +1,192 @@
+"""The one verifier: a model's logits after any continuation of a prompt, several at once where
+drafts are right.
+
+The decoding loops ask for the logits after the tokens that they have drawn, one token longer each
+time, and never learn that there are drafts. Where the answer is not at hand, one forward pass runs
+over the tokens that the model has not seen and over a draft of what may follow; as long as the
+loop's own draws walk along the draft, its next questions are answered already. Where they leave
+it, the rest of the draft is dropped. So speculation is exact for every way of drawing, greedy,
+sampled or under a grammar, up to the rounding of an attention over several tokens at once.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ...cache.sequence import CachedSequence
+from ..nn.transformer import Transformer
+from .draft import Context, Draft, Verified
+from .round import Room, Round
+
+MOST_DRAFT_TOKENS = 32
+
+Prune = Callable[[Draft], Draft]  # takes out what can never be drawn, for instance by the grammar
+
+
+class Guesser(Protocol):
+    """Where the drafts of one completion come from, and who is told what became of them."""
+
+    @property
+    def taps(self) -> frozenset[int]:
+        """Numbers of layers after which hidden states are wanted."""
+        ...
+
+    def draft(self, context: Context, budget: int) -> tuple[str, Draft]:
+        """Whose draft it is, and the draft: at most `budget` tokens, which may be 0; none to
+        decode plainly. Called before every forward pass."""
+        ...
+
+    def verified(self, verified: Verified, forward_ms: float) -> None: ...
+
+
+class NoGuess:
+    """Plain decoding."""
+
+    taps: frozenset[int] = frozenset()
+
+    def draft(self, context: Context, budget: int) -> tuple[str, Draft]:
+        return "", Draft()
+
+    def verified(self, verified: Verified, forward_ms: float) -> None:
+        pass
+
+
+def keep_all(draft: Draft) -> Draft:
+    """Prunes nothing."""
+    return draft
+
+
+class Verifier:
+    """One completion's way through the model. Owns the end of the sequence behind the prompt.
+
+    A context manager: at its end the sequence holds the prompt and the tokens drawn, as far as
+    the model has been run over them, and no draft.
+    """
+
+    def __init__(
+        self,
+        model: Transformer,
+        sequence: CachedSequence,
+        logits: Tensor,
+        guesser: Guesser,
+        limit_tokens: int,
+        look_up: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`sequence` holds exactly the prompt, after which come the `logits` (vocabulary,). At
+        most `limit_tokens` will be drawn. `look_up` is called before every forward pass and may
+        raise."""
+        self.passes = 0  # forward passes so far
+        self._model = model
+        self._sequence = sequence
+        self._prompt = tuple(sequence.tokens)
+        self._first = logits
+        self._guesser = guesser
+        self._limit_tokens = limit_tokens
+        self._look_up = look_up
+        self._round: Round | None = None
+        self._drawn: list[int] = []  # the longest path told since the round
+
+    def __enter__(self) -> "Verifier":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._settle(self._drawn)
+
+    def logits(self, path: Sequence[int], prune: Prune = keep_all) -> Tensor:
+        """(vocabulary,) after the prompt and `path`. `prune` is asked about a draft behind it."""
+        self.drew(path)
+        if not path:
+            return self._first
+        row = None if self._round is None else self._round.row(path)
+        if self._round is None or row is None:
+            self._look_up()
+            self._round = self._run(list(path), prune)
+            row = 0
+        return self._round.logits[row]
+
+    def drew(self, path: Sequence[int]) -> None:
+        """Tell of tokens whose logits may not be asked for: the last one of a completion."""
+        elsewhere = self._round is not None and self._round.followed(path) is None
+        if len(path) >= len(self._drawn) and not elsewhere:
+            self._drawn = list(path)
+
+    def _settle(self, path: Sequence[int]) -> tuple[int, Tensor | None]:
+        """End the round: tell the guesser, and drop what does not lie on `path`. How many of its
+        tokens the model has been run over, and the last one's hidden state (hidden,)."""
+        ended, drawn, known, hidden = self._round, self._drawn, 0, None
+        self._round, self._drawn = None, []
+        if ended is not None:
+            known, hidden = ended.commit(self._sequence, len(self._prompt), path)
+            self._guesser.verified(ended.outcome(drawn), ended.forward_ms)
+        else:
+            self._sequence.truncate(len(self._prompt))
+        return known, hidden
+
+    def _run(self, path: list[int], prune: Prune) -> Round:
+        """A round for the logits after `path`, which are its row 0."""
+        known, hidden = self._settle(path)
+        if known == len(path):  # back at an earlier place, whose logits are gone
+            known, hidden = known - 1, None
+        start = len(self._prompt) + known
+        self._sequence.truncate(start)
+        unseen = tuple(path[known:])
+        budget = self._room_tokens(path, len(unseen))
+        try:
+            with torch.inference_mode():
+                room = Room(self._sequence, unseen, budget)
+                context = Context(self._prompt, path, len(unseen), room, hidden)
+                name, draft = self._guesser.draft(context, budget)
+                draft = prune(draft)
+                round = self._forward(path, unseen, name, draft, room)
+        except BaseException:
+            self._sequence.truncate(start)
+            raise
+        self._drawn = path
+        return round
+
+    def _forward(
+        self, path: list[int], unseen: tuple[int, ...], name: str, draft: Draft, room: Room
+    ) -> Round:
+        """The forward pass over the unseen tokens and the draft."""
+        began, model = time.perf_counter(), self._model
+        step = room.fill(draft)
+        tokens = model.ids((*unseen, *draft.tokens))
+        hidden, ran = model.embed(tokens), 0
+        if draft.started is not None:
+            ran = draft.started.layers
+            done = draft.started.hidden[: len(tokens)]
+            if len(done) < len(tokens):
+                rest = room.step(len(done), len(tokens) - len(done))
+                more = model.run(hidden[len(done) :], rest, room.arena, range(ran))
+                done = torch.cat((done, more))
+            hidden = done
+        tapped: dict[int, Tensor] = {}
+        for tap in sorted({t for t in self._guesser.taps if t > ran} | {model.config.layers}):
+            hidden = model.run(hidden, step, room.arena, range(ran, tap))
+            tapped[tap] = hidden
+            ran = tap
+        logits = model.logits(hidden[len(unseen) - 1 :])
+        if model.device.type == "cuda":
+            torch.cuda.synchronize()  # the draw would wait anyway, and the time is to be known
+        self.passes += 1
+        took_ms = (time.perf_counter() - began) * 1000
+        return Round(path, unseen, name, draft, logits, hidden, tapped, took_ms)
+
+    def _room_tokens(self, path: Sequence[int], unseen: int) -> int:
+        """How long a draft may be."""
+        sequence = self._sequence
+        limits = [MOST_DRAFT_TOKENS, self._limit_tokens - len(path) - 1]
+        if sequence.most_tokens is not None:
+            limits.append(sequence.most_tokens - len(sequence) - unseen)
+        if sequence.most_rows is not None:
+            limits.append(sequence.most_rows - sequence.own_rows() - unseen)
+        return max(0, min(limits))
