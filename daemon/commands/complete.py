@@ -15,8 +15,7 @@ from typing import Any, BinaryIO
 import click
 
 from ...cache.errors import CacheError, InputError
-from ...models.hub.registry import DEFAULT_MODEL
-from ..config import load_config
+from ..config import Config, load_config
 from ..cursor import cut, decode_text
 from ..headless.answers import Answers
 from ..headless.edits import Replay
@@ -47,7 +46,7 @@ DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 @click.option("--offset", type=int, help="Bytes before the cursor.")
 @click.option("--cursor-marker", metavar="STR", help="Text that stands where the cursor is.")
 @click.option("--stdin-filename", metavar="PATH", default="", help="Name of the file.")
-@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="Name, folder or file.")
+@click.option("--model", help="Name, folder or file; the configured one otherwise.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--dtype", type=click.Choice(DTYPES), default="auto", show_default=True)
 @click.option("--max-tokens", type=int, default=64, show_default=True, help="Tokens at most.")
@@ -101,22 +100,23 @@ def command(**options: Any) -> None:
     {"op": "close", "filename"}.
     """
     with one_line_errors():
-        sys.exit(run(options))
+        config = load_config()
+        sys.exit(run({**options, "model": options["model"] or config.model.name}, config))
 
 
-def run(options: dict[str, Any]) -> int:
+def run(options: dict[str, Any], config: Config) -> int:
     """Answer on standard output; the exit code when all went well."""
     output = sys.stdout.buffer
     try:
         if options["ndjson"]:
-            return _many(options, sys.stdin.buffer, output)
-        return _one(options, sys.stdin.buffer, output)
+            return _many(options, config, sys.stdin.buffer, output)
+        return _one(options, config, sys.stdin.buffer, output)
     except BrokenPipeError:  # the reader has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
         return 0
 
 
-def _one(options: dict[str, Any], source: BinaryIO, output: BinaryIO) -> int:
+def _one(options: dict[str, Any], config: Config, source: BinaryIO, output: BinaryIO) -> int:
     started = time.monotonic()
     if options["n"] > 1 and not options["as_json"]:
         raise InputError("several candidates (--n) need --json or --ndjson")
@@ -127,7 +127,7 @@ def _one(options: dict[str, Any], source: BinaryIO, output: BinaryIO) -> int:
     question = _question(options, source)
     write = _writer(output)
     stream = write if options["stream"] else None
-    with _answers(options, _headless(options)) as answers:
+    with _answers(options, config, _headless(options, config)) as answers:
         answer = answers.answer(question, stream, started)
     if options["as_json"]:
         write(_dumped(answer.as_json()) + "\n")
@@ -147,14 +147,14 @@ def _question(options: dict[str, Any], source: BinaryIO) -> Question:
     return Question(cut(text, place), options["stdin_filename"], wishes)
 
 
-def _many(options: dict[str, Any], source: BinaryIO, output: BinaryIO) -> int:
+def _many(options: dict[str, Any], config: Config, source: BinaryIO, output: BinaryIO) -> int:
     for name in ("line", "column", "offset", "cursor_marker", "stream", "as_json"):
         if options[name] is not None and options[name] is not False:
             raise InputError(f"--ndjson takes no {_flag(name)}: every line says its own")
     defaults, write = _wishes(options), _writer(output)
-    here = _headless(options)
+    here = _headless(options, config)
     replay = Replay(here, defaults)
-    with _answers(options, here) as answers:
+    with _answers(options, config, here) as answers:
         for line in source:
             if line.strip():
                 write(_dumped(_reply(line, defaults, answers, replay)) + "\n")
@@ -183,11 +183,11 @@ def _choice(options: dict[str, Any]) -> Choice:
     return Choice(**{name: options[name] for name in names})
 
 
-def _headless(options: dict[str, Any]) -> Headless:
-    return Headless(_choice(options), sys.stderr, options["ndjson"], _decode_ms())
+def _headless(options: dict[str, Any], config: Config) -> Headless:
+    return Headless(_choice(options), sys.stderr, options["ndjson"], config.completion.deadline_ms)
 
 
-def _answers(options: dict[str, Any], here: Headless) -> Answers:
+def _answers(options: dict[str, Any], config: Config, here: Headless) -> Answers:
     """`here` answers what the daemon is not asked."""
     choice = _choice(options)
     if options["no_daemon"] or choice != Choice(choice.model):
@@ -196,17 +196,12 @@ def _answers(options: dict[str, Any], here: Headless) -> Answers:
         daemon_paths(),
         version("keyturn"),
         choice.model,
-        may_start=load_config().model.name == choice.model,
+        may_start=config.model.name == choice.model,
         progress=sys.stderr,
-        decode_ms=_decode_ms(),
+        decode_ms=config.completion.deadline_ms,
         fresh=options["fresh"],
     )
     return Answers(here, daemon)
-
-
-def _decode_ms() -> int:
-    """The editors' deadline, for questions without one."""
-    return load_config().completion.deadline_ms
 
 
 def _wishes(options: dict[str, Any]) -> Wishes:

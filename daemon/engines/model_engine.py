@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Apart:
-    """A session whose refreshing runs where nothing waits for it; `refreshing.Refreshable`."""
+    """A session whose refreshing runs where nothing waits for it; `idle_refresh.Refreshable`."""
 
     session: FileSession
     aside: Aside

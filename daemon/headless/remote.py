@@ -23,6 +23,7 @@ from ...lsp.backend import (
     OpenDocument,
     Phase,
     SpeculateMode,
+    StatusQuery,
     Trigger,
 )
 from .. import protocol
@@ -37,6 +38,7 @@ from .streamed import Streamed
 from .time_limit import TimeUp
 
 FOREVER_MS = 24 * 3600 * 1000
+SILENCE_SECONDS = 10.0  # before the daemon is asked whether it is there, and then before it is not
 STATE_SECONDS = 10.0  # until a daemon that has just been started says what it loads
 
 
@@ -148,10 +150,10 @@ class RemoteHeadless:
         self._link, self._state = None, BackendState(Phase.STARTING)
 
     async def _read(self) -> protocol.FromDaemon:
-        """The next message. Raises `_Lost`."""
+        """The next message. Raises `_Lost`, or `DaemonFailed` if none comes."""
         assert self._link is not None, "reads while connected"
         try:
-            message = await protocol.read(self._link.reader, protocol.FromDaemon)
+            message = await _heard(self._link)
         except OSError as error:
             raise _Lost from error
         if message is None or isinstance(message, protocol.Refused):
@@ -238,6 +240,25 @@ class RemoteHeadless:
         )
         offset = len(question.around.prefix)
         return CompletionRequest(uri, self._number, offset, Trigger.INVOKED, options)
+
+
+async def _heard(link: startup.Link) -> protocol.FromDaemon | None:
+    """The next message. A daemon that is silent for long is asked for its status, which it tells
+    whatever the engine does. Raises `DaemonFailed` if it stays silent."""
+    reading = asyncio.ensure_future(protocol.read(link.reader, protocol.FromDaemon))
+    try:
+        for asked in (False, True):
+            done, _ = await asyncio.wait({reading}, timeout=SILENCE_SECONDS)
+            if done:
+                return reading.result()
+            if not asked:
+                link.send(protocol.Command(0, StatusQuery()))
+    finally:
+        reading.cancel()
+    raise DaemonFailed(
+        f"the daemon has said nothing for {2 * SILENCE_SECONDS:g} s, as if it were stopped: see"
+        " `keyturn daemon status`, or take --no-daemon"
+    )
 
 
 def _time_up(question: Question) -> TimeUp:

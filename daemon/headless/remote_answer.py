@@ -8,7 +8,7 @@ from ...lsp.backend import Completion, CompletionMeta
 
 @dataclass(frozen=True, slots=True)
 class RemoteAnswer:
-    """What the daemon found; prints as `headless.Answer` does."""
+    """What the daemon found; prints as `in_process.Answer` does."""
 
     completions: tuple[Completion, ...]
     load_ms: float  # waited for the model

@@ -16,7 +16,7 @@ from ..config import Config
 from ..paths import DaemonPaths, make_private
 from .detach import Wanted
 from .engine_thread import MakeEngine
-from .idle import IdleLimits
+from .idle_limits import IdleLimits
 from .repeated import OnceHandler
 from .server import DaemonServer
 

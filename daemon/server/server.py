@@ -21,7 +21,7 @@ from ..paths import DaemonPaths
 from . import jobs
 from .connection import Connection
 from .engine_thread import EngineThread, MakeEngine
-from .idle import Due, IdleLimits
+from .idle_limits import Due, IdleLimits
 from .jobs import FileKey
 from .metrics import Metrics
 

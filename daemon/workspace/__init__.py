@@ -1,1 +1,2 @@
-"""Files of the user's project: languages, ignore rules, watching. Imports nothing else of ours."""
+"""Files of the user's project: languages, ignore rules, watching. Imports `cache` (errors) and
+`lsp` (options)."""

@@ -193,7 +193,7 @@ class Place:
 
 
 class Places:
-    """`aligned_trie.Guard` over the places of one candidate. Remembers what it has decided."""
+    """`trie.Guard` over the places of one candidate. Remembers what it has decided."""
 
     def __init__(
         self,

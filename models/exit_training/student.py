@@ -1,4 +1,4 @@
-"""A trained exit as it learns: float32, whole windows at once. `exit_block` is what runs."""
+"""A trained exit as it learns: float32, whole windows at once. `early_exit.block` is what runs."""
 
 import torch
 import torch.nn.functional as F

@@ -125,7 +125,7 @@ def read_config(checkpoint: Checkpoint) -> ModelConfig:
 
 
 def calibration_tokens(vocabulary: Vocabulary) -> list[int]:
-    """The text that is read while activations are observed (`smoothing`)."""
+    """The text that is read while activations are observed (`smoothquant`)."""
     text = (
         resources.files("keyturn.models.loading")
         .joinpath("calibration.txt")

@@ -5,7 +5,7 @@ coarsens the others and a token's result does not depend on what else is in the 
 are whole numbers before a kernel sees them and the only scale it applies is the weight's, so that
 its result has one right value, to the bit: the exact integer sum, times the scale. That makes one
 kernel as good as another, and a verified token of a draft identical to the same token decoded
-alone, wherever `tuning.exact` finds the kernels to keep to it.
+alone, wherever `autotune.exact` finds the kernels to keep to it.
 """
 
 import warnings
@@ -177,7 +177,7 @@ class BucketedLinear:
 class LateLinear:
     """A kernel that is ready at once, until `settle` replaces it by one that is worth its packing.
 
-    Both must be exact here (`tuning.exact`), so that settling changes no result. FBGEMM packs ten
+    Both must be exact here (`autotune.exact`), so that settling changes no result. FBGEMM packs ten
     times slower than oneDNN (a second for a large head), and is the faster one for a single token.
     """
 

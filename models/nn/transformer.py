@@ -62,7 +62,7 @@ class Transformer:
         dtype: torch.dtype,
         shortcut: "Callable[[Transformer], Shortcut] | None" = None,
     ):
-        """`linears` by the names of `layout`; `dtype`: of hidden states, keys and values;
+        """`linears` by the names of `weight_names`; `dtype`: of hidden states, keys and values;
         `shortcut`: makes one for this model."""
         self.config = config
         self.dtype = dtype

@@ -5,8 +5,8 @@ Queries are turned inside the kernel, once for their own position and then back 
 offset, in float32. The blocks of all segments are dealt out to the splits in turn, so that a long
 segment does not wait for one program (flash decoding). A token sees the keys at positions not after
 its own, whatever segment they are in: that covers earlier text, the step's own tokens and steps of
-several parts. Everything that changes from step to step is read from `segment_table`'s integers.
-`step_attention.BySegments` is the specification.
+several parts. Everything that changes from step to step is read from `SegmentTable`'s integers.
+`segment_attention.BySegments` is the specification.
 """
 
 # Triton's compile-time constants are plain numbers to their callers.

@@ -15,7 +15,7 @@ from keyturn.daemon import protocol
 from keyturn.daemon.client.startup import connect_or_start
 from keyturn.daemon.paths import DaemonPaths
 from keyturn.daemon.server import jobs
-from keyturn.daemon.server.idle import Due, IdleLimits
+from keyturn.daemon.server.idle_limits import Due, IdleLimits
 from keyturn.lsp.backend import (
     BackendError,
     Feedback,

@@ -103,10 +103,39 @@ def test_twelve_at_once_are_all_served_by_one_daemon(environ: dict[str, str]):
     environ["KEYTURN_MODEL_NAME"] = "lookup"
     where = ("--line", "2", "--column", "9", "--stdin-filename", "a.py")
     source = "first_value = compute()\nfirst_va"
-    answers, _ = at_once(environ, source, *where, "--model", "lookup")
+    answers, _ = at_once(environ, source, *where)  # of the configured model
     assert {each["text"] for each in answers} == {"lue = compute()"}
     assert status(environ)["requests"] == {"completed": 12}
     assert Path(environ["KEYTURN_STATE_DIR"], "daemon.log").read_text().count("listens at") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stopped_before", [True, False])
+def test_a_daemon_that_is_stopped_is_not_waited_for_for_ever(
+    environ: dict[str, str], stopped_before: bool
+):
+    environ["KEYTURN_MODEL_NAME"] = "lookup"
+    subprocess.run(keyturn("daemon", "start"), env=environ, check=True, capture_output=True)
+    daemon = psutil.Process(status(environ)["pid"])
+    asking = subprocess.Popen(
+        keyturn("complete", "--ndjson"), env=environ, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    text = "first_value = compute()\nfirst_va"
+    question = json.dumps({"text": text, "offset": len(text), "filename": "a.py"}) + "\n"
+    assert asking.stdin is not None
+    assert asking.stdout is not None
+    if not stopped_before:
+        asking.stdin.write(question)
+        asking.stdin.flush()
+        assert json.loads(asking.stdout.readline())["text"] == "lue = compute()"
+    daemon.suspend()
+    try:
+        output, errors = asking.communicate(question, timeout=60)
+    finally:
+        daemon.resume()
+    assert asking.returncode == 3
+    assert "daemon" in output + errors
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from small_engine import TinyMaker
 
 from keyturn.daemon.client.client import DaemonClient
 from keyturn.daemon.paths import DaemonPaths, make_private
-from keyturn.daemon.server.idle import IdleLimits
+from keyturn.daemon.server.idle_limits import IdleLimits
 from keyturn.daemon.server.server import DaemonServer
 from keyturn.lsp.backend import (
     BackendState,

@@ -24,7 +24,7 @@ Text = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Letters:
-    """`aligned_trie.Guard` over an oracle's states, one letter a token."""
+    """`trie.Guard` over an oracle's states, one letter a token."""
 
     first: State
 

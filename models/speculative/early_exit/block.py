@@ -18,7 +18,7 @@ from .file import DISTANCES, EPSILON, ExitShape
 
 
 class ExitBlock:
-    """What `exit_student.Student` computes, for one token at a time. Keeps no state."""
+    """What `exit_training.student.Student` computes, for one token at a time. Keeps no state."""
 
     def __init__(
         self, shape: ExitShape, weights: Mapping[str, Tensor], plan: KernelPlan, model: Transformer

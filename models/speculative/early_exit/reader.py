@@ -30,7 +30,7 @@ def best(logits: Tensor, ids: Tensor | None = None) -> Guess:
 
 class RawReader:
     """The model's own last norm and head, on any layer (logit lens): for models that were trained
-    to exit early. `ids` are the tokens of a head that was cut (`exit_head`)."""
+    to exit early. `ids` are the tokens of a head that was cut (`head`)."""
 
     def __init__(self, head: Linear, ids: Tensor | None = None) -> None:
         self._head = head
