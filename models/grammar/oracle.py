@@ -3,6 +3,8 @@
 `Oracle.open` takes the text left of the cursor; the `State` that it hands out is immutable, so a
 decoder may fork it, keep it and drop it at will. An oracle never refuses text that can go on; it
 may let text pass that cannot.
+
+`BothOracles` are two for one file, of which either may refuse: a language's grammar and a schema.
 """
 
 from dataclasses import dataclass, replace

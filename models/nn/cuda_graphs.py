@@ -4,6 +4,12 @@ tokens of an edit, the end of a refresh.
 The number of tokens is rounded up to a bucket. For each bucket there is one attention whose tables
 stay in place, and for each bucket and range of layers one recording with its own input. Results are
 copied out, so a caller may keep them.
+
+Work that is recorded once and then replayed on the same memory.
+
+A CUDA graph launches a whole forward pass at the cost of one kernel, which is what a small model at
+batch one waits for otherwise. What it reads and writes stays in one place, so whatever changes from
+replay to replay must be in memory that the work reads.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,11 @@
-"""One step of a sequence through all layers: what fills the rows that the sequence reserved."""
+"""One step of a sequence through all layers: what fills the rows that the sequence reserved.
+
+`most_deviating` finds which carried tokens an edit changed most, from the first layer alone.
+
+CacheBlend (arXiv 2405.16444) picks the tokens to encode again by how far their values in an early
+layer are from those that are cached. Keys and values of the first layer depend on nothing but the
+token, so one layer over any few tokens gives their values in the second exactly.
+"""
 
 from collections.abc import Sequence
 

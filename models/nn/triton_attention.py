@@ -5,8 +5,22 @@ Queries are turned inside the kernel, once for their own position and then back 
 offset, in float32. The blocks of all segments are dealt out to the splits in turn, so that a long
 segment does not wait for one program (flash decoding). A token sees the keys at positions not after
 its own, whatever segment they are in: that covers earlier text, the step's own tokens and steps of
-several parts. Everything that changes from step to step is read from `SegmentTable`'s integers.
+several parts. Everything that changes from step to step is read from `segment_table`'s integers.
 `segment_attention.BySegments` is the specification.
+
+`segment_table` gives a step and the segments it sees as plain integers, which the kernels read from
+memory.
+
+Addresses, lengths and positions are data to the kernels, so one recorded CUDA graph serves every
+file, every edit and arenas that have grown since. All of it is one list, copied at once:
+
+    HEADER            number of segments, address of the cosines, of the sines, position of row 0
+    tokens  x TOKEN   position, address of its key, of its value, elements between two heads
+    segments x SEGMENT  address of the first key, of the first value, elements between two heads,
+                        length, position of the first token, row of the cosines to turn back by
+
+Addresses are those of layer 0 and head 0; a layer is `kv_heads` heads further. A token that only
+fills a bucket has address 0 and sees nothing.
 """
 
 # Triton's compile-time constants are plain numbers to their callers.

@@ -1,4 +1,7 @@
-"""How long a forward pass over several tokens takes here, learnt from those that were made."""
+"""How long a forward pass over several tokens takes here, learnt from those that were made.
+
+`Ledger` counts what one arm of speculation has done, and what it cost.
+"""
 
 import math
 from collections.abc import Mapping

@@ -3,6 +3,8 @@
 The ids mean something for one vocabulary only, so the folder is named after the weights' SHA-256. A
 file that cannot be used is left out: it makes drafts worse for a while, never completions. Pairs of
 tokens tell something of the code that they are from, so the files are for their owner only.
+
+`Memory` holds after which tokens the model found which others likely.
 """
 
 import logging

@@ -1,4 +1,8 @@
-"""One round of speculation: what a forward pass over a draft said, and how far it was followed."""
+"""One round of speculation: what a forward pass over a draft said, and how far it was followed.
+
+`Room` holds the rows at the end of a sequence that are reserved before it is known which tokens go
+there.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

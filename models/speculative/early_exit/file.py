@@ -2,6 +2,20 @@
 
 Matrices are int8 with a scale per row, the distances float32, and `ids` the tokens that an exit can
 guess. The metadata says what made the file. It is written beside its place and renamed.
+
+`ExitShape` is an exit's shape: plain integers, and the names of its tensors.
+
+With h the state after the first `after` layers at a token, g the last layer's state at the last
+verified token, `distance` tokens before it, and n(x) = x / rms(x):
+
+    x  = enter · [n(h); n(g)] + distances[distance]
+    x += out · attention(query · n(x), keys and values of layer `attended` up to the verified token)
+    x += down · (silu(gate · n(x)) * (up · n(x)))
+
+and the model's own last norm and `rows` of its own head read x. The attention asks what the model
+has cached anyway, so an exit has no cache of its own: nothing to fill for a prompt, to keep right
+over edits, or to roll back (GLIDE, arXiv 2402.02082, attends to its target's cache the same way;
+the verified state as a second input is EAGLE's, arXiv 2401.15077).
 """
 
 import json
