@@ -121,7 +121,10 @@ class BestFirst:
         return place
 
     def _spent(self, run: "_Run", budget: Budget) -> bool:
-        """Whether the search has cost what it may."""
+        """Whether the search has cost what it may. Where only tokens without bytes are refused,
+        it is no search."""
+        if run.mode is Mode.OFF:
+            return False
         calls = self._calls - run.calls
         lost = calls - (run.node.depth - run.first)
         return (

@@ -176,6 +176,7 @@ class Guide:
     def give_up(self, reason: str) -> None:
         """Constrain nothing from here on."""
         self.start = Unconstrained(reason)
+        self._fitting.clear()  # what did not fit may end a completion now
         self._used, self._reason = Mode.OFF, reason
 
 

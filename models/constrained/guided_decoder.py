@@ -68,15 +68,16 @@ class GuidedDecoder:
         else:
             completion = self._next_best(run, places, guide.trie, _blank if apart else anywhere)
         given: Node | None = None
+        finished = False
         with run.verifier:
             try:
                 for found in completion:
                     yield from _tokens(found, given, stops.limit_tokens)
-                    given = found.node
+                    given, finished = found.node, run.whole(found)
             except Interrupted:  # what there is by then
                 yield from (Token(node.token, node.state.piece) for node in _behind(run.at, given))
                 raise
-        if given is None:  # there is no other completion
+        if not finished:  # there is no other completion, or no end was found for it
             yield Token(min(stops.tokens), "", Finish.EOS)
 
     def _greedy(self, run: "_Run", places: Places, settled: Settled) -> Iterator[Aligned]:

@@ -361,3 +361,25 @@ def test_another_prompt_or_other_sampling_begins_anew():
         generate(used, sampler, prompt, limit=3)
         tries.append(used.trie)
     assert len({id(trie) for trie in tries}) == 3
+
+
+@pytest.mark.parametrize("sampler", samplers(), ids=["greedy", *"abcd"])
+@pytest.mark.parametrize("late", [0, 999])
+def test_a_completion_for_which_no_end_fits_ends_with_a_reason(sampler: Sampler, late: int):
+    now = time.monotonic()
+    for rule in (Anything(), SingleLine("", ""), AtOnce()):
+        times = iter([now])
+        nothing = Guide(
+            open_oracle("json").open(LEFT), RIGHT, Mode.EXACT, lambda text, finish: "]]]]"
+        )
+        clock = partial(next, times, now + late)
+        tokens, _, _ = generate(nothing, sampler, rule=rule, deadline=now + 1_000, clock=clock)
+        ends = [token.finish is not None for token in tokens]
+        assert ends == [False] * (len(tokens) - 1) + [True]
+
+
+class AtOnce:
+    """Ends after whatever comes first."""
+
+    def feed(self, text: str) -> tuple[str, bool]:
+        return text, True
