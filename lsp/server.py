@@ -122,8 +122,10 @@ class KeyturnServer(LanguageServer):
 
     def configure(self, settings: Any) -> None:
         """Put the editor's settings over those of the configuration files."""
-        if isinstance(settings, Mapping) and isinstance(settings.get("keyturn"), Mapping):
+        if isinstance(settings, Mapping) and "keyturn" in settings:
             settings = settings["keyturn"]
+        if isinstance(settings, list) and not settings:  # as Lua sends a table without entries
+            settings = {}
         if isinstance(settings, Mapping):
             self._settings = settings
             self._apply([])

@@ -194,6 +194,22 @@ async def test_settings_change_while_the_server_runs_pushed_or_asked_for(client:
         await asyncio.sleep(0.01)
 
 
+@pytest.mark.parametrize("empty", [{"keyturn": []}, {"keyturn": {}}, {"keyturn": None}, []])
+async def test_an_empty_list_is_an_empty_table_as_lua_sends_it(client: LanguageClient, empty: Any):
+    client.workspace_did_change_configuration(types.DidChangeConfigurationParams(empty))
+    await client.workspace_execute_command_async(types.ExecuteCommandParams("keyturn.showStatus"))
+    assert [m.message for m in client.messages if "there is no" in m.message] == []
+
+
+async def test_settings_that_come_to_be_empty_no_longer_count(client: LanguageClient):
+    open_document(client, "a")
+    change = client.workspace_did_change_configuration
+    change(types.DidChangeConfigurationParams({"keyturn": {"enabled": False}}))
+    assert await ask(client, at(0, 1)) == []
+    change(types.DidChangeConfigurationParams({"keyturn": []}))
+    assert await ask(client, at(0, 1)) != []
+
+
 async def test_the_commands_reach_the_backend_and_answer(client: LanguageClient):
     for name, arguments in (
         ("keyturn.cycleModel", []),
