@@ -1,4 +1,5 @@
--- Neovim 0.11 and later find this file on the runtimepath: vim.lsp.enable('keyturn') is all.
+-- Neovim 0.11 and later find this file on the runtimepath: vim.lsp.enable('keyturn') is all. Ghost
+-- text, keys and :Keyturn come with the server, unless setup() has brought them.
 return {
   cmd = { 'keyturn', 'lsp' },
   root_markers = { '.git', 'keyturn.toml' },
@@ -6,5 +7,8 @@ return {
     -- Neovim 0.11 does not declare it, and then the server would fill the completion menu instead.
     textDocument = { inlineCompletion = { dynamicRegistration = false } },
   },
+  on_init = function()
+    require('keyturn').show()
+  end,
   settings = { keyturn = vim.empty_dict() },
 }

@@ -1,6 +1,7 @@
 -- keyturn for Neovim: starts the language server, shows ghost text, sets the keys.
 --
---   require('keyturn').setup()            -- every default
+--   vim.lsp.enable('keyturn')             -- every default, on Neovim 0.11 and later
+--   require('keyturn').setup()            -- the same on any Neovim
 --   require('keyturn').setup({ native = true, keys = { accept = '<C-l>' } })
 local M = {}
 
@@ -48,7 +49,10 @@ end
 
 function M.setup(given)
   local options = vim.tbl_deep_extend('force', M.defaults, given or {})
-  local group = vim.api.nvim_create_augroup('keyturn', { clear = true })
+  if next(options.settings) == nil then
+    options.settings = vim.empty_dict() -- JSON's {}; Lua's own is sent as []
+  end
+  M._group = vim.api.nvim_create_augroup('keyturn', { clear = true })
   if has_lsp_config() then
     local config = { init_options = { keyturn = options.settings } }
     config.settings = { keyturn = options.settings }
@@ -57,18 +61,30 @@ function M.setup(given)
     vim.lsp.enable('keyturn')
   else
     vim.api.nvim_create_autocmd({ 'FileType', 'BufEnter' }, {
-      group = group,
+      group = M._group,
       callback = function(event)
         start_old(options, event.buf)
       end,
     })
     start_old(options, vim.api.nvim_get_current_buf())
   end
+  M._show(options)
+end
+
+-- What setup() shows, every default, where nobody has called it.
+function M.show()
+  if not M._group then
+    M._group = vim.api.nvim_create_augroup('keyturn', { clear = true })
+    M._show(M.defaults)
+  end
+end
+
+function M._show(options)
   if options.native and vim.lsp.inline_completion then
     vim.lsp.inline_completion.enable(true)
     M._native_keys(options.keys)
   else
-    require('keyturn.ghost').setup(group, options.keys)
+    require('keyturn.ghost').setup(M._group, options.keys)
   end
   M._command()
 end

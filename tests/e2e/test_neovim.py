@@ -1,6 +1,7 @@
 """A real Neovim types, sees ghost text and accepts it: a word, a line, all."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,9 +153,18 @@ def test_neovim_s_own_inline_completion_shows_and_accepts_where_it_has_one(
         assert json.loads(done.stdout)["outcomes"] == {"accepted": 1}
 
 
-def test_enabling_the_language_server_alone_is_enough_to_attach(
-    tmp_path: Path, environ: dict[str, str]
+@pytest.mark.parametrize("setup", ["require('keyturn').setup({ cmd = CMD })", SETUP])
+def test_settings_are_understood_also_where_there_are_none(
+    tmp_path: Path, environ: dict[str, str], setup: str
 ):
+    with start(tmp_path, environ, FILE, setup) as nvim:
+        nvim.press("Go")
+        nvim.type("alpha")  # answered after every settings message has been read
+        nvim.wait(nvim.ghost)
+        assert "there is no setting" not in nvim.messages()
+
+
+def test_enabling_the_language_server_alone_is_enough(tmp_path: Path, environ: dict[str, str]):
     if version() < (0, 11):
         pytest.skip("vim.lsp.enable came with Neovim 0.11")
     setup = "vim.lsp.config('keyturn', {cmd = CMD}); vim.lsp.enable('keyturn')"
@@ -162,6 +172,25 @@ def test_enabling_the_language_server_alone_is_enough_to_attach(
         capabilities = nvim.lua("return require('keyturn').client(0).server_capabilities")
         assert "inlineCompletionProvider" in capabilities
         assert "completionProvider" not in capabilities
+        nvim.press("Go")
+        nvim.type("alpha")
+        nvim.wait(nvim.ghost)
+        nvim.press("<M-Right>")
+        nvim.wait(lambda: nvim.lines[-1] == "alpha =")
+        assert nvim.call("nvim_call_function", "exists", [":Keyturn"]) == 2
+        assert "keyturn" not in nvim.messages()
+
+
+def test_keys_of_one_s_own_stay_where_the_language_server_is_enabled_too(
+    tmp_path: Path, environ: dict[str, str]
+):
+    setup = "require('keyturn').setup({ cmd = CMD, keys = { accept = '<C-l>' } })"
+    with start(tmp_path, environ, FILE, setup + "; require('keyturn').show()") as nvim:
+        nvim.press("Go")
+        nvim.type("alpha")
+        nvim.wait(nvim.ghost)
+        nvim.press("<Tab>")
+        nvim.wait(lambda: nvim.lines[-1] == "alpha\t")
 
 
 def test_checkhealth_and_the_help_file(tmp_path: Path, environ: dict[str, str]):
@@ -176,6 +205,18 @@ def test_checkhealth_and_the_help_file(tmp_path: Path, environ: dict[str, str]):
         for tag in ("keyturn-setup", "keyturn-keys", "keyturn-settings", "keyturn-health"):
             assert f"*{tag}*" in text
             assert f"|{tag}|" in text
+
+
+def test_help_is_found_after_the_command_that_the_readme_names(
+    tmp_path: Path, environ: dict[str, str]
+):
+    assert ":helptags" in (REPOSITORY / "README.md").read_text()
+    shutil.copytree(REPOSITORY / "doc", tmp_path / "plugin" / "doc")
+    with start(tmp_path, environ, FILE) as nvim:
+        nvim.call("nvim_command", f"helptags {tmp_path}/plugin/doc")
+        nvim.call("nvim_command", f"set runtimepath^={tmp_path}/plugin")
+        nvim.call("nvim_command", "help keyturn")
+        assert "*keyturn.txt*" in nvim.lines[0]
 
 
 @pytest.mark.slow

@@ -91,6 +91,10 @@ class Neovim:
     def ghost(self) -> str | None:
         return self.lua("return require('keyturn.ghost').text()")
 
+    def messages(self) -> str:
+        """What has been said to the user."""
+        return self.call("nvim_exec2", "messages", {"output": True})["output"]
+
     def has(self, feature: str) -> bool:
         return bool(self.call("nvim_call_function", "has", [feature]))
 
