@@ -16,6 +16,7 @@ from ..models.hub.progress import Progress
 from ..models.loading.inventory import holding
 from ..models.loading.loader import pick_device, pick_plan
 from ..models.nn.backends import Machine, installed, survey
+from .config import LOOKUP, Config
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Report:
         return all(finding.ok for finding in self.findings)
 
 
-def examine(model: str, progress: Progress) -> Report:
+def examine(model: str, config: Config, progress: Progress) -> Report:
     """Look at everything that a completion with `model` needs. Kernels are measured if they have
     not been on this machine, which takes some seconds and is then remembered."""
     return Report(
@@ -48,6 +49,7 @@ def examine(model: str, progress: Progress) -> Report:
             *_attention(),
             Finding("threads", f"{torch.get_num_threads()} of {os.cpu_count()} logical processors"),
             _model(model),
+            *_settings(config),
             *_cache(),
             *_optional(),
         )
@@ -82,6 +84,8 @@ def _kernels(progress: Progress) -> Finding:
 
 
 def _model(name: str) -> Finding:
+    if name == LOOKUP:
+        return Finding("model", f"{LOOKUP}: none is needed")
     try:
         held = holding(name, cache_folder())
     except KeyturnError as error:
@@ -92,6 +96,17 @@ def _model(name: str) -> Finding:
         return Finding("model", f"{name}, not here", advice=advice)
     forms = f", ready as {', '.join(held.forms)}" if held.forms else ", not yet converted"
     return Finding("model", f"{name}, {size}{forms}")
+
+
+def _settings(config: Config) -> Iterator[Finding]:
+    """What is wrong with them, a finding each; completions work with what counts instead."""
+    advice = "correct it; until then what `keyturn config show` says is in force"
+    for number, problem in enumerate(config.problems, 1):
+        name = "settings" if len(config.problems) == 1 else f"settings, {number}"
+        yield Finding(name, problem, advice=advice)
+    if not config.problems:
+        changed = sum(source != "default" for source in config.sources.values())
+        yield Finding("settings", f"{changed} of {len(config.sources)} changed")
 
 
 def _cache() -> Iterator[Finding]:

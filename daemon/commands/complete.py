@@ -101,6 +101,8 @@ def command(**options: Any) -> None:
     """
     with one_line_errors():
         config = load_config()
+        for problem in config.problems:
+            click.echo(f"keyturn: {problem}", err=True)
         sys.exit(run({**options, "model": options["model"] or config.model.name}, config))
 
 

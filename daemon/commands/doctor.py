@@ -6,15 +6,15 @@ from dataclasses import asdict
 
 import click
 
-from ...models.hub.registry import DEFAULT_MODEL
+from ..config import load_config
 from ..headless.exit_codes import UNAVAILABLE, one_line_errors
 
 
 @click.command("doctor")
-@click.option("--model", default=DEFAULT_MODEL, show_default=True, help="Name, folder or file.")
+@click.option("--model", help="Name, folder or file; the configured one otherwise.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(model: str, as_json: bool) -> None:
-    """Say what was found: device, model, kernels, cache folder; and what is missing.
+def command(model: str | None, as_json: bool) -> None:
+    """Say what was found: device, model, settings, kernels, cache folder; and what is missing.
 
     Ends with 0 if completions can work here, with 3 if not.
     """
@@ -22,7 +22,8 @@ def command(model: str, as_json: bool) -> None:
         from ...models.hub.progress import Progress
         from ..doctor import examine
 
-        report = examine(model, Progress(sys.stderr))
+        config = load_config()
+        report = examine(model or config.model.name, config, Progress(sys.stderr))
     if as_json:
         findings = {finding.name: asdict(finding) for finding in report.findings}
         for finding in findings.values():

@@ -282,3 +282,26 @@ def test_a_timeout_cuts_into_whatever_is_under_way(tiny_folder: Path) -> None:
 
 
 # endregion
+
+
+# region Settings
+def test_each_problem_of_the_settings_is_a_line_and_the_answer_comes_all_the_same(
+    complete: Complete, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEYTURN_CONFIG_DIR", str(tmp_path))
+    where = ("--offset", "4", *SAMPLED)
+    sound = complete(*where, text="x = \n")
+    for settings, problems in (
+        ("[broken", ["config.toml"]),
+        ("[model]\ncache_mib = -1\ndtipe = 1\n", ["dtipe", "model.cache_mib"]),
+    ):
+        (tmp_path / "config.toml").write_text(settings)
+        result = complete(*where, text="x = \n")
+        assert result.stdout == sound.stdout != ""
+        said = sorted(result.stderr.splitlines())
+        assert len(said) == len(problems)
+        assert all(line.startswith("keyturn: ") for line in said)
+        assert all(any(problem in line for line in said) for problem in problems)
+
+
+# endregion

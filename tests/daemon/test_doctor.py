@@ -16,6 +16,7 @@ from keyturn.models.nn.autotune import TOKENS, Measured, fastest
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache folder whose kernels have been measured already."""
     monkeypatch.setenv("KEYTURN_CACHE", str(tmp_path))
+    monkeypatch.setenv("KEYTURN_CONFIG_DIR", str(tmp_path))
     times = Measured("int8", ["int8-onednn"], {"int8-onednn": [1.0] * len(TOKENS)})
     fastest(tmp_path, print, take=lambda: times, busy=lambda: False)
     return tmp_path
@@ -71,6 +72,28 @@ def test_an_unknown_model_is_a_fault() -> None:
     assert result.exit_code == 3
     assert not findings(result)["model"]["ok"]
     assert "unknown model" in findings(result)["model"]["advice"]
+
+
+def test_the_configured_model_is_looked_at(cache: Path) -> None:
+    (cache / "config.toml").write_text("[model]\nname = 'nope'\n")
+    result = doctor("--json")
+    assert result.exit_code == 3
+    assert "unknown model 'nope'" in findings(result)["model"]["advice"]
+    (cache / "config.toml").write_text("[model]\nname = 'lookup'\n")
+    assert doctor().exit_code == 0
+
+
+def test_each_problem_of_the_settings_is_a_finding(cache: Path) -> None:
+    assert "changed" in findings(doctor("--json"))["settings"]["found"]
+    (cache / "config.toml").write_text("[broken")
+    result = doctor("--json")
+    assert result.exit_code == 0  # completions work, with what counts instead
+    assert "config.toml" in findings(result)["settings"]["found"]
+    (cache / "config.toml").write_text("[model]\ncache_mib = -1\ndtipe = 'int8'\n")
+    found = findings(doctor("--json"))
+    problems = found["settings, 1"]["found"] + found["settings, 2"]["found"]
+    assert "model.cache_mib" in problems
+    assert "dtipe" in problems
 
 
 def test_a_cache_folder_that_cannot_be_written_is_a_fault(
