@@ -114,6 +114,8 @@ class Candidates:
             for token in self._tokens(logits, sampler, first, stream is not None, not shown):
                 text, tokens, finish = text + token.text, tokens + 1, token.finish
                 known = certain(text, near.prefix, near.suffix, language) if stream else ""
+                if len(known) > len(sent) and self._guide.constrains:
+                    known = self._guide.lasting(known)
                 if stream and len(known) > len(sent):
                     stream(near.restored(known[len(sent) :]))
                     sent = known
@@ -123,7 +125,7 @@ class Candidates:
         generated, text = text, job.trimmed(text, finish)
         if text and self._guide.constrains:
             cut = self._guide.longest if finish in CUT_SHORT else self._guide.kept
-            text = whole if (whole := cut(text)).startswith(sent) else text
+            text = cut(text)
         if stream and text:
             stream(near.restored(text[len(sent) :]))
         return Candidate(near.restored(text), tokens, finish, generated)

@@ -134,6 +134,12 @@ class Guide:
         with self.waiting():
             return next(self._starts(text), text)
 
+    def lasting(self, lines: str) -> str:
+        """The most of whole `lines` that no cut of a completion which goes on will take away."""
+        with self.waiting():
+            starts = (lines[:end] for end in (len(lines), *_line_ends(lines)))
+            return next((start for start in starts if self._fits_at(start, self._block)), "")
+
     def may_be_cut(self, text: str) -> bool:
         """Whether any start of a completion that the limit cuts short fits."""
         return next(self._starts(self._finished(text, Finish.TOKENS)), None) is not None

@@ -53,18 +53,18 @@ class GuidedDecoder:
         Greedy completions of one `guide` after the first are the next best ones; `apart`, of
         those that have no text in common with an earlier one. Tokens come when
         nothing can take them back any more: at the end, or, where a greedy completion `settles`,
-        line by line; one that doesn't may end with lines that are not kept (`Guide.kept`).
+        after lines that may stand by themselves (`Guide.lasting`). It may end with lines that are
+        not kept (`Guide.kept`).
         `guesser` makes it faster and changes no token. Raises `Interrupted`.
         """
-        or_lines = sampler.greedy and not settles
-        places = Places(guide, prompt, stops.rule, self._decoder.token_bytes, or_lines)
+        places = Places(guide, prompt, stops.rule, self._decoder.token_bytes, sampler.greedy)
         run = _Run(
             self._decoder, sequence, prompt, logits, stops, cancelled, guide, guesser, self._clock
         )
         if not sampler.greedy:
             completion = self._sampled(run, places, sampler)
         elif guide.trie is None:
-            completion = self._greedy(run, places, _ends_line if settles else never)
+            completion = self._greedy(run, places, partial(_lasts, guide) if settles else never)
         else:
             completion = self._next_best(run, places, guide.trie, _blank if apart else anywhere)
         given: Node | None = None
@@ -227,9 +227,10 @@ def _allowed(places: Places, place: Place, stops: Stops, draft: Draft) -> Draft:
     return draft
 
 
-def _ends_line(node: Node) -> bool:
-    """Whether a line is over with the node's token, so that it may be shown."""
-    return "\n" in node.state.piece
+def _lasts(guide: Guide, node: Node) -> bool:
+    """Whether lines are over with the node's token that may be shown as they are."""
+    lines = node.state.text[: node.state.text.rfind("\n") + 1].rstrip()
+    return "\n" in node.state.piece and guide.lasting(lines) == lines
 
 
 def _blank(node: Node) -> bool:

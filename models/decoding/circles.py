@@ -1,7 +1,7 @@
 """Text that goes in circles: the same again and again, also with a counter or one changed token.
 
-Of what is repeated, the first round stays. In lines, rounds of up to four of them; inside a line,
-rounds of a few tokens up to its end.
+Of what is repeated, the first round stays. In lines, rounds of up to four of them, or twelve that
+are word for word the same; inside a line, rounds of a few tokens up to its end.
 """
 
 import copy
@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from .stops import StopRule
 
 LONGEST_CYCLE_LINES = 4
+LONGEST_SAME_LINES = 12  # of a cycle that is word for word the same
 LONGEST_CYCLE_PIECES = 16
 ROUNDS_IN_LINE = 5  # of the same pieces up to the end of a line
 ENDLESS_LINES = 4  # that are a circle's later rounds: what follows is known
@@ -18,6 +19,7 @@ ALPHANUMERIC = re.compile(r"\w")
 LETTER = re.compile(r"[^\W\d_]")
 PIECE = re.compile(r"\d+|[^\W\d]+|\s+|[^\w\s]")
 NUMBER = re.compile(r"\d+")
+QUOTES = ("'", '"')
 DATA = re.compile(r"[\d\s.,;-]*")  # numbers in a row are no circle
 RULER = re.compile(r"[-=|:+*#~_.\s]*")
 DANGLING = re.compile(r"[\s+\-*/,&|.<>=]+\Z")
@@ -27,19 +29,23 @@ Similar = Callable[[str, str], bool]
 
 def circle(lines: Sequence[str]) -> int:
     """How many lines to keep so that what is repeated to the end is said once."""
-    for similar, rounds, pattern, least in _KINDS:
-        for cycle in range(1, LONGEST_CYCLE_LINES + 1):
+    for similar, longest, rounds, pattern, least in _KINDS:
+        for cycle in range(1, longest + 1):
             start = _start(lines, cycle, similar)
             said = lines[start - cycle : start] if start >= cycle else []
-            if cycle + len(lines) - start >= rounds * cycle and _count(said, pattern) >= least:
+            wanted = rounds if cycle <= LONGEST_CYCLE_LINES else 2
+            if cycle + len(lines) - start >= wanted * cycle and _count(said, pattern) >= least:
                 return start
     return len(lines)
 
 
 def perhaps_circle(lines: Sequence[str]) -> int:
     """How many lines to keep so that `circle` could not take one of them later."""
-    cycles = range(1, LONGEST_CYCLE_LINES + 1)
-    return min(_start(lines, cycle, similar) for similar, *_ in _KINDS for cycle in cycles)
+    return min(
+        _start(lines, cycle, similar)
+        for similar, longest, *_ in _KINDS
+        for cycle in range(1, longest + 1)
+    )
 
 
 def has_words(lines: Sequence[str]) -> bool:
@@ -54,6 +60,9 @@ def inner_circle(line: str, rounds: int = ROUNDS_IN_LINE) -> int:
     """How many characters to keep so that what `line` repeats to its end is said once."""
     pieces = PIECE.findall(line)
     shapes = [NUMBER.sub("0", piece) for piece in pieces]
+    for at in range(1, len(pieces) - 1):  # letters in quotes are counted through, too
+        if len(pieces[at]) == 1 and pieces[at - 1] == pieces[at + 1] and pieces[at - 1] in QUOTES:
+            shapes[at] = "0"
     for compared, times in ((pieces, rounds), (shapes, rounds + 2)):
         for cycle in range(2, min(LONGEST_CYCLE_PIECES, len(pieces) // (times - 1)) + 1):
             start = _start(compared, cycle, str.__eq__)
@@ -76,21 +85,22 @@ class Endless:
     def feed(self, text: str) -> tuple[str, bool]:
         kept, over = self._rule.feed(text)
         self._text += kept
-        return kept, over or (kept != "" and self._ends("\n" in kept))
+        if over or not kept:
+            return kept, over
+        last = self._text[self._text.rfind("\n") + 1 :]
+        if "\n" in kept and self._ends():
+            return kept[: kept.rfind("\n") + 1], True  # the line that it has begun is not whole
+        return kept, inner_circle(last, ROUNDS_IN_LINE + 1) < len(last)
 
     def __copy__(self) -> "Endless":
         other = Endless(copy.copy(self._rule), self._decided)
         other._text = self._text
         return other
 
-    def _ends(self, new_line: bool) -> bool:
-        last = self._text[self._text.rfind("\n") + 1 :]
-        if inner_circle(last, ROUNDS_IN_LINE + 1) < len(last):
-            return True
-        if not new_line:
-            return False
-        lines = self._text.split("\n")[:-1]
-        return len(lines) - circle(lines) >= ENDLESS_LINES or self._decided(self._text)
+    def _ends(self) -> bool:
+        whole = self._text[: self._text.rfind("\n") + 1]
+        lines = whole.split("\n")[:-1]
+        return len(lines) - circle(lines) >= ENDLESS_LINES or self._decided(whole)
 
 
 def _start(parts: Sequence[str], cycle: int, similar: Similar) -> int:
@@ -114,9 +124,10 @@ def _nearly(one: str, other: str) -> bool:
     return len(ours) - len(same) <= 1 and sum(bool(LETTER.match(piece)) for piece in same) >= 2
 
 
-# How lines are alike, how many rounds make a circle, and what must be in one, how often.
-_KINDS: tuple[tuple[Similar, int, re.Pattern[str], int], ...] = (
-    (str.__eq__, 3, ALPHANUMERIC, 4),
-    (_counts_on, 3, LETTER, 2),
-    (_nearly, 4, LETTER, 2),
+# How lines are alike, of how many a round may be, how many rounds make a circle (of a long one, two
+# do), and what must be in one, how often.
+_KINDS: tuple[tuple[Similar, int, int, re.Pattern[str], int], ...] = (
+    (str.__eq__, LONGEST_SAME_LINES, 3, ALPHANUMERIC, 4),
+    (_counts_on, LONGEST_CYCLE_LINES, 3, LETTER, 2),
+    (_nearly, LONGEST_CYCLE_LINES, 4, LETTER, 2),
 )

@@ -135,17 +135,20 @@ def test_the_prefill_is_shared_by_all_candidates(engine: Engine) -> None:
     st.sampled_from(["", "\n", ")", "\n    return 1\n"]),
     st.integers(0, 1000),
     st.sampled_from(Extent),
+    st.sampled_from(["", "a.py"]),
+    st.sampled_from([0.0, 3.0]),
 )
 def test_what_is_streamed_is_what_is_returned(
-    engine: Engine, prefix: str, suffix: str, seed: int, extent: Extent
+    engine: Engine, prefix: str, suffix: str, seed: int, extent: Extent, path: str, warmth: float
 ) -> None:
     pieces: list[str] = []
     request = Request(
         prefix,
         suffix,
+        path,
         max_tokens=30,
         extent=extent,
-        sampling=Sampling(temperature=3.0, seed=seed),
+        sampling=Sampling(temperature=warmth, seed=seed),
     )
     done = engine.complete(request, stream=pieces.append)
     assert "".join(pieces) == done.text

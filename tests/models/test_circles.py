@@ -19,6 +19,8 @@ from keyturn.models.decoding.trim import trim
         ("'!' + '!' + '!' + '!' + '!' + '!'", "'!'"),
         ("very, very, very, very, very", "very"),
         ("a[0][1][2][3][4][5][6][7]", "a[0]"),
+        ("(3,'c'),(4,'d'),(5,'e'),(6,'f'),(7,'g'),(8,'h'),(9,'i'),", "(3,'c')"),
+        ("*.a\n*.dll\n*.so\n*.lib\n*.jar\n" * 2 + "*.a", "*.a\n*.dll\n*.so\n*.lib\n*.jar"),
         ("ok()\nx = y + y + y + y + y + y\nlater()", "ok()\nx = y"),
     ],
 )
@@ -46,21 +48,39 @@ def test_lists_of_different_things_and_numbers_stay(generated: str) -> None:
     assert trim(generated, "", "") == generated
 
 
-def rounds(text: str) -> str:
-    """What is generated of `text` before it is ended."""
-    rule = Endless(Anything(), lambda text: False)
-    for at, character in enumerate(text):
-        kept, over = copy.copy(rule).feed(character)
-        assert (kept, over) == rule.feed(character)
+def rounds(text: str, by: int = 1) -> str:
+    """What is generated of `text`, `by` characters at a time, before it is ended."""
+    rule, generated = Endless(Anything(), lambda text: False), ""
+    for at in range(0, len(text), by):
+        kept, over = copy.copy(rule).feed(text[at : at + by])
+        assert (kept, over) == rule.feed(text[at : at + by])
+        generated += kept
         if over:
-            return text[: at + 1]
-    return text
+            return generated
+    return generated
 
 
 def test_what_goes_in_circles_is_not_generated_to_the_limit() -> None:
     assert len(rounds("    return 1\n" * 40)) < 80
     assert len(rounds("'!' + " * 40)) < 50
     assert len(rounds("".join(f"go({n})\n" for n in range(40)))) < 50
+
+
+@pytest.mark.parametrize(
+    ("line", "comes_in"),
+    [
+        ("print({})\n", 1),
+        ("x{0} = {0}\n", 2),
+        ("[INFO] step {} done\n", 1),
+        ("node_modules\n", 1),
+    ],
+)
+@pytest.mark.parametrize("by", [1, 3, 7])
+def test_a_series_ends_with_a_line_of_its_first_rounds(line: str, comes_in: int, by: int) -> None:
+    text = "".join(line.format(n) for n in range(3, 40))
+    shown = trim(rounds(text, by), "", "").split("\n")
+    assert shown == text.split("\n")[: len(shown)]
+    assert 1 <= len(shown) <= comes_in
 
 
 def test_what_does_not_goes_on() -> None:

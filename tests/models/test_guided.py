@@ -151,6 +151,16 @@ def test_a_text_cut_short_ends_with_its_longest_fitting_line():
     assert inside.longest("1, 2") == "1,"  # not 20
 
 
+def test_lines_last_if_no_cut_of_what_goes_on_behind_them_takes_them_away():
+    judge = Guide(open_oracle("python").open("def f(i):\n    "), "", Mode.EXACT, as_it_is)
+    body = "i = 5\n    while i * i <= 9:"
+    assert judge.lasting(body) == "i = 5"
+    assert judge.lasting("while i * i <= 9:") == ""
+    assert judge.lasting(body + "\n        i += 1") == body + "\n        i += 1"
+    for cut in (judge.longest, judge.kept):
+        assert cut(body + "\n        if (").startswith(judge.lasting(body))
+
+
 def test_a_greedy_completion_that_says_too_much_keeps_its_lines_that_fit():
     right = "\n        q()\n    return 2\n"
     judge = Guide(open_oracle("python").open("def f(q):\n"), right, Mode.EXACT, as_it_is)
