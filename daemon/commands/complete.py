@@ -21,6 +21,7 @@ from ..headless.answers import Answers
 from ..headless.edits import Replay
 from ..headless.exit_codes import NOTHING, exit_code, one_line_errors
 from ..headless.in_process import Choice, Headless
+from ..headless.nothing import why_nothing
 from ..headless.question import (
     EXTENTS,
     GRAMMAR_MODES,
@@ -135,6 +136,8 @@ def _one(options: dict[str, Any], config: Config, source: BinaryIO, output: Bina
         write(_dumped(answer.as_json()) + "\n")
     elif not options["stream"]:
         write(answer.text)
+    if not answer.text and not options["as_json"]:
+        click.echo(f"keyturn: nothing to suggest: {why_nothing(answer.as_json())}", err=True)
     return 0 if answer.text else NOTHING
 
 

@@ -15,6 +15,8 @@ from ..workspace.json_schemas import SchemaRule, schema_of
 from .regions import Region
 from .request import Request
 
+MOST_LEFT = 500_000  # characters: dense code takes up to 10 µs each, and the worker has 10 s
+
 
 class Grammars:
     """Owns the worker, which starts with the first file that has a grammar. One thread's."""
@@ -55,6 +57,8 @@ class Grammars:
             return partial(Unavailable("switched off").open, left)
         if not has_grammar(language):
             return partial(Unavailable(f"no grammar for {language}").open, left)
+        if len(left) > MOST_LEFT:
+            return partial(Unavailable(f"more than {MOST_LEFT:,} characters to read").open, left)
         schema = schema_of(request.path, self._schemas) if language == "json" else ""
         return self._process.oracle(request.path, language, schema).begin(left)
 

@@ -101,12 +101,15 @@ def test_a_seed_repeats_itself(complete: Complete) -> None:
     assert len(set(texts)) > 1
 
 
-def test_nothing_to_suggest_is_code_1_and_no_output(complete: Complete) -> None:
+def test_nothing_to_suggest_is_code_1_and_one_line_that_says_why(complete: Complete) -> None:
     seeds = map(str, range(100))
     one = ("--offset", "3", "--temperature", "3", "--extent", "line", "--max-tokens", "1")
-    results = (complete(*one, "--seed", seed, text="x =\n") for seed in seeds)
-    empty = next(result for result in results if result.stdout == "")
-    assert (empty.exit_code, empty.stderr) == (1, "")
+    results = ((seed, complete(*one, "--seed", seed, text="x =\n")) for seed in seeds)
+    seed, empty = next((seed, result) for seed, result in results if result.stdout == "")
+    assert complained(empty, 1, "nothing to suggest: ")
+    assert "no grammar for plaintext" in empty.stderr
+    full = complete(*one, "--seed", seed, "--json", text="x =\n")
+    assert (full.exit_code, full.stderr) == (1, "")  # it is all in the object
 
 
 def test_a_crlf_file_gets_crlf(complete: Complete) -> None:

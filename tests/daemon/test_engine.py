@@ -41,6 +41,16 @@ def test_the_same_request_gives_the_same_answer_whatever_came_between(engine: En
     assert first.candidates == again.candidates == fresh.candidates
 
 
+def test_a_file_that_no_grammar_could_read_in_time_is_completed_without_one_at_once(
+    engine: Engine,
+) -> None:
+    found = ask(engine, "x = 1\n" * 100_000 + "x = ", grammar=Mode.EXACT)
+    assert found.text
+    assert found.grammar.mode is Mode.OFF
+    assert "500,000 characters" in found.grammar.reason
+    assert found.grammar.took_ms < 1_000  # no process was asked
+
+
 def test_another_seed_gives_another_answer(engine: Engine) -> None:
     texts = {
         ask(engine, PAGE, sampling=Sampling(temperature=2.0, seed=seed)).text for seed in range(4)

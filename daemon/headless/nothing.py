@@ -1,0 +1,15 @@
+"""Why nothing came, in one line for whoever asked."""
+
+from typing import Any
+
+
+def why_nothing(answer: dict[str, Any]) -> str:
+    """`answer` as `--json` prints it."""
+    reasons = {
+        "deadline": "decoding ran into its deadline: --timeout gives it another",
+        "cancelled": "the request was cancelled",
+        "tokens": "nothing worth showing within --max-tokens",
+    }
+    why = reasons.get(answer["finish"], "the model has nothing worth showing here")
+    grammar = answer["grammar"]["reason"]
+    return f"{why} (grammar: {grammar})" if grammar else why
