@@ -25,15 +25,17 @@ from ...models.prompts.truncate import CHARACTERS_PER_TOKEN
 from ...models.speculative.draft import Scene, Tokens
 from ...models.speculative.drafters import speculator
 from ...models.speculative.round import shared
-from ..workspace.json_schemas import SchemaRule
+from ..workspace.json_schemas import SchemaRule, schema_of
 from ..workspace.language import language_of
 from .candidates import INTERRUPTED, Candidates, Job
 from .file_session import FileSession
 from .grammars import Grammars
 from .line_endings import Surroundings
+from .nothing_said import says_nothing
 from .regions import region_at
 from .request import CacheUse, Candidate, Completion, Request, Timings, distinct
 
+NOTHING = Completion((), Finish.EOS, 0, 0, 0, Timings())
 MOST_CHARACTERS = 1_000_000  # of a file with a session, which tokenises all of it
 
 
@@ -80,8 +82,12 @@ class Engine:
 
         `others` are tokens of other texts, most apt last, that it may repeat.
         A cancel or the deadline ends the work within a step; what there is by then is returned,
-        and `finish` says so. At most half of the context is generated.
+        and `finish` says so. At most half of the context is generated. Where the text says
+        nothing yet, the model is not asked.
         """
+        schema = schema_of(request.path, self.options.json_schemas)  # which says what is to come
+        if says_nothing(request.prefix, request.suffix) and not schema:
+            return NOTHING
         clock = Clock()
         limit = min(request.max_tokens, self.context_tokens // 2)
         near = Surroundings.of(

@@ -5,6 +5,8 @@ from typing import Any
 
 def why_nothing(answer: dict[str, Any]) -> str:
     """`answer` as `--json` prints it."""
+    if answer["tokens"]["prompt"] == 0:
+        return "the file says nothing yet"
     reasons = {
         "deadline": "decoding ran into its deadline: --timeout gives it another",
         "cancelled": "the request was cancelled",

@@ -17,6 +17,7 @@ from keyturn.daemon.commands.complete import command
 
 from ..models.tiny_tokenizer import PAGE
 
+ABOVE = "\nx = 1\n"
 TRIES = 3  # completions, where the first ones come to nothing
 SAMPLED = ("--temperature", "2", "--extent", "all", "--max-tokens", "12")
 Complete = Callable[..., Result]
@@ -26,7 +27,7 @@ Complete = Callable[..., Result]
 def complete(tiny_folder: Path) -> Complete:
     """Runs the command in this process."""
 
-    def run(*arguments: str, text: str | bytes = "", model: str | None = None) -> Result:
+    def run(*arguments: str, text: str | bytes = ABOVE, model: str | None = None) -> Result:
         model = model or str(tiny_folder)
         flags = [*arguments, "--model", model, "--device", "cpu", "--dtype", "float32"]
         return CliRunner().invoke(command, flags, input=text)
@@ -67,7 +68,7 @@ def test_line_and_column_offset_and_marker_mean_the_same_place(complete: Complet
 
 
 def test_json_says_how_the_text_came_to_be(complete: Complete, tiny_folder: Path) -> None:
-    result = complete("--offset", "0", *SAMPLED, "--json", text="")
+    result = complete("--offset", "0", *SAMPLED, "--json")
     assert result.stdout.count("\n") == 1
     [answer] = lines(result)
     assert answer.keys() == {
@@ -82,7 +83,7 @@ def test_json_says_how_the_text_came_to_be(complete: Complete, tiny_folder: Path
 
 
 def test_several_candidates_are_distinct(complete: Complete) -> None:
-    [answer] = lines(complete("--offset", "0", "--n", "3", *SAMPLED, "--json", text=""))
+    [answer] = lines(complete("--offset", "0", "--n", "3", *SAMPLED, "--json"))
     assert len(set(answer["candidates"])) == 3
     assert answer["text"] == answer["candidates"][0]
 
@@ -99,6 +100,11 @@ def test_a_seed_repeats_itself(complete: Complete) -> None:
     texts = [complete("--offset", "0", *SAMPLED, "--seed", seed).stdout for seed in "1123"]
     assert texts[0] == texts[1]
     assert len(set(texts)) > 1
+
+
+def test_in_an_empty_file_nothing_is_suggested(complete: Complete) -> None:
+    result = complete("--offset", "0", *SAMPLED, text="")
+    assert complained(result, 1, "the file says nothing yet")
 
 
 def test_nothing_to_suggest_is_code_1_and_one_line_that_says_why(complete: Complete) -> None:
@@ -191,7 +197,7 @@ def test_odd_files_get_a_sensible_answer(
     result = complete(*where, *SAMPLED, text=text)
     assert result.exit_code in (0, 1)
     assert (result.stdout != "") == (result.exit_code == 0)
-    assert result.stderr == ""
+    assert (result.stderr == "") == (result.exit_code == 0)
 
 
 # endregion
@@ -224,7 +230,7 @@ def test_every_line_gets_one_reply_in_order_and_errors_stay_with_their_line(
 
 
 def test_defaults_for_all_lines_come_from_the_options(complete: Complete) -> None:
-    asked = '{"text": "", "offset": 0}\n{"text": "", "offset": 0, "max_tokens": 2}\n'
+    asked = '{"text": "x", "offset": 0}\n{"text": "x", "offset": 0, "max_tokens": 2}\n'
     result = complete("--ndjson", *SAMPLED, text=asked)
     first, second = lines(result)
     assert second["tokens"]["generated"] <= 2 * TRIES < first["tokens"]["generated"]

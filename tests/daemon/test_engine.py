@@ -235,3 +235,19 @@ def test_odd_files_get_an_answer(engine: Engine, prefix: str, suffix: str) -> No
     done = ask(engine, prefix, suffix)
     assert done.finish in (Finish.EOS, Finish.LINES, Finish.TOKENS)
     assert done.prompt_tokens <= 2048
+
+
+@pytest.mark.parametrize("text", ["", " \n\t\r\n", "\ufeff\n", "#!/bin/sh\n", "#!/bin/sh\r\n\r\n"])
+def test_where_the_text_says_nothing_the_model_is_not_asked(engine: Engine, text: str) -> None:
+    session = engine.new_session()
+    for below in ("", "\n \n"):
+        done = engine.complete(Request(text, below, "a.py"), session=session)
+        assert (done.candidates, done.prompt_tokens) == ((), 0)
+    assert len(session.sequence) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "below"), [("x", ""), ("", "\nx"), ("#!/bin/sh\nx", ""), ("#!", "")]
+)
+def test_where_it_says_anything_it_is(engine: Engine, text: str, below: str) -> None:
+    assert ask(engine, text, below).prompt_tokens > 0
