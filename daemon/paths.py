@@ -57,9 +57,16 @@ def daemon_paths(environment: dict[str, str] | None = None) -> DaemonPaths:
 def make_private(directory: Path) -> None:
     """Create `directory`, or check it: ours, and closed to everyone else.
 
-    The directory is what protects the socket, whose own mode some systems ignore.
+    The directory is what protects the socket, whose own mode some systems ignore. Raises
+    `UnsafeDirectory`.
     """
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise UnsafeDirectory(
+            f"the folder of the daemon's socket cannot be made: {directory}: {error.strerror};"
+            " set KEYTURN_RUNTIME_DIR to one of your own"
+        ) from error
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise UnsafeDirectory(f"{directory} belongs to someone else; remove it")

@@ -41,7 +41,7 @@ from ..workspace.language import language_of
 DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 
 
-@click.command("complete")
+@click.command("complete", context_settings={"allow_extra_args": True})
 @click.option("--line", type=int, help="Line of the cursor, from 1.")
 @click.option("--column", type=int, help="Column of the cursor in characters, from 1.")
 @click.option("--offset", type=int, help="Bytes before the cursor.")
@@ -50,7 +50,8 @@ DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 @click.option("--model", help="Name, folder or file; the configured one otherwise.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--dtype", type=click.Choice(DTYPES), default="auto", show_default=True)
-@click.option("--max-tokens", type=int, default=64, show_default=True, help="Tokens at most.")
+@click.option("--max-tokens", type=int,
+              help="Tokens at most; completion.max_tokens otherwise.")  # fmt: skip
 @click.option("--context-tokens", type=click.IntRange(64), default=2048, show_default=True,
               help="Prompt and completion together.")  # fmt: skip
 @click.option("--extent", type=click.Choice(EXTENTS), default="auto", show_default=True,
@@ -78,7 +79,8 @@ DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
               help="Use nothing of what was cached for the file, and keep nothing.")  # fmt: skip
 @click.option("--no-daemon", is_flag=True, help="Load the model here, in one process.")
 @click.option("--ndjson", is_flag=True, help="Answer one JSON request a line until input ends.")
-def command(**options: Any) -> None:
+@click.pass_context
+def command(context: click.Context, **options: Any) -> None:
     """Complete the code at a position of a file read from standard input.
 
     Say where the cursor is with --line and --column, with --offset, or with --cursor-marker.
@@ -101,10 +103,14 @@ def command(**options: Any) -> None:
     {"op": "close", "filename"}.
     """
     with one_line_errors():
+        if context.args:
+            raise InputError(f"give the file on standard input: … < {context.args[0]}")
         config = load_config()
         for problem in config.problems:
             click.echo(f"keyturn: {problem}", err=True)
-        sys.exit(run({**options, "model": options["model"] or config.model.name}, config))
+        configured = {"model": config.model.name, "max_tokens": config.completion.max_tokens}
+        given = {name: value for name, value in options.items() if value is not None}
+        sys.exit(run({**options, **configured, **given}, config))
 
 
 def run(options: dict[str, Any], config: Config) -> int:
@@ -212,7 +218,11 @@ def _answers(options: dict[str, Any], config: Config, here: Headless) -> Answers
 def _wishes(options: dict[str, Any]) -> Wishes:
     names = ("max_tokens", "n", "extent", "temperature", "top_p", "min_p", "seed", "timeout",
              "grammar", "speculate")  # fmt: skip
-    return Wishes(**{name: options[name] for name in names})
+    try:
+        return Wishes(**{name: options[name] for name in names})
+    except InputError as error:  # which names a field, as for a line of JSON
+        field, _, what = str(error).partition(" ")
+        raise InputError(f"{_flag(field)} {what}") from None
 
 
 def _flag(name: str) -> str:

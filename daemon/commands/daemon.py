@@ -32,9 +32,10 @@ def run(detach: bool, model: str | None, starter: int | None) -> None:
     """Be the daemon. Exits with 75 if another one is running."""
     from ..config import Config, ModelChoice, load_config, options_in
     from ..engines.make_engine import engine_maker
+    from ..headless.exit_codes import one_line_errors
     from ..paths import daemon_paths
     from ..server.detach import detach as leave
-    from ..server.process import host
+    from ..server.process import LOST_THE_RACE, host
 
     wanted = leave(starter) if detach else lambda: True
     flags = {"model.name": model} if model else {}
@@ -46,7 +47,11 @@ def run(detach: bool, model: str | None, starter: int | None) -> None:
         return reread().model
 
     make_engine = engine_maker(choice, options_in)
-    sys.exit(host(daemon_paths(), version("keyturn"), make_engine, reread, wanted))
+    with one_line_errors():
+        code = host(daemon_paths(), version("keyturn"), make_engine, reread, wanted)
+    if code == LOST_THE_RACE and not detach:
+        click.echo("another daemon runs already: see `keyturn daemon status`", err=True)
+    sys.exit(code)
 
 
 @command.command()

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from ...cache.errors import InputError
+from ..config import LOOKUP
 from .question import Question
 from .time_limit import TimeUp
 
@@ -165,6 +167,10 @@ class Headless:
         from ..workspace.json_schemas import SchemaRule
 
         choice = self._choice
+        if choice.model == LOOKUP:
+            raise InputError(
+                f"{LOOKUP!r} is an engine of the daemon only: set model.name to it in config.toml"
+            )
         order = None if choice.order is None else Order(choice.order)
         rules = () if choice.json_schema is None else (SchemaRule("*", choice.json_schema),)
         options = EngineOptions(

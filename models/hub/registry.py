@@ -89,7 +89,9 @@ def find(name: str) -> Model:
         return LocalModel(str(path.absolute()), path.absolute())
     if path.exists():
         raise ModelError(f"{name} is neither a .gguf file nor a folder with config.json")
-    if REPOSITORY.fullmatch(name) and path.suffix != ".gguf":
+    if name.startswith(("/", "~", "./", "../")) or path.suffix == ".gguf":
+        raise ModelError(f"there is no file or folder {name!r}")
+    if REPOSITORY.fullmatch(name):
         return HubModel(name)
     known = ", ".join(model.name for model in MODELS)
     raise ModelError(

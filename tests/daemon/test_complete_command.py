@@ -142,8 +142,11 @@ def test_a_crlf_file_gets_crlf(complete: Complete) -> None:
         (("--cursor-marker", "|"), "abc", "is not in the file"),
         (("--offset", "0"), b"\xff\xfe", "not valid UTF-8: byte 0xff at offset 0"),
         (("--offset", "0"), b"\x7fELF\0", "binary"),
-        (("--offset", "0", "--max-tokens", "0"), "", "max_tokens must be between 1 and"),
-        (("--offset", "0", "--temperature", "-1"), "", "temperature must be"),
+        (("--offset", "0", "--max-tokens", "0"), "", "--max-tokens must be between 1 and"),
+        (("--offset", "0", "--temperature", "-1"), "", "--temperature must be"),
+        (("--offset", "0", "--timeout", "0"), "", "--timeout must be between"),
+        (("--offset", "0", "a.py"), "", "< a.py"),
+        (("a.py",), "", "< a.py"),
         (("--offset", "0", "--n", "2"), "", "--n"),
         (("--offset", "0", "--stream", "--json"), "", "do not go together"),
         (("--offset", "0", "--json-schema", "x"), "", "ends in .json"),
@@ -164,6 +167,18 @@ def test_bad_input_is_code_2_and_one_line(
 
 def test_an_unknown_option_is_code_2(complete: Complete) -> None:
     assert complete("--offset", "0", "--colour").exit_code == 2
+
+
+def test_a_model_file_that_is_not_there_is_said_to_be_none(complete: Complete) -> None:
+    for model in ("/no/such.gguf", "./no/such", "no.gguf"):
+        result = complete("--offset", "0", model=model)
+        assert complained(result, 3, f"there is no file or folder {model!r}")
+
+
+def test_look_ups_are_the_daemon_s_and_the_message_says_where_to_ask_for_them(
+    complete: Complete,
+) -> None:
+    assert complained(complete("--offset", "0", model="lookup"), 2, "set model.name")
 
 
 def test_an_unknown_model_is_code_3_and_one_line(complete: Complete) -> None:
@@ -294,6 +309,19 @@ def test_a_timeout_cuts_into_whatever_is_under_way(tiny_folder: Path) -> None:
 
 
 # region Settings
+def test_the_configured_number_of_tokens_counts_unless_another_is_given(
+    complete: Complete, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEYTURN_COMPLETION_MAX_TOKENS", "3")
+    where = ("--offset", "4", "--temperature", "2", "--extent", "all", "--json")
+
+    def generated(*more: str) -> int:
+        results = [complete(*where, "--seed", str(seed), *more, text="x = ") for seed in range(5)]
+        return max(json.loads(result.stdout)["tokens"]["generated"] for result in results)
+
+    assert generated() <= 3 * TRIES < generated("--max-tokens", "40")
+
+
 def test_each_problem_of_the_settings_is_a_line_and_the_answer_comes_all_the_same(
     complete: Complete, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

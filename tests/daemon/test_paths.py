@@ -2,10 +2,12 @@
 
 import os
 import stat
+import subprocess
 import warnings
 from pathlib import Path
 
 import pytest
+from editor import environment, keyturn
 
 from keyturn.daemon.paths import UnsafeDirectory, daemon_paths, make_private
 
@@ -35,6 +37,20 @@ def test_the_folder_is_made_and_kept_closed_to_others(tmp_path: Path):
     folder.chmod(0o777)
     make_private(folder)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_cannot_be_made_is_said_with_what_to_do(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UnsafeDirectory, match="set KEYTURN_RUNTIME_DIR"):
+        make_private(tmp_path / "file" / "run")
+    environ = {**environment(tmp_path), "KEYTURN_RUNTIME_DIR": str(tmp_path / "file" / "run")}
+    for command in (("run",), ("start",)):
+        done = subprocess.run(
+            keyturn("daemon", *command), env=environ, capture_output=True, check=False, timeout=60
+        )
+        assert done.returncode == 3
+        assert b"set KEYTURN_RUNTIME_DIR" in done.stderr
+        assert done.stderr.count(b"\n") == 1
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs to give a folder away")

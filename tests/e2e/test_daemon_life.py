@@ -154,8 +154,11 @@ def test_a_runtime_folder_that_cannot_be_made_is_said_so_and_is_no_crash(tmp_pat
 def test_a_second_daemon_leaves_at_once_and_the_first_stays(environ: dict[str, str]):
     subprocess.run(keyturn("daemon", "start"), env=environ, check=True, timeout=60)
     first = status(environ)["pid"]
-    second = subprocess.run(keyturn("daemon", "run"), env=environ, timeout=60)
+    second = subprocess.run(
+        keyturn("daemon", "run"), env=environ, stderr=subprocess.PIPE, timeout=60
+    )
     assert second.returncode == 75
+    assert b"another daemon runs already" in second.stderr
     assert status(environ)["pid"] == first
 
 

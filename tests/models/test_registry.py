@@ -57,7 +57,7 @@ def test_owner_and_repository_are_a_hub_model() -> None:
     assert find("bigcode/starcoder2-3b") == HubModel("bigcode/starcoder2-3b")
 
 
-@pytest.mark.parametrize("name", ["qwen", "", "a/b/c", "missing/model.gguf", "../x", "/no/such"])
+@pytest.mark.parametrize("name", ["qwen", "", "a/b/c"])
 def test_anything_else_is_an_error_that_lists_the_names(name: str) -> None:
     with pytest.raises(ModelError) as caught:
         find(name)
@@ -65,6 +65,13 @@ def test_anything_else_is_an_error_that_lists_the_names(name: str) -> None:
     assert repr(name) in message
     assert all(model.name in message for model in MODELS)
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("name", ["missing/model.gguf", "../x", "/no/such", "~/no\nsuch"])
+def test_what_is_written_as_a_path_and_is_not_there_is_said_to_be_none(name: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        find(name)
+    assert str(caught.value) == f"there is no file or folder {name!r}"
 
 
 def test_a_path_that_is_no_model_says_so(tmp_path: Path) -> None:
