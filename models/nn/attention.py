@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 FEW_ROWS = 32  # queries
+FEW_KEYS = 64  # of the last piece; products with fewer go through kernels of their own
+LEAST_FOLDED = 4  # rows of a product; so do those
 SUMMED_KEYS = 192
 
 
@@ -90,11 +92,40 @@ def attend_by_rows(
     the last bit of a difference here up to half a logit, so "nearly" is not enough. What a row
     adds up must not depend on how many rows there are, or on keys that it does not see: those
     weigh exactly nothing, and products are cut where the kernel would cut them by their length.
-    Bit for bit where a key head has several query heads and there are some 40 keys, nearly
-    elsewhere: smaller products go through other kernels. Of the pieces only the last may be
-    causal.
+    Small products go through other kernels, by their shape: among few keys every row is attended
+    to alone, and what is too few rows for a key head is repeated. Of the pieces only the last may
+    be causal.
     """
     queries = [turned(p.offset) for p in pieces]
+    tokens, heads, _ = queries[0].shape
+    folded = tokens * heads // len(pieces[0].keys)  # rows of a key head's product
+    own = pieces[-1].keys.shape[1]  # as many as each row sees of them differs from row to row
+    small = folded < LEAST_FOLDED or own < FEW_KEYS + tokens
+    if tokens > 1 and small:
+        return torch.cat([_alone(queries, pieces, row, scale) for row in range(tokens)])
+    if folded < LEAST_FOLDED:
+        copies = [query.expand(-(-LEAST_FOLDED // folded), -1, -1) for query in queries]
+        return _together(copies, [p._replace(causal=False) for p in pieces], scale)[:1]
+    return _together(queries, pieces, scale)
+
+
+def _alone(queries: Sequence[Tensor], pieces: Sequence[Piece], row: int, scale: float) -> Tensor:
+    """One of several rows, with the keys that it sees: (1, heads, head_dim)."""
+    *earlier, last = pieces
+    if last.causal:
+        seen = last.keys.shape[1] - len(queries[0]) + row + 1
+        last = last._replace(keys=last.keys[:, :seen], values=last.values[:, :seen])
+    own = [query[row : row + 1] for query in queries]
+    return attend_by_rows(_each(own, pieces), [*earlier, last], scale)
+
+
+def _each(queries: Sequence[Tensor], pieces: Sequence[Piece]) -> Callable[[int], Tensor]:
+    by_offset = {piece.offset: query for query, piece in zip(queries, pieces, strict=True)}
+    return by_offset.__getitem__
+
+
+def _together(queries: Sequence[Tensor], pieces: Sequence[Piece], scale: float) -> Tensor:
+    """All rows in the same products."""
     tokens, heads, head_dim = queries[0].shape
     kv_heads = len(pieces[0].keys)
     group = heads // kv_heads

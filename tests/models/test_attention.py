@@ -77,16 +77,17 @@ def test_scattered_positions_and_a_range_read_the_same_rows() -> None:
         assert_close(sin[row], expected_sin[0], atol=0, rtol=0)
 
 
-@pytest.mark.parametrize("first", [40, 60, 125, 187, 191, 300, 380, 383, 511, 575, 1100])
+@pytest.mark.parametrize("group", [1, 2, 7])
+@pytest.mark.parametrize("first", [1, 7, 19, 40, 60, 125, 187, 191, 300, 383, 511, 575, 1100])
 @pytest.mark.parametrize("queries", [2, 5, 8, 17])
-@pytest.mark.parametrize("earlier", [0, 30, 200])  # keys in a segment of their own
+@pytest.mark.parametrize("earlier", [0, 3, 30, 64, 200])  # keys in a segment of their own
 def test_a_few_queries_get_bit_for_bit_what_each_gets_alone(
-    first: int, queries: int, earlier: int
+    first: int, queries: int, earlier: int, group: int
 ) -> None:
     torch.manual_seed(first)
     total = first + queries
     keys, values = torch.randn(2, 2, earlier + total, 64)
-    query = torch.randn(queries, 14, 64)
+    query = torch.randn(queries, 2 * group, 64)
 
     def attended(rows: slice, seen: int) -> Tensor:
         whole = Piece(keys[:, :earlier], values[:, :earlier], 5, causal=False)
