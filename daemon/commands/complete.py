@@ -115,6 +115,8 @@ def command(context: click.Context, **options: Any) -> None:
 
 def run(options: dict[str, Any], config: Config) -> int:
     """Answer on standard output; the exit code when all went well."""
+    if sys.stdin is None or sys.stdout is None:
+        raise InputError("standard input and output must be open")
     output = sys.stdout.buffer
     try:
         if options["ndjson"]:
@@ -123,6 +125,11 @@ def run(options: dict[str, Any], config: Config) -> int:
     except BrokenPipeError:  # the reader has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
         return 0
+    except OSError as error:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), output.fileno()
+        )  # what is left is not tried again
+        raise InputError(f"cannot read the question or write the answer: {error}") from error
 
 
 def _one(options: dict[str, Any], config: Config, source: BinaryIO, output: BinaryIO) -> int:

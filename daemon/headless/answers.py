@@ -7,6 +7,7 @@ from .in_process import Answer, Headless
 from .question import Question
 from .remote import NotAsked, RemoteHeadless
 from .remote_answer import RemoteAnswer
+from .streamed import Streamed
 from .time_limit import time_limit
 
 
@@ -29,15 +30,19 @@ class Answers:
     ) -> Answer | RemoteAnswer:
         """Raises `TimeUp` when the question's time, counted from `started`, has passed; what else
         went wrong as another `KeyturnError`."""
+        streamed = Streamed(stream)
         if self._daemon is not None:
             try:
-                return self._daemon.answer(question, stream, started)
+                return self._daemon.answer(question, streamed, started)
             except NotAsked as error:
                 self._leave()
                 if why := str(error):
                     print(f"keyturn: answered without the daemon: {why}", file=sys.stderr)
         with time_limit(question.wishes.timeout, started):
-            return self._here.answer(question, stream, started)
+            streamed.begin()
+            answer = self._here.answer(question, streamed.add if stream else None, started)
+        streamed.end(answer.text)
+        return answer
 
     def _leave(self) -> None:
         daemon, self._daemon = self._daemon, None

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable
 from typing import TextIO
 
 from ...cache.errors import KeyturnError
@@ -93,12 +92,12 @@ class RemoteHeadless:
     def answer(
         self,
         question: Question,
-        stream: Callable[[str], None] | None = None,
+        streamed: Streamed,
         started: float | None = None,
     ) -> RemoteAnswer:
         """Raises `TimeUp` when the question's time has passed (counted from `started`),
-        `DaemonFailed`, and `NotAsked` with nothing passed to `stream`."""
-        return self._runner.run(self._in_time(question, Streamed(stream), started))
+        `DaemonFailed`, `OtherText`, and `NotAsked`, perhaps with pieces passed on already."""
+        return self._runner.run(self._in_time(question, streamed, started))
 
     async def _in_time(
         self, question: Question, streamed: Streamed, started: float | None
@@ -219,7 +218,10 @@ class RemoteHeadless:
         if not filename or self._fresh:
             uri = HEADLESS_SCHEME + filename
         else:
-            uri = KEPT_SCHEME + os.path.abspath(filename)
+            try:
+                uri = KEPT_SCHEME + os.path.abspath(filename)
+            except FileNotFoundError:  # the directory that it is relative to was deleted
+                uri = HEADLESS_SCHEME + filename
         return uri.encode(errors="backslashreplace").decode()
 
     def _request(self, uri: str, question: Question, until: float | None) -> CompletionRequest:
