@@ -33,7 +33,7 @@ from ..headless.question import (
     parse_object,
     place_of,
 )
-from ..headless.remote import RemoteHeadless
+from ..headless.remote import NotAnswered, RemoteHeadless
 from ..headless.time_limit import TimeUp
 from ..paths import daemon_paths
 from ..workspace.language import language_of
@@ -189,7 +189,7 @@ def _reply(line: bytes, defaults: Wishes, answers: Answers, replay: Replay) -> d
             return {"id": identity, **replay.reply(given, started)}
         identity, question = parse(line, defaults)
         answer = answers.answer(question, None, started)
-    except (InputError, CacheError, TimeUp) as error:
+    except (InputError, CacheError, NotAnswered, TimeUp) as error:
         if isinstance(error, LineError):
             identity = error.identity
         return {"id": identity, "error": {"code": exit_code(error), "message": str(error)}}

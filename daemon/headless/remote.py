@@ -45,6 +45,10 @@ class DaemonFailed(KeyturnError):
     """The daemon could not answer."""
 
 
+class NotAnswered(DaemonFailed):
+    """It could not answer this question."""
+
+
 class NotAsked(KeyturnError):
     """No daemon was asked; `str(error)` is why, or empty where that is as it should be."""
 
@@ -193,7 +197,7 @@ class RemoteHeadless:
         self, number: int, streamed: Streamed
     ) -> tuple[tuple[Completion, ...], float]:
         """The answer to a request, and the milliseconds that it waited for the model. Raises
-        `_Lost`, `DaemonFailed`, `TimeoutError`."""
+        `_Lost`, `NotAnswered`, `DaemonFailed`, `TimeoutError`."""
         streamed.begin()
         asked, load_ms = time.monotonic(), 0.0
         loading = self._state.phase is not Phase.READY
@@ -208,7 +212,7 @@ class RemoteHeadless:
                 case protocol.Failed(each, why, said) if each == number:
                     if why in (Why.CANCELLED, Why.SUPERSEDED):
                         raise _Lost
-                    raise TimeoutError if why is Why.DEADLINE else DaemonFailed(said)
+                    raise TimeoutError if why is Why.DEADLINE else NotAnswered(said)
                 case _:
                     continue
 

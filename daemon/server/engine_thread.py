@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ...cache.errors import KeyturnError
 from ...lsp.backend import BackendState, Completion, CompletionRequest, Phase
 from .jobs import (
     Close,
@@ -134,10 +135,14 @@ class EngineThread(threading.Thread):
         while not isinstance(job := self._next(), Stop):
             try:
                 self._handle(job)
+            except KeyturnError as error:  # it says what to do
+                logger.warning("%s: %s", type(job).__name__, error)
+                with suppress(RuntimeError):  # the loop has ended; nobody is left to tell
+                    _fail(job, str(error))
             except Exception as error:  # the top of the thread: one bad job, not the service
                 logger.exception("the engine thread could not carry out a %s", type(job).__name__)
                 with suppress(RuntimeError):  # the loop has ended; nobody is left to tell
-                    _fail(job, error)
+                    _fail(job, f"internal error: {error or type(error).__name__}")
         self._free()
 
     def _next(self) -> Job:
@@ -218,8 +223,23 @@ class EngineThread(threading.Thread):
                 return
 
     def _load(self, name: str) -> None:
-        """Put the named model in place of the present one; on failure there is none."""
+        """Put the named model in place of the present one. On failure the present one comes back,
+        or there is none."""
+        former = self._model if self._engine is not None else ""
         self._free()
+        if self._loaded(name) or former in ("", name):
+            return
+        failed = self._failed
+        assert failed is not None, "it has just failed"
+        if self._loaded(former):
+            message = f"{failed[1]}; going on with {former}"
+            self._report(BackendState(Phase.READY, message, former))
+            return
+        self._failed, self._model = failed, name
+        self._report(BackendState(Phase.FAILED, failed[1], name))
+
+    def _loaded(self, name: str) -> bool:
+        """Whether the named model could be loaded; `_failed` says why not."""
         self._report(BackendState(Phase.LOADING, "loading", name))
         try:
             self._engine = self._make_engine(name, self._report, self._files.values)
@@ -228,11 +248,12 @@ class EngineThread(threading.Thread):
             self._failed = time.monotonic(), str(error) or type(error).__name__
             self._model = name
             self._report(BackendState(Phase.FAILED, self._failed[1], name))
-            return
+            return False
         self._failed = None
         self._model = self._engine.name
         self._report(BackendState(Phase.READY, "", self._model))
         self.put(Refresh(None))
+        return True
 
     def _may_load(self) -> bool:
         return self._failed is None or time.monotonic() - self._failed[0] >= RETRY_SECONDS
@@ -260,9 +281,8 @@ class EngineThread(threading.Thread):
         }
 
 
-def _fail(job: Job, error: Exception) -> None:
+def _fail(job: Job, message: str) -> None:
     """Answer a job that raised, so that nobody waits for it."""
-    message = f"internal error: {error or type(error).__name__}"
     match job:
         case Complete():
             job.reply(Outcome(error=message))

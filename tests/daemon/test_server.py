@@ -167,6 +167,18 @@ async def test_a_model_that_cannot_be_loaded_is_said_so_and_another_can_be_chose
     assert daemon.maker.made[0].closed
 
 
+async def test_a_model_that_does_not_exist_takes_nobody_the_present_one(daemon: Daemon):
+    client = daemon.client()
+    await ready(client)
+    daemon.maker.unknown.add("nosuch")
+    await client.control(UseModel("nosuch"))
+    [completion] = await client.complete(request())
+    assert completion.meta.model == "tiny"
+    said = [(state.phase, state.message) for state in daemon.states]
+    assert (Phase.FAILED, "unknown model 'nosuch'") in said
+    assert said[-1] == (Phase.READY, "unknown model 'nosuch'; going on with tiny")
+
+
 async def test_the_next_model_is_the_next_of_those_configured(daemon: Daemon):
     client = daemon.client()
     await ready(client)

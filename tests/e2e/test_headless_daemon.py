@@ -167,3 +167,19 @@ def test_a_file_asked_about_again_has_its_first_token_ten_times_as_soon(environ:
     assert first["text"] == second["text"] == fresh["text"] != ""
     assert second["tokens"]["reused"] == second["tokens"]["prompt"] - 1
     assert ms[0] > 10 * ms[1]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_model")
+def test_a_question_that_the_daemon_has_no_room_for_costs_no_other_line(environ: dict[str, str]):
+    environ["KEYTURN_MODEL_CACHE_MIB"] = "1"
+    lines = [{"id": each, "text": SOURCE, "offset": 50, "filename": "a.py"} for each in range(2)]
+    done = subprocess.run(
+        keyturn("complete", "--ndjson"), env=environ, capture_output=True,
+        input="".join(json.dumps(line) + "\n" for line in lines).encode(),
+    )  # fmt: skip
+    replies = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [reply["id"] for reply in replies] == [0, 1]
+    for reply in replies:
+        assert "raise it" in reply["error"]["message"]
+        assert "internal" not in reply["error"]["message"]

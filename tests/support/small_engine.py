@@ -71,6 +71,7 @@ class TinyMaker:
     def __init__(self) -> None:
         self.made: list[TinyEngine] = []
         self.error: Exception | None = None
+        self.unknown: set[str] = set()  # names that there is no model of
         self.gate = threading.Event()  # closed: loading takes until it is opened
         self.gate.set()
 
@@ -80,5 +81,7 @@ class TinyMaker:
         self.gate.wait()
         if self.error is not None:
             raise self.error
+        if name in self.unknown:
+            raise RuntimeError(f"unknown model {name!r}")
         self.made.append(TinyEngine(name or "tiny"))
         return self.made[-1]
