@@ -24,7 +24,7 @@ class ReportedTransfer(Transfer):
 
 
 class ReportedProgress(Progress):
-    """`models.progress.Progress` with the daemon's state in place of a stream."""
+    """`hub.progress.Progress` with the daemon's state in place of a stream."""
 
     def __init__(self, model: str, report: Callable[[BackendState], None]) -> None:
         super().__init__(None)

@@ -103,10 +103,7 @@ def attend_by_rows(
     small = folded < LEAST_FOLDED or own < FEW_KEYS + tokens
     if tokens > 1 and small:
         return torch.cat([_alone(queries, pieces, row, scale) for row in range(tokens)])
-    if folded < LEAST_FOLDED:
-        copies = [query.expand(-(-LEAST_FOLDED // folded), -1, -1) for query in queries]
-        return _together(copies, [p._replace(causal=False) for p in pieces], scale)[:1]
-    return _together(queries, pieces, scale)
+    return _single(queries, pieces, scale) if tokens == 1 else _together(queries, pieces, scale)
 
 
 def _alone(queries: Sequence[Tensor], pieces: Sequence[Piece], row: int, scale: float) -> Tensor:
@@ -116,12 +113,14 @@ def _alone(queries: Sequence[Tensor], pieces: Sequence[Piece], row: int, scale: 
         seen = last.keys.shape[1] - len(queries[0]) + row + 1
         last = last._replace(keys=last.keys[:, :seen], values=last.values[:, :seen])
     own = [query[row : row + 1] for query in queries]
-    return attend_by_rows(_each(own, pieces), [*earlier, last], scale)
+    return _single(own, [*earlier, last], scale)
 
 
-def _each(queries: Sequence[Tensor], pieces: Sequence[Piece]) -> Callable[[int], Tensor]:
-    by_offset = {piece.offset: query for query, piece in zip(queries, pieces, strict=True)}
-    return by_offset.__getitem__
+def _single(queries: Sequence[Tensor], pieces: Sequence[Piece], scale: float) -> Tensor:
+    """A single row, repeated where it is too few for a product: (1, heads, head_dim)."""
+    folded = queries[0].shape[1] // len(pieces[0].keys)
+    copies = [query.expand(-(-LEAST_FOLDED // folded), -1, -1) for query in queries]
+    return _together(copies, [p._replace(causal=False) for p in pieces], scale)[:1]
 
 
 def _together(queries: Sequence[Tensor], pieces: Sequence[Piece], scale: float) -> Tensor:

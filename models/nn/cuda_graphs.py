@@ -5,7 +5,7 @@ The number of tokens is rounded up to a bucket. For each bucket there is one att
 stay in place, and for each bucket and range of layers one recording with its own input. Results are
 copied out, so a caller may keep them.
 
-Work that is recorded once and then replayed on the same memory.
+`Recording` is work that is recorded once and then replayed on the same memory.
 
 A CUDA graph launches a whole forward pass at the cost of one kernel, which is what a small model at
 batch one waits for otherwise. What it reads and writes stays in one place, so whatever changes from
