@@ -13,6 +13,7 @@ from ...lsp.backend import (
     Control,
     Feedback,
     OpenDocument,
+    Phase,
     Refresh,
     StatusQuery,
     Superseded,
@@ -40,6 +41,7 @@ class LocalBackend:
         self._metrics = Metrics()
         self._loop = asyncio.get_running_loop()
         self._on_state: Callable[[BackendState], None] = lambda state: None
+        self._state = BackendState(Phase.STARTING)
         self._answers: dict[jobs.Complete, asyncio.Future[Outcome]] = {}
 
     async def run(
@@ -114,7 +116,13 @@ class LocalBackend:
                     self._loop.call_soon_threadsafe(found.set_result, data)
 
                 self._engine.put(jobs.Inspect(reply))
-                return {**self._metrics.summary(), "engine": await found}
+                return {
+                    **self._metrics.summary(),
+                    "phase": self._state.phase.value,
+                    "message": self._state.message,
+                    "model": self._state.model,
+                    "engine": await found,
+                }
         return {}
 
     def _settle(self, job: jobs.Complete, outcome: Outcome) -> None:
@@ -124,6 +132,10 @@ class LocalBackend:
 
     def _report(self, state: BackendState) -> None:
         try:
-            self._loop.call_soon_threadsafe(lambda: self._on_state(state))
+            self._loop.call_soon_threadsafe(self._set_state, state)
         except RuntimeError:
             return  # the loop has ended; nobody is left to tell
+
+    def _set_state(self, state: BackendState) -> None:
+        self._state = state
+        self._on_state(state)

@@ -272,17 +272,21 @@ def test_one_process_loads_another_model_when_the_settings_say_so(
 ):
     file = tmp_path / "config" / "config.toml"
     file.parent.mkdir()
-    file.write_text("[model]\nname = 'lookup'\n")
+    file.write_text("[model]\nname = 'no-such-model'\n")
     del environ["KEYTURN_MODEL_NAME"]
     with Editor(environ, "--in-process") as editor:
         editor.open(TEXT)
-        assert editor.ask(len(TEXT)) == [REST]
-        file.write_text("[model]\nname = 'no-such-model'\n")
-        while editor.ask(len(TEXT)):
-            time.sleep(0.05)
+        assert editor.ask(len(TEXT)) == []
         file.write_text("[model]\nname = 'lookup'\n")
-        while not editor.ask(len(TEXT)):
+        while not (found := editor.ask(len(TEXT))):
             time.sleep(0.05)
+        assert found == [REST]
+        # What cannot be loaded takes the present one from nobody, and is said.
+        file.write_text("[model]\nname = 'not-there-either'\n")
+        while "not-there-either" not in (message := editor.status()["message"]):
+            time.sleep(0.05)
+        assert message.endswith("; going on with lookup")
+        assert editor.ask(len(TEXT)) == [REST]
 
 
 def test_files_of_the_project_that_change_outside_the_editor_are_noticed(
