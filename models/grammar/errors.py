@@ -8,4 +8,8 @@ class GrammarError(KeyturnError):
 
 
 class GrammarWorkerError(GrammarError):
-    """The process that runs the grammars died or ran out of time; the next request restarts it."""
+    """The process that runs the grammars is not there to answer; the next request restarts it."""
+
+
+class GrammarWorkerFailed(GrammarWorkerError):
+    """It died of what it was asked, or computed too long: the language's own fault."""

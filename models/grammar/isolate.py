@@ -2,7 +2,9 @@
 
 Grammars carry hand-written C. If it crashes, loops or eats memory, the worker process is killed
 and started again; the states that lived there let everything pass from then on, so it costs one
-suggestion its grammar. A language that keeps doing it is left alone.
+suggestion its grammar. A language that keeps doing it is left alone for a while.
+
+A worker that is late without having computed has not failed: the machine is busy, or stopped it.
 """
 
 import os
@@ -11,31 +13,38 @@ import subprocess
 import sys
 import time
 import weakref
-from collections import Counter, OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import GrammarWorkerError
+from .errors import GrammarWorkerError, GrammarWorkerFailed
 from .oracle import Opening, State, Unconstrained
 from .overlap import common_prefix
-from .worker import DOCUMENTS, HEAD_BYTES, pack, read_length, unpack
+from .worker import DOCUMENTS, HEAD_BYTES, OVERTIME, pack, read_length, unpack
 
-OPEN_SECONDS = 10.0  # a large file's first reading, and the start of the process
+OPEN_SECONDS = 10.0  # until an answer: a large file's first reading, the start of the process
 STEP_SECONDS = 1.0  # usually 20 to 100 microseconds
 STRIKES = 3  # failures of a language before it is left alone
+REST_SECONDS = 3600.0  # until a failure is forgiven
 
 
 class GrammarProcess:
     """Owns the worker process. Not thread-safe: one thread uses it and all its states."""
 
-    def __init__(self, command: tuple[str, ...] | None = None):
+    def __init__(
+        self,
+        command: tuple[str, ...] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        """`clock` in seconds: how long ago a language failed."""
         module = __name__.rpartition(".")[0] + ".worker"
         self._command = command or (sys.executable, "-m", module)
         self._process: subprocess.Popen[bytes] | None = None
         self._lefts: OrderedDict[str, str] = OrderedDict()  # what the worker was last sent
         self._released: list[int] = []
-        self._strikes: Counter[str] = Counter()
+        self._clock = clock
+        self._strikes: dict[str, deque[float]] = {}  # when a language failed last
         self._sent = self._received = 0  # requests and replies of this process
         self.generation = 0  # of the process: states of an older one are gone
 
@@ -73,16 +82,15 @@ class GrammarProcess:
         """Send `left`, or what changed of it since the last time, to be opened while the caller
         does something else; call what is returned to wait for it, before anything else is asked.
         `schema` is the file of a JSON schema."""
-        if self._strikes[language] >= STRIKES:
-            reason = f"the grammar of {language} failed {STRIKES} times: left alone"
+        if self._rests(language):
+            reason = f"the grammar of {language} failed {STRIKES} times: left alone for a while"
             return lambda: _unconstrained(reason)
         try:
             self.start()
             kept = common_prefix(self._lefts.get(file, ""), left)
             ticket = self._send("open", file, language, schema, kept, left[kept:])
         except GrammarWorkerError as error:
-            self._strikes[language] += 1
-            reason = str(error)
+            reason = self._told(error, language)
             return lambda: _unconstrained(reason)
         self._lefts[file] = left
         self._lefts.move_to_end(file)
@@ -97,8 +105,7 @@ class GrammarProcess:
         try:
             state, constrained, reason, skipped = self._receive(ticket, OPEN_SECONDS)
         except GrammarWorkerError as error:
-            self._strikes[language] += 1
-            return _unconstrained(str(error))
+            return _unconstrained(self._told(error, language))
         if isinstance(state, str):
             return Opening(Unconstrained(state), False, reason or state, skipped)
         isolated = IsolatedState(self, language, generation, state)
@@ -110,8 +117,8 @@ class GrammarProcess:
             raise GrammarWorkerError("the grammar worker was restarted")
         try:
             return self._receive(self._send(name, state.number, *arguments), STEP_SECONDS)
-        except GrammarWorkerError:
-            self._strikes[state.language] += 1
+        except GrammarWorkerError as error:
+            self._told(error, state.language)
             raise
 
     def release(self, generation: int, number: int) -> None:
@@ -119,6 +126,20 @@ class GrammarProcess:
         if generation == self.generation:
             self._released.append(number)
 
+    # region strikes
+
+    def _rests(self, language: str) -> bool:
+        """Whether a language has failed too often lately."""
+        strikes = self._strikes.get(language, ())
+        return len(strikes) == STRIKES and self._clock() - strikes[0] < REST_SECONDS
+
+    def _told(self, error: GrammarWorkerError, language: str) -> str:
+        """What to say about an error, which is held against the language if it is its own."""
+        if isinstance(error, GrammarWorkerFailed):
+            self._strikes.setdefault(language, deque(maxlen=STRIKES)).append(self._clock())
+        return str(error)
+
+    # endregion
     # region frames
 
     def _send(self, name: str, *arguments: Any) -> int:
@@ -154,9 +175,11 @@ class GrammarProcess:
     def _failed(self, error: Exception, seconds: float) -> GrammarWorkerError:
         """End the worker; what to say about it."""
         status = self._end()
-        late = isinstance(error, TimeoutError)
-        what = f"took more than {seconds:g} s" if late else f"died with status {status}"
-        return GrammarWorkerError(f"the grammar worker {what} and was restarted")
+        if isinstance(error, TimeoutError):
+            late = f"the grammar worker did not answer within {seconds:g} s and was restarted"
+            return GrammarWorkerError(late)
+        what = "computed for too long" if status == -OVERTIME else f"died with status {status}"
+        return GrammarWorkerFailed(f"the grammar worker {what} and was restarted")
 
     def _end(self) -> int:
         """Kill the worker; its exit status before that, if it had died by itself."""

@@ -1,5 +1,7 @@
 """The process that runs the grammars: their C code may crash or hang without harm to anybody else.
 
+It ends itself when one request takes too much of the processor's time, however long that lasts.
+
 Reads requests from standard input and answers on standard output, one frame each: four bytes of
 length, then msgpack. States stay here; the other side holds their numbers. See `isolate`.
 """
@@ -19,6 +21,8 @@ from .oracle import Opening, Oracle, State, Unconstrained
 MEMORY_BYTES = 2 << 30
 DOCUMENTS = 32
 HEAD_BYTES = 4
+OPEN_CPU_SECONDS, STEP_CPU_SECONDS = 8.0, 0.8  # less than the other side waits
+OVERTIME = signal.SIGPROF  # what ends the process then, also in C code
 
 Kind = tuple[str, str, int]  # a language, a schema's file and its age: one oracle
 
@@ -108,6 +112,8 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
     worker = Worker()
     while len(head := requests.read(HEAD_BYTES)) == HEAD_BYTES:
         request = unpack(requests.read(read_length(head)))
+        limit = OPEN_CPU_SECONDS if request[0] == "open" else STEP_CPU_SECONDS
+        signal.setitimer(signal.ITIMER_PROF, limit)  # in which waiting does not count
         replies.write(pack(worker.answer(request)))
         replies.flush()
 

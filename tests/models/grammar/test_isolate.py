@@ -65,16 +65,70 @@ def test_a_worker_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(isolate, "OPEN_SECONDS", 0.2)
     opening = process.oracle("a.py", "python").open("x")
     assert not opening.constrained
-    assert "took more than 0.2 s" in opening.reason
+    assert "did not answer within 0.2 s" in opening.reason
     assert process._process is None
 
 
-def test_a_language_that_keeps_failing_is_left_alone():
-    process = GrammarProcess((sys.executable, "-c", "raise SystemExit(3)"))
+def worker_that(does: str) -> tuple[str, ...]:
+    """The command of the real worker, which does that when it opens the text `bad`."""
+    return (
+        sys.executable,
+        "-c",
+        f"""
+import ctypes, itertools
+from keyturn.models.grammar import worker
+def answer(self, request, really=worker.Worker.answer):
+    if request[0] == "open" and request[-1] == "bad":
+        {does}
+    return really(self, request)
+worker.Worker.answer = answer
+worker.OPEN_CPU_SECONDS = 0.3
+worker.main()
+""",
+    )
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("ctypes.string_at(0)", f"died with status {-signal.SIGSEGV}"),
+        ("raise MemoryError", "died with status 1"),
+        ("sum(itertools.repeat(0))", "computed for too long"),  # a loop in C
+    ],
+)
+def test_a_language_that_keeps_failing_is_left_alone_for_a_while(does: str, said: str):
+    now = 1000.0
+    process = GrammarProcess(worker_that(does), clock=lambda: now)
+    python, json = process.oracle("a.py", "python"), process.oracle("a.json", "json")
+    for strike in range(1, STRIKES + 1):
+        assert said in python.open("bad").reason
+        assert python.open("good").constrained == (strike < STRIKES)
+    assert python.open("good").reason == (
+        f"the grammar of python failed {STRIKES} times: left alone for a while"
+    )
+    assert json.open("[").constrained
+    now += isolate.REST_SECONDS
+    assert python.open("good").constrained
+    process.close()
+
+
+def test_a_worker_that_the_machine_keeps_from_answering_is_no_failure_of_its_language(
+    process: GrammarProcess, monkeypatch: pytest.MonkeyPatch
+):
     oracle = process.oracle("a.py", "python")
-    reasons = [oracle.open("x").reason for _ in range(STRIKES + 1)]
-    assert all("died with status 3" in reason for reason in reasons[:-1])
-    assert reasons[-1] == f"the grammar of python failed {STRIKES} times: left alone"
+    state = oracle.open("x = ").state
+    for _ in range(STRIKES + 1):
+        os.kill(worker_pid(process), signal.SIGSTOP)
+        with monkeypatch.context() as impatient:
+            impatient.setattr(isolate, "STEP_SECONDS", 0.1)
+            impatient.setattr(isolate, "OPEN_SECONDS", 0.1)
+            assert "did not answer" in getattr(state.feed(b"1"), "reason", "")
+            process.start()
+            os.kill(worker_pid(process), signal.SIGSTOP)
+            assert "did not answer" in oracle.open("x").reason
+        opening = oracle.open("x = ")
+        assert opening.constrained
+        state = opening.state
 
 
 def test_a_worker_that_does_not_start_is_an_answer():
