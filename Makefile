@@ -29,7 +29,7 @@ vsix: vscode-extension/node_modules # vscode-extension/keyturn.vsix, with the se
 	rm -rf build/vsix vscode-extension/dist
 	mkdir -p build/vsix
 	# trained exits make the server quicker, not better, and are too large to bring along
-	tar -cf - --exclude='*.safetensors' pyproject.toml README.md LICENSE daemon lsp cache models | tar -xf - -C build/vsix
+	tar -cf - --exclude='*.safetensors' pyproject.toml README.md LICENSE api daemon lsp cache models | tar -xf - -C build/vsix
 	$(PYTHON) -m pip wheel -q --no-deps -w vscode-extension/dist build/vsix
 	rm -rf build/vsix
 	cd vscode-extension && npm run -s vsix

@@ -12,7 +12,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from ..lsp.bounds import Range
+from ..api.bounds import Range
 
 Decode = Callable[[Any], Any]
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ..api.bounds import MOST_COUNT
 from ..cache.errors import InputError
-from ..lsp.bounds import MOST_COUNT
 from ..lsp.options import Options, no_such, shown
 from ..models.user_folder import user_folder as folder_of_user
 from .workspace.json_schemas import schema_rule

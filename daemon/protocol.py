@@ -12,10 +12,11 @@ from typing import Any
 
 import msgpack
 
+from ..api.bounds import Number, Version
+from ..api.report import Completion
+from ..api.request import CompletionRequest
 from ..lsp.backend import (
     BackendState,
-    Completion,
-    CompletionRequest,
     Feedback,
     OpenDocument,
     Refresh,
@@ -23,10 +24,9 @@ from ..lsp.backend import (
     TextEdit,
     UseModel,
 )
-from ..lsp.bounds import Number, Version
 from . import codec
 
-PROTOCOL = 4
+PROTOCOL = 5
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 MOST_ELEMENTS = 50_000  # of one frame
 MOST_IN_ONE = 4_096  # list of it: room for as many is made before they come

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any, Literal, get_args
 
-from .backend import CompletionOptions, Extent, GrammarMode, SpeculateMode
+from ..api.request import CompletionOptions, Extent, GrammarMode, SpeculationMode
 from .uris import path_in
 
 Multiline = Literal["auto", "always", "never"]
@@ -41,7 +41,7 @@ class Options:
     deadline_ms: int = 3_000
     debounce_max_ms: int = 120
     grammar: str = GrammarMode.EXACT.value
-    speculate: str = SpeculateMode.AUTO.value
+    speculate: str = SpeculationMode.AUTO.value
     disabled_languages: tuple[str, ...] = ()
     disabled_globs: tuple[str, ...] = SECRETS
     max_file_chars: int = 1_000_000
@@ -77,7 +77,7 @@ class Options:
             candidates=self.candidates if invoked else 1,
             deadline_ms=self.deadline_ms,
             grammar=GrammarMode(self.grammar),
-            speculate=SpeculateMode(self.speculate),
+            speculation=SpeculationMode(self.speculate),
         )
 
     def updated(self, values: Mapping[str, Any]) -> tuple["Options", list[str]]:
@@ -124,7 +124,7 @@ MOST_SHOWN = 80  # characters
 CHOICES: dict[str, tuple[str, ...]] = {
     "multiline": get_args(Multiline),
     "grammar": tuple(mode.value for mode in GrammarMode),
-    "speculate": tuple(mode.value for mode in SpeculateMode),
+    "speculate": tuple(mode.value for mode in SpeculationMode),
 }
 RANGES = {
     "max_tokens": (1, 1024),

@@ -7,7 +7,8 @@ once is an accept, one character is typing.
 
 from dataclasses import dataclass
 
-from .backend import Completion, Feedback, Outcome, TextEdit
+from ..api.report import Completion
+from .backend import Feedback, Outcome, TextEdit
 
 
 @dataclass(slots=True)

@@ -10,17 +10,17 @@ from lsprotocol import types
 from pygls.capabilities import ServerCapabilitiesBuilder
 from pygls.lsp.server import LanguageServer
 
+from ..api.report import Completion
+from ..api.request import Trigger
 from . import stdio
 from .backend import (
     Backend,
     BackendError,
     BackendState,
-    Completion,
     Phase,
     Refresh,
     StatusQuery,
     Superseded,
-    Trigger,
     UseModel,
 )
 from .documents import Documents

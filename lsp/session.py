@@ -10,18 +10,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..api.report import Completion
+from ..api.request import CompletionRequest, Trigger
 from .backend import (
     Backend,
     BackendError,
-    Completion,
-    CompletionRequest,
     Control,
     Feedback,
     OpenDocument,
     Outcome,
     Phase,
     Superseded,
-    Trigger,
 )
 from .debounce import Debounce
 from .documents import Change, Document, Documents, Place

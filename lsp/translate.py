@@ -5,7 +5,9 @@ from dataclasses import replace
 
 from lsprotocol import types
 
-from .backend import BackendState, Completion, Trigger
+from ..api.report import Completion
+from ..api.request import Trigger
+from .backend import BackendState
 from .documents import Change, Document, Place
 from .position import Encoding
 

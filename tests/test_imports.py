@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("daemon", "lsp", "cache", "models")
+FOLDERS = ("daemon", "lsp", "cache", "models", "api")
 MODELS = (
     "models",
     "models.hub",
@@ -24,26 +24,35 @@ MODELS = (
     "models.constrained",
     "models.exit_training",
 )
-CORE = ("cache", "lsp", "daemon", "daemon.workspace")
+CORE = ("api", "cache", "lsp", "daemon", "daemon.workspace")
 SERVICE = (*CORE, *MODELS, "daemon.completion", "daemon.server", "daemon.engines")
 
 # What each package may import beside itself: the order of the house, from the bottom up.
 ALLOWED: dict[str, tuple[str, ...]] = {
+    "api": (),
     "cache": (),
-    "lsp": (),
+    "lsp": ("api",),
     "models": ("cache",),
     "models.hub": ("models",),
     "models.tokenizer": ("models",),
     "models.prompts": ("models",),
     "models.nn": ("cache", "models"),
     "models.loading": ("cache", *MODELS[:3], "models.nn"),
-    "models.speculative": ("cache", *MODELS[:6], "models.speculative.early_exit"),
+    "models.speculative": ("api", "cache", *MODELS[:6], "models.speculative.early_exit"),
     "models.speculative.early_exit": ("cache", *MODELS[:6], "models.speculative"),
-    "models.decoding": ("cache", "models", "models.prompts", "models.nn", "models.speculative"),
+    "models.decoding": (
+        "api",
+        "cache",
+        "models",
+        "models.prompts",
+        "models.nn",
+        "models.speculative",
+    ),
     "models.grammar": ("cache", "models.grammar.treesitter", "models.grammar.json"),
     "models.grammar.treesitter": ("models.grammar",),
     "models.grammar.json": ("models.grammar",),
     "models.constrained": (
+        "api",
         "cache",
         "models",
         "models.prompts",
@@ -53,7 +62,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "models.exit_training": ("cache", *MODELS[:8]),
     "daemon.workspace": ("cache", "lsp"),
-    "daemon": ("cache", "lsp", "daemon.workspace", *MODELS[:2], "models.nn", "models.loading"),
+    "daemon": (*CORE, *MODELS[:2], "models.nn", "models.loading"),
     "daemon.server": CORE,
     "daemon.completion": (*CORE, *MODELS),
     "daemon.engines": SERVICE,
@@ -125,7 +134,7 @@ def test_a_folder_can_be_taken_in_at_a_glance_and_says_what_it_is(folder: Path) 
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in SOURCES if p.parts[len(ROOT.parts)] == "lsp"], ids=lambda p: p.name
+    "path", [p for p in SOURCES if p.parts[len(ROOT.parts)] in ("api", "lsp")], ids=lambda p: p.name
 )
 def test_the_editor_side_never_imports_torch(path: Path) -> None:
     assert not {m.split(".")[0] for m in imported_modules(path)} & {"torch", "transformers"}
@@ -135,7 +144,7 @@ def test_importing_the_editor_side_loads_no_torch() -> None:
     modules = [
         ".".join(("keyturn", *path.relative_to(ROOT).with_suffix("").parts))
         for path in SOURCES
-        if path.relative_to(ROOT).parts[0] == "lsp" and path.stem != "__main__"
+        if path.relative_to(ROOT).parts[0] in ("api", "lsp") and path.stem != "__main__"
     ]
     code = f"import sys, importlib; [importlib.import_module(m) for m in {modules!r}]; "
     code += "sys.exit('torch' in sys.modules)"

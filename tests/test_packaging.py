@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("daemon", "lsp", "cache", "models")
+FOLDERS = ("daemon", "lsp", "cache", "models", "api")
 
 
 def test_every_package_is_listed_for_installation() -> None:

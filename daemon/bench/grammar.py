@@ -153,19 +153,19 @@ def decode(
     engine: "Engine", text: str, places: int, new_tokens: int, modes: tuple[str, ...]
 ) -> list[Row]:
     """Complete `text` at some places, in turns without a grammar and under each of `modes`."""
-    from ...models.constrained.aligned_sampling import Mode
+    from ...api.request import GrammarMode
 
     found: dict[tuple[str, str], list[tuple[Completion, Completion]]] = {}
     for way, request in _requests(text, places, new_tokens):
-        free = engine.complete(replace(request, grammar=Mode.OFF))
+        free = engine.complete(replace(request, grammar=GrammarMode.OFF))
         for mode in modes:
-            guided = engine.complete(replace(request, grammar=Mode(mode)))
+            guided = engine.complete(replace(request, grammar=GrammarMode(mode)))
             found.setdefault((way, mode), []).append((free, guided))
     return [_row(way, mode, pairs) for (way, mode), pairs in found.items()]
 
 
 def _requests(text: str, places: int, new_tokens: int) -> "list[tuple[str, Request]]":
-    from ...models.decoding.sampler import Sampling
+    from ...api.request import Sampling
     from ..completion.request import Request
 
     lines = text.splitlines(keepends=True)

@@ -140,15 +140,15 @@ class Bench:
     def __init__(
         self, loaded: "Loaded", context: int, new_tokens: int, arms: Sequence[str]
     ) -> None:
+        from ...api.request import SpeculationMode
         from ...models.speculative.drafters import speculator
-        from ...models.speculative.speculator import Speculate
         from ..completion.engine import Engine, EngineOptions
 
         self._context = context
         self._new_tokens = new_tokens
         self._engine: Engine = Engine(loaded, EngineOptions(context_tokens=context))
         drafters = speculator(loaded).drafters
-        known = [PLAIN, AUTO, *(mode for mode in Speculate if mode in drafters)]
+        known = [PLAIN, AUTO, *(mode for mode in SpeculationMode if mode in drafters)]
         self._arms = {arm: speculator(loaded) for arm in known if arm in (PLAIN, *(arms or known))}
 
     def rows(self, kind: str, places: Sequence[Place], threads: int) -> Iterator[Row]:
@@ -179,10 +179,7 @@ class Bench:
     def _timed(
         self, arm: str, place: Place, session: "FileSession", most: int | None = None
     ) -> tuple[str, Timed]:
-        from ...models.constrained.aligned_sampling import Mode
-        from ...models.decoding.sampler import Sampling
-        from ...models.decoding.stops import Extent
-        from ...models.speculative.speculator import Speculate
+        from ...api.request import Extent, GrammarMode, Sampling, SpeculationMode
         from ..completion.request import Request
 
         request = Request(
@@ -192,8 +189,8 @@ class Bench:
             most or self._new_tokens,
             Extent.ALL,
             Sampling(1.0 if place.kind == SAMPLED else 0.0),
-            grammar=Mode.OFF,
-            speculate=Speculate(arm),
+            grammar=GrammarMode.OFF,
+            speculate=SpeculationMode(arm),
         )
         self._engine.speculator = self._arms[arm]
         pieces: list[str] = []

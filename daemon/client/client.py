@@ -14,16 +14,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ...lsp.backend import (
-    BackendError,
-    BackendState,
-    Completion,
-    CompletionRequest,
-    OpenDocument,
-    Phase,
-    Superseded,
-    TextEdit,
-)
+from ...api.report import Completion
+from ...api.request import CompletionRequest
+from ...lsp.backend import BackendError, BackendState, OpenDocument, Phase, Superseded, TextEdit
 from .. import protocol
 from ..paths import DaemonPaths
 from ..protocol import ProtocolError, Why

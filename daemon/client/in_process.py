@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ...api.report import Completion
+from ...api.request import CompletionRequest
 from ...lsp.backend import (
     BackendError,
     BackendState,
-    Completion,
-    CompletionRequest,
     Control,
     Feedback,
     OpenDocument,

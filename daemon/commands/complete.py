@@ -25,7 +25,7 @@ from ..headless.nothing import why_nothing
 from ..headless.question import (
     EXTENTS,
     GRAMMAR_MODES,
-    SPECULATE_MODES,
+    SPECULATION_MODES,
     LineError,
     Question,
     Wishes,
@@ -66,7 +66,8 @@ DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
               help="What to do where the grammar refuses.")  # fmt: skip
 @click.option("--json-schema", metavar="FILE",
               help="JSON schema of the text; needs keyturn[json-schema].")  # fmt: skip
-@click.option("--speculate", type=click.Choice(SPECULATE_MODES), default="auto", show_default=True,
+@click.option("--speculate", type=click.Choice(SPECULATION_MODES), default="auto",
+              show_default=True,
               help="Whose guesses are verified several at once; no text changes.")  # fmt: skip
 @click.option("--n", type=int, default=1, show_default=True, help="Distinct candidates.")
 @click.option("--timeout", type=float, metavar="SECONDS",

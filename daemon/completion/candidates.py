@@ -12,11 +12,12 @@ from itertools import islice
 
 from torch import Tensor
 
+from ...api.report import Finish
 from ...cache.sequence import CachedSequence
 from ...models.constrained.guide import Guide
 from ...models.constrained.guided_decoder import GuidedDecoder
 from ...models.decoding.circles import Endless
-from ...models.decoding.decode import Decoder, Finish, Interrupted, Stops, Token
+from ...models.decoding.decode import Decoder, Interrupted, Stops, Token
 from ...models.decoding.sampler import Sampler
 from ...models.decoding.stops import stop_rule
 from ...models.decoding.trim import certain, decided, trim

@@ -13,11 +13,10 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ...api.report import CacheUse, Finish, GrammarUse
 from ...cache.plan import Repair
 from ...cache.sequence import CachedSequence
-from ...models.constrained.aligned_sampling import Mode
-from ...models.constrained.guide import GrammarUse
-from ...models.decoding.decode import Decoder, Finish, Interrupted
+from ...models.decoding.decode import Decoder, Interrupted
 from ...models.loading.loader import Loaded
 from ...models.prompts.fim import Prompt, PromptBuilder, PromptOptions
 from ...models.prompts.templates import Order
@@ -33,7 +32,7 @@ from .grammars import Grammars
 from .line_endings import Surroundings
 from .nothing_said import says_nothing
 from .regions import region_at
-from .request import CacheUse, Candidate, Completion, Request, Timings, distinct
+from .request import Candidate, Completion, Request, Timings, distinct
 
 NOTHING = Completion((), Finish.EOS, 0, 0, 0, Timings())
 MOST_CHARACTERS = 1_000_000  # of a file with a session, which tokenises all of it
@@ -115,7 +114,7 @@ class Engine:
         guided = self._grammars.begin(request, region, job.trimmed)  # while the model reads too
         scene = replace(ready.scene, others=(*others, *ready.scene.others))
         speculation = self.speculator.speculation(request.speculate, scene)
-        grammar = GrammarUse(Mode.OFF)
+        grammar = GrammarUse()
         timings = Timings(tokenise=clock.lap_ms())
         tried: list[Candidate] = []
         try:

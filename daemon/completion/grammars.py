@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ...models.constrained.aligned_sampling import Mode
+from ...api.report import Finish
+from ...api.request import GrammarMode
 from ...models.constrained.guide import Guide
 from ...models.constrained.trie_cache import Remembered
-from ...models.decoding.decode import Finish
 from ...models.grammar.isolate import GrammarProcess
 from ...models.grammar.languages import has_grammar
 from ...models.grammar.oracle import Opening, Unavailable
@@ -53,7 +53,7 @@ class Grammars:
 
     def _open(self, request: Request, region: Region) -> Callable[[], Opening]:
         language, left = region.language.id, region.prefix
-        if request.grammar is Mode.OFF:
+        if request.grammar is GrammarMode.OFF:
             return partial(Unavailable("switched off").open, left)
         if not has_grammar(language):
             return partial(Unavailable(f"no grammar for {language}").open, left)

@@ -5,12 +5,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from ...models.constrained.aligned_sampling import Mode
-from ...models.constrained.guide import GrammarUse
-from ...models.decoding.decode import Finish
-from ...models.decoding.sampler import Sampling
-from ...models.decoding.stops import Extent
-from ...models.speculative.speculator import Speculate, SpeculationUse
+from ...api.report import CacheUse, Finish, GrammarUse, SpeculationUse
+from ...api.request import Extent, GrammarMode, Sampling, SpeculationMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +22,8 @@ class Request:
     candidates: int = 1
     deadline: float | None = None  # by time.monotonic(), seconds
     decode_seconds: float | None = None  # also ends this long after the prompt has been read
-    grammar: Mode = Mode.EXACT
-    speculate: Speculate = Speculate.AUTO
+    grammar: GrammarMode = GrammarMode.EXACT
+    speculate: SpeculationMode = SpeculationMode.AUTO
 
     def decoding_now(self) -> "Request":
         """As it stands when its prompt has been read: the time for decoding begins."""
@@ -57,17 +53,6 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True)
-class CacheUse:
-    """What a file's session did for a prompt, in tokens."""
-
-    encoded: int
-    carried: int  # kept behind a change that they have not seen
-    repaired: int  # of the encoded: could have been carried
-    stale_share: float  # of the prompt: not yet what a fresh prefill would give
-    spans: tuple[tuple[int, int], ...]  # of the prompt: the tokens that were encoded
-
-
-@dataclass(frozen=True, slots=True)
 class Completion:
     """The distinct candidates worth showing, best first, perhaps none; and how they were made."""
 
@@ -78,7 +63,7 @@ class Completion:
     generated_tokens: int  # for all candidates, also for those not worth showing
     timings: Timings
     cache: CacheUse | None = None  # None without a session
-    grammar: GrammarUse = field(default_factory=lambda: GrammarUse(Mode.OFF))
+    grammar: GrammarUse = field(default_factory=GrammarUse)
     speculation: SpeculationUse = field(default_factory=SpeculationUse)
 
     @property

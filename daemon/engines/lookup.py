@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ...lsp.backend import Completion, CompletionMeta, CompletionRequest
+from ...api.report import Completion, CompletionMeta, Finish
+from ...api.request import CompletionRequest
 from ..config import LOOKUP
 from ..server.engine_thread import File, OpenFiles
 from ..server.jobs import FileKey
@@ -55,7 +56,8 @@ class LookupEngine:
                 found[line] = None
             if len(found) == request.options.candidates:
                 break
-        meta = CompletionMeta(LOOKUP, stop="lines", total_ms=(time.monotonic() - started) * 1e3)
+        took_ms = (time.monotonic() - started) * 1e3
+        meta = CompletionMeta(LOOKUP, finish=Finish.LINES, total_ms=took_ms)
         return [Completion(text, offset, offset, meta) for text in found]
 
     def refresh(self, key: FileKey | None, interrupted: Callable[[], bool]) -> None:

@@ -3,25 +3,15 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
+from ...api.report import Completion, CompletionMeta
+from ...api.request import CompletionRequest
 from ...cache.budget import Budget
-from ...lsp.backend import (
-    CacheMeta,
-    Completion,
-    CompletionMeta,
-    CompletionRequest,
-    GrammarMeta,
-    SpeculationMeta,
-)
-from ...models.constrained.aligned_sampling import Mode
-from ...models.decoding.sampler import Sampling
-from ...models.decoding.stops import Extent
 from ...models.device import Aside, aside, give_back
 from ...models.errors import ModelError
 from ...models.loading.loader import Loaded
-from ...models.speculative.speculator import Speculate
 from ..completion.engine import Engine, EngineOptions
 from ..completion.file_session import FileSession
 from ..completion.idle_refresh import Refresher
@@ -86,13 +76,13 @@ class ModelEngine:
                 suffix=file.text[offset:],
                 path=self._path_of(request.uri),
                 max_tokens=wanted.max_tokens,
-                extent=Extent(wanted.extent.value),
-                sampling=Sampling(wanted.temperature, wanted.top_p, wanted.min_p, wanted.seed),
+                extent=wanted.extent,
+                sampling=wanted.sampling,
                 candidates=wanted.candidates,
                 deadline=deadline,
                 decode_seconds=None if decode_ms is None else decode_ms / 1e3,
-                grammar=Mode(wanted.grammar.value),
-                speculate=Speculate(wanted.speculate.value),
+                grammar=wanted.grammar,
+                speculate=wanted.speculation,
             ),
             cancelled,
             stream,
@@ -159,7 +149,7 @@ class ModelEngine:
         return CompletionMeta(
             model=self.name,
             device=str(self._loaded.model.device),
-            stop=str(found.finish),
+            finish=found.finish,
             prompt_tokens=found.prompt_tokens,
             reused_tokens=found.reused_tokens,
             generated_tokens=found.generated_tokens,
@@ -167,7 +157,7 @@ class ModelEngine:
             prefill_ms=found.timings.prefill,
             decode_ms=found.timings.decode,
             total_ms=total_ms,
-            cache=None if found.cache is None else CacheMeta(**asdict(found.cache)),
-            grammar=GrammarMeta(**{**asdict(found.grammar), "mode": str(found.grammar.mode)}),
-            speculation=SpeculationMeta(**asdict(found.speculation)),
+            cache=found.cache,
+            grammar=found.grammar,
+            speculation=found.speculation,
         )

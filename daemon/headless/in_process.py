@@ -127,11 +127,8 @@ class Headless:
         load_ms = 0.0 if self._engine else (time.perf_counter() - before) * 1000
         self._engine = engine
 
-        from ...models.constrained.aligned_sampling import Mode
-        from ...models.decoding.decode import Finish
-        from ...models.decoding.sampler import Sampling
-        from ...models.decoding.stops import Extent
-        from ...models.speculative.speculator import Speculate
+        from ...api.report import Finish
+        from ...api.request import Extent, GrammarMode, Sampling, SpeculationMode
         from ..completion.request import Request
 
         request = Request(
@@ -144,8 +141,8 @@ class Headless:
             candidates=wishes.n,
             deadline=deadline,
             decode_seconds=None if decode_ms is None else decode_ms / 1e3,
-            grammar=Mode(wishes.grammar),
-            speculate=Speculate(wishes.speculate),
+            grammar=GrammarMode(wishes.grammar),
+            speculate=SpeculationMode(wishes.speculate),
         )
         try:
             completion = engine.complete(request, stream=stream, session=session)

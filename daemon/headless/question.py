@@ -7,13 +7,14 @@ import json
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from ...api.request import Extent, GrammarMode, SpeculationMode
 from ...cache.errors import InputError
 from ..cursor import Around, ByteOffset, LineColumn, Marker, Place, checked, cut
 
 MOST_SECONDS = 7 * 24 * 3600
-EXTENTS = ("auto", "line", "block", "all")
-GRAMMAR_MODES = ("exact", "asap", "approximate", "gcd", "off")
-SPECULATE_MODES = ("auto", "del", "lookup", "recycle", "exit", "off")
+EXTENTS = tuple(map(str, Extent))
+GRAMMAR_MODES = tuple(map(str, GrammarMode))
+SPECULATION_MODES = tuple(map(str, SpeculationMode))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ class Wishes:
             raise InputError(f"extent must be one of {', '.join(EXTENTS)}")
         if self.grammar not in GRAMMAR_MODES:
             raise InputError(f"grammar must be one of {', '.join(GRAMMAR_MODES)}")
-        if self.speculate not in SPECULATE_MODES:
-            raise InputError(f"speculate must be one of {', '.join(SPECULATE_MODES)}")
+        if self.speculate not in SPECULATION_MODES:
+            raise InputError(f"speculate must be one of {', '.join(SPECULATION_MODES)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,21 +10,18 @@ import os
 import time
 from typing import TextIO
 
-from ...cache.errors import KeyturnError
-from ...lsp.backend import (
-    BackendError,
-    BackendState,
-    Completion,
+from ...api.report import Completion, Finish
+from ...api.request import (
     CompletionOptions,
     CompletionRequest,
     Extent,
     GrammarMode,
-    OpenDocument,
-    Phase,
-    SpeculateMode,
-    StatusQuery,
+    Sampling,
+    SpeculationMode,
     Trigger,
 )
+from ...cache.errors import KeyturnError
+from ...lsp.backend import BackendError, BackendState, OpenDocument, Phase, StatusQuery
 from .. import protocol
 from ..client import startup
 from ..paths import DaemonPaths
@@ -186,7 +183,7 @@ class RemoteHeadless:
             completions, load_ms = await self._answered(number, streamed)
         finally:
             self._link.send(protocol.Close(uri))
-        out_of_time = bool(completions) and completions[0].meta.stop == "deadline"
+        out_of_time = bool(completions) and completions[0].meta.finish is Finish.DEADLINE
         if until is not None and out_of_time:
             raise _time_up(question)
         answer = RemoteAnswer(completions, load_ms)
@@ -237,12 +234,11 @@ class RemoteHeadless:
             wishes.n,
             max(1, left_ms),
             self._decode_ms if until is None else None,
-            float(wishes.temperature),
-            float(wishes.top_p),
-            float(wishes.min_p),
-            wishes.seed,
+            Sampling(
+                float(wishes.temperature), float(wishes.top_p), float(wishes.min_p), wishes.seed
+            ),
             GrammarMode(wishes.grammar),
-            SpeculateMode(wishes.speculate),
+            SpeculationMode(wishes.speculate),
         )
         offset = len(question.around.prefix)
         return CompletionRequest(uri, self._number, offset, Trigger.INVOKED, options)

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ...lsp.backend import Completion, CompletionMeta
+from ...api.report import Completion, CompletionMeta
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class RemoteAnswer:
         return {
             "text": self.text,
             "candidates": [each.text for each in self.completions if each.text],
-            "finish": meta.stop,
+            "finish": meta.finish or "",
             "tokens": {
                 "prompt": meta.prompt_tokens,
                 "reused": meta.reused_tokens,

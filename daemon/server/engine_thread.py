@@ -15,8 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ...api.report import Completion
+from ...api.request import CompletionRequest
 from ...cache.errors import KeyturnError
-from ...lsp.backend import BackendState, Completion, CompletionRequest, Phase
+from ...lsp.backend import BackendState, Phase
 from .jobs import (
     Close,
     Complete,

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
 
-from ...lsp.backend import Completion, CompletionRequest, TextEdit
+from ...api.report import Completion
+from ...api.request import CompletionRequest
+from ...lsp.backend import TextEdit
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...lsp.backend import Completion, Feedback, Outcome
+from ...api.report import Completion
+from ...lsp.backend import Feedback, Outcome
 
 WINDOW = 1_000  # latencies remembered per phase
 

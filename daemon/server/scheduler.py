@@ -10,7 +10,7 @@
 
 from collections import OrderedDict, deque
 
-from ...lsp.backend import CompletionRequest
+from ...api.request import CompletionRequest
 from .jobs import Close, Complete, Edit, FileKey, Job, Open, Refresh
 
 

@@ -20,12 +20,12 @@ says so.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
 from torch import Tensor
 
+from ...api.request import GrammarMode
 from .trie import EPSILON, Node, Support, Trie, draw
 
 Logits = Callable[[Sequence[int]], Tensor]  # tokens after the prompt -> (vocabulary,) float
@@ -33,16 +33,6 @@ Distribution = Callable[[Tensor], Tensor]  # logits -> probabilities, as the sam
 Uniform = Callable[[int, int], float]  # (tokens after the prompt, attempt) -> [0, 1)
 
 EAGER_TOKENS = 512  # as published, `asap` checks all of a place's tokens
-
-
-class Mode(StrEnum):
-    """What happens when a token is refused; ordered from faithful to quick."""
-
-    EXACT = "exact"
-    ASAP = "asap"
-    APPROXIMATE = "approximate"
-    GCD = "gcd"
-    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +51,15 @@ class Budget:
     most_refusals: int = 512  # in one completion, which is then given up
     look_up: Callable[[], None] = field(default=lambda: None)  # at every refusal; may raise
 
-    def mode(self, wanted: Mode, restarts: int) -> Mode:
+    def mode(self, wanted: GrammarMode, restarts: int) -> GrammarMode:
         """The mode for the next refusal."""
-        if wanted not in (Mode.EXACT, Mode.APPROXIMATE):
+        if wanted not in (GrammarMode.EXACT, GrammarMode.APPROXIMATE):
             return wanted
         used = self.time_used()
         if restarts >= self.approximate_restarts or used >= self.approximate_until:
-            return Mode.GCD
+            return GrammarMode.GCD
         if restarts >= self.exact_restarts or used >= self.exact_until:
-            return Mode.APPROXIMATE
+            return GrammarMode.APPROXIMATE
         return wanted
 
 
@@ -80,7 +70,7 @@ class Aligned:
     tokens: tuple[int, ...]
     node: Node  # where it ended
     stopped: bool  # the model ended it; otherwise the limit did, or nothing grammatical is left
-    mode: Mode  # the least faithful one that was used
+    mode: GrammarMode  # the least faithful one that was used
     refused: int  # tokens drawn and refused
     restarts: int
     model_calls: int
@@ -91,7 +81,7 @@ class Run(Protocol):
     """One completion under way: where it is, and what it has cost."""
 
     node: Node
-    mode: Mode
+    mode: GrammarMode
     refused: int
     restarts: int
 
@@ -129,7 +119,7 @@ class Aligner:
         self._eager_tokens = eager_tokens
         self._calls = 0
 
-    def sample(self, mode: Mode, uniform: Uniform, budget: Budget) -> Aligned:
+    def sample(self, mode: GrammarMode, uniform: Uniform, budget: Budget) -> Aligned:
         """One completion by `mode`; with no refusal, exactly what plain sampling draws. If nothing
         grammatical was found it is empty and has not stopped."""
         run = _Run(self._trie.root, mode)
@@ -157,15 +147,15 @@ class Aligner:
     def _draw(self, run: "_Run", uniform: Uniform) -> int | None:
         """The next token at the run's node; None if nothing is left there."""
         node = run.node
-        support = self._expand(node, eager=run.wanted is Mode.ASAP)
-        weights = self._trie.weights(node, aligned=run.wanted is not Mode.GCD)
+        support = self._expand(node, eager=run.wanted is GrammarMode.ASAP)
+        weights = self._trie.weights(node, aligned=run.wanted is not GrammarMode.GCD)
         if run.avoided is not None:
             others = np.where(support.tokens == run.avoided, 0.0, weights)
             weights = others if others.sum() > EPSILON else weights
             run.avoided = None
         return draw(support, weights, uniform(node.depth, run.attempt))
 
-    def _refuse(self, run: "_Run", child: Node, mode: Mode, uniform: Uniform) -> None:
+    def _refuse(self, run: "_Run", child: Node, mode: GrammarMode, uniform: Uniform) -> None:
         """Learn that `child` is refused, or a dead end, and choose where to go on."""
         run.refused += 1
         run.attempt += 1
@@ -175,10 +165,10 @@ class Aligner:
         child.removed = 1.0
         self._trie.back_up(child)
         match mode:
-            case Mode.EXACT:
+            case GrammarMode.EXACT:
                 run.restarts += 1
                 run.node = self._trie.root
-            case Mode.APPROXIMATE:
+            case GrammarMode.APPROXIMATE:
                 run.restarts += 1
                 self._step_back(run, line, [*before, 1.0], uniform)
             case _:
@@ -221,7 +211,7 @@ class Aligner:
 class _Run:
     """One sample under way."""
 
-    def __init__(self, root: Node, mode: Mode):
+    def __init__(self, root: Node, mode: GrammarMode):
         self.node = root
         self.wanted = mode
         self.mode = mode  # the least faithful one so far
@@ -230,7 +220,7 @@ class _Run:
         self.refused = 0
         self.restarts = 0
 
-    def soften(self, mode: Mode) -> None:
+    def soften(self, mode: GrammarMode) -> None:
         """Note that `mode` was used."""
-        order = list(Mode)
+        order = list(GrammarMode)
         self.mode = max(self.mode, mode, key=order.index)

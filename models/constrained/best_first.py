@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .aligned_sampling import Aligned, Budget, Mode, aligned
+from ...api.request import GrammarMode
+from .aligned_sampling import Aligned, Budget, aligned
 from .trie import EPSILON, Node, Support, Trie
 
 BEST_TOKENS = 256  # kept at a place, beside the stop tokens
@@ -50,7 +51,7 @@ class BestFirst:
         self._calls = 0
 
     def greedy(
-        self, mode: Mode, budget: Budget, settled: Settled = never, start: Node | None = None
+        self, mode: GrammarMode, budget: Budget, settled: Settled = never, start: Node | None = None
     ) -> Iterator[Aligned]:
         """The greedy completion from `start`, by default the root: what is settled of it, as soon
         as it is, and all of it last.
@@ -80,12 +81,13 @@ class BestFirst:
                 self._take_known_end(run)
                 break
         else:
-            cut = not run.node.ended and mode is not Mode.OFF  # which refuses no place to be cut at
+            # off, no place to be cut at is refused
+            cut = not run.node.ended and mode is not GrammarMode.OFF
             if cut and not self._trie.may_be_cut(run.node):
                 self._take_known_end(run)
         yield aligned(run, self._trie, self._calls - run.calls)
 
-    def another(self, mode: Mode, budget: Budget, among: Among = anywhere) -> Aligned | None:
+    def another(self, mode: GrammarMode, budget: Budget, among: Among = anywhere) -> Aligned | None:
         """After a greedy completion, the next best: along the likeliest branch not yet taken at
         the places `among` which it may part from all others."""
         while (branch := self._branch(budget, among)) is not None:
@@ -96,20 +98,20 @@ class BestFirst:
 
     # region steps
 
-    def _following(self, node: Node, mode: Mode) -> Node | None:
+    def _following(self, node: Node, mode: GrammarMode) -> Node | None:
         """The child that is to come next, checked; None if none is left."""
         support = self._expand(node)
-        weights = self._trie.weights(node, aligned=mode is not Mode.GCD)
+        weights = self._trie.weights(node, aligned=mode is not GrammarMode.GCD)
         best = int(weights.argmax())
         if weights[best] <= EPSILON:
             return None
         return self._trie.child(node, int(support.tokens[best]))
 
-    def _back(self, run: "_Run", refused: Node, mode: Mode) -> Node:
+    def _back(self, run: "_Run", refused: Node, mode: GrammarMode) -> Node:
         """Where to go on after a refusal: the first place on its way that wants another token."""
         assert refused.parent is not None
         line = refused.line()
-        if mode is Mode.GCD:
+        if mode is GrammarMode.GCD:
             place = next(node for node in reversed(line[:-1]) if not node.refused)
         else:
             place = next(
@@ -123,7 +125,7 @@ class BestFirst:
     def _spent(self, run: "_Run", budget: Budget) -> bool:
         """Whether the search has cost what it may. Where only tokens without bytes are refused,
         it is no search."""
-        if run.mode is Mode.OFF:
+        if run.mode is GrammarMode.OFF:
             return False
         calls = self._calls - run.calls
         lost = calls - (run.node.depth - run.first)
@@ -137,7 +139,7 @@ class BestFirst:
     def _take_known_end(self, run: "_Run") -> None:
         """End the run at the likeliest known place where the model may stop and that is not the
         very first; at its floor if there is none."""
-        run.mode = max(run.mode, Mode.APPROXIMATE, key=list(Mode).index)
+        run.mode = max(run.mode, GrammarMode.APPROXIMATE, key=list(GrammarMode).index)
         run.node = run.floor
         ends = [
             (chance + np.log(p), node.depth, token, node)
@@ -202,7 +204,7 @@ class BestFirst:
 class _Run:
     """One greedy completion under way."""
 
-    def __init__(self, start: Node, mode: Mode, calls: int):
+    def __init__(self, start: Node, mode: GrammarMode, calls: int):
         self.node = start
         self.floor = start  # nothing above it is taken back
         self.first = start.depth

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from ...api.report import Finish, GrammarUse
+from ...api.request import GrammarMode
 from ..decoding.brackets import nesting
-from ..decoding.decode import Finish
 from ..decoding.stops import OPENERS, StopRule, line_feeds
 from ..grammar.oracle import Opening, State, Unconstrained
 from ..grammar.suffix import LINES, RightContext
 from ..prompts.fim import Prompt
 from ..prompts.healing import agrees, consume
-from .aligned_sampling import Mode
 from .trie import Trie
 from .trie_cache import Remembered
 
@@ -30,20 +30,6 @@ JOINED = re.compile(r"\w\w")
 BROKEN_SUFFIX = "what is right of the cursor parses only in part"
 
 
-@dataclass(frozen=True, slots=True)
-class GrammarUse:
-    """What the grammar did for a completion."""
-
-    mode: Mode  # the least faithful one used; off if nothing was constrained
-    reason: str = ""  # why it is off, or what was left out
-    skipped_lines: int = 0  # left of the cursor, unreadable
-    refused: int = 0  # tokens and ends
-    restarts: int = 0
-    model_calls: int = 0  # forward passes
-    bound: float = 1.0  # at most this share of the model's completions is grammatical
-    took_ms: float = 0.0  # waited for the grammar
-
-
 class Guide:
     """The grammar of one request, for all its candidates. Keeps count of what it did."""
 
@@ -51,7 +37,7 @@ class Guide:
         self,
         opening: Opening,
         suffix: str,
-        mode: Mode,
+        mode: GrammarMode,
         finished: Callable[[str, Finish], str],
         waited: float = 0.0,
         before: str = "",
@@ -70,7 +56,7 @@ class Guide:
         self._line = RightContext(opening.state, suffix, 0, before)
         self._fitting: dict[tuple[str, bool, int], bool] = {}
         self.trie: Trie | None = None  # of what is sampled, shared by all candidates
-        self._used = mode if opening.constrained else Mode.OFF  # the least faithful so far
+        self._used = mode if opening.constrained else GrammarMode.OFF  # the least faithful so far
         self._reason = opening.reason
         self._counts: Counter[str] = Counter()
         self._bound = 1.0
@@ -174,16 +160,16 @@ class Guide:
         """Add to what `use` counts."""
         self._counts.update(more)
 
-    def sampled(self, mode: Mode, bound: float) -> None:
+    def sampled(self, mode: GrammarMode, bound: float) -> None:
         """Note how a candidate was drawn."""
-        self._used = max(self._used, mode, key=list(Mode).index)
+        self._used = max(self._used, mode, key=list(GrammarMode).index)
         self._bound = bound
 
     def give_up(self, reason: str) -> None:
         """Constrain nothing from here on."""
         self.start = Unconstrained(reason)
         self._fitting.clear()  # what did not fit may end a completion now
-        self._used, self._reason = Mode.OFF, reason
+        self._used, self._reason = GrammarMode.OFF, reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,16 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from ...api.report import Finish
+from ...api.request import GrammarMode
 from ...cache.sequence import CachedSequence
-from ..decoding.decode import LIKELY_TOKENS, Decoder, Finish, Interrupted, Stops, Token, look_up
+from ..decoding.decode import LIKELY_TOKENS, Decoder, Interrupted, Stops, Token, look_up
 from ..decoding.sampler import Sampler
 from ..prompts.fim import Prompt
 from ..prompts.healing import agrees
 from ..speculative.draft import Draft
 from ..speculative.verify import Guesser
-from .aligned_sampling import Aligned, Aligner, Budget, Mode
+from .aligned_sampling import Aligned, Aligner, Budget
 from .best_first import Among, BestFirst, Settled, anywhere, never
 from .guide import Guide, Place, Places
 from .trie import Node, Support, Trie
@@ -92,7 +94,7 @@ class GuidedDecoder:
         run.note(found)
         if not run.whole(found):
             run.give_up(trie, found.node)
-            yield from search.greedy(Mode.OFF, run.budget, settled, found.node)
+            yield from search.greedy(GrammarMode.OFF, run.budget, settled, found.node)
 
     def _next_best(
         self, run: "_Run", places: Places, trie: Trie, among: Among
@@ -125,7 +127,7 @@ class GuidedDecoder:
         guide.remembered.tidy()
         if not run.whole(found):
             run.give_up(trie, trie.root)
-            found = aligner.sample(Mode.OFF, uniform, run.budget)
+            found = aligner.sample(GrammarMode.OFF, uniform, run.budget)
         yield found
 
 

@@ -8,7 +8,7 @@ not asked again. Not thread-safe.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..decoding.sampler import Sampling
+from ...api.request import Sampling
 from .trie import Guard, Narrow, Trie
 
 MOST_TOKENS = 4_000_000  # probabilities kept between two requests: 32 MB

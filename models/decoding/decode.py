@@ -9,13 +9,13 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from ...api.report import Finish
 from ...cache.sequence import CachedSequence
 from ..nn.transformer import Transformer
 from ..prompts.fim import Prompt
@@ -27,16 +27,6 @@ from .sampler import Sampler
 from .stops import Anything, StopRule, line_feeds
 
 LIKELY_TOKENS = 64
-
-
-class Finish(StrEnum):
-    """Why a completion ended."""
-
-    EOS = "eos"  # the model ended it
-    LINES = "lines"  # its line or block was over
-    TOKENS = "tokens"  # the token limit
-    DEADLINE = "deadline"
-    CANCELLED = "cancelled"
 
 
 class Interrupted(Exception):

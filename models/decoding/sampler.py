@@ -6,30 +6,11 @@ output: the token that plain decoding would draw at a position is known to every
 """
 
 import hashlib
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """`temperature=0` is greedy. `top_p=1` and `min_p=0` leave the distribution as it is.
-
-    A token is kept when it is in the smallest set of most probable tokens that holds `top_p` of
-    the mass (or equals one that is), and has at least `min_p` times the largest probability.
-    Both are judged after temperature and before anything is removed, so their order is moot.
-    """
-
-    temperature: float = 0.0
-    top_p: float = 1.0
-    min_p: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        assert self.temperature >= 0, self
-        assert 0 < self.top_p <= 1, self
-        assert 0 <= self.min_p <= 1, self
+from ...api.request import Sampling
 
 
 class Sampler:

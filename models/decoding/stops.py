@@ -5,24 +5,15 @@ taken back, so a rule holds back line breaks until it knows what follows them.
 """
 
 import re
-from enum import StrEnum
 from typing import Protocol
 
+from ...api.request import Extent
 from .brackets import COMMENTS, OUTSIDE, Nesting, nesting
 
 TAB_COLUMNS = 4
 OPENERS = re.compile(r"(?:[:{]|=>|->|\b(?:do|then|else|begin|try))\s*\Z")
 MOST_BLANK_LINES = 12  # in a row: the model is not coming back to code
 LOOK_BACK_CHARACTERS = 20_000  # to know whether the cursor is inside a triple-quoted string
-
-
-class Extent(StrEnum):
-    """How much a completion may span."""
-
-    AUTO = "auto"  # a block on a blank line or after something that opens one, else a line
-    LINE = "line"
-    BLOCK = "block"
-    ALL = "all"  # until the model ends it or the token limit does
 
 
 class StopRule(Protocol):

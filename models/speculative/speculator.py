@@ -3,26 +3,16 @@
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from ...api.report import SpeculationUse
+from ...api.request import SpeculationMode
 from ..errors import ModelError
 from .controller import HOPE, Controller, Plan
 from .draft import Context, Draft, Drafter, Scene, Verified
 from .pass_cost import Ledger, Pace
 
 LEAST_RIGHT = 0.5  # of an exit's first tokens: beside look-ups, one that is seldomer right loses
-
-
-class Speculate(StrEnum):
-    """Which drafters may be used."""
-
-    AUTO = "auto"  # whichever gains most
-    DEL = "del"  # the model's own first layers, as published
-    LOOKUP = "lookup"  # copies from the file
-    RECYCLE = "recycle"  # what the model said before
-    EXIT = "exit"  # the model's own first layers and a trained block
-    OFF = "off"
 
 
 @runtime_checkable
@@ -42,19 +32,6 @@ class Tested(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class SpeculationUse:
-    """What speculation did for one request."""
-
-    drafter: str = ""  # whose drafts were taken most; empty: none
-    drafted: int = 0  # tokens
-    accepted: int = 0  # of them
-    passes: int = 0  # verifications: forward passes after the prompt's
-    exit_layer: int | None = None  # of the last draft that used one
-    own_ms: float = 0.0  # spent on guessing and on learning, not on verification
-    drafting_ms: float = 0.0  # of it, by drafters that run parts of the model
-
-
 class Speculator:
     """Owns the drafters, the controllers of every language, and the ledgers. One thread's."""
 
@@ -64,10 +41,10 @@ class Speculator:
         self._pace = pace
         self._controllers: dict[str, Controller] = {}
 
-    def speculation(self, mode: Speculate, scene: Scene) -> "Speculation":
+    def speculation(self, mode: SpeculationMode, scene: Scene) -> "Speculation":
         """For one request. Raises `ModelError` if the model has no such drafter."""
         controller = self._controllers.setdefault(scene.language, Controller(self._pace))
-        judged = mode is not Speculate.DEL  # as published, it drafts in every round
+        judged = mode is not SpeculationMode.DEL  # as published, it drafts in every round
         return Speculation(controller, self._allowed(mode), scene, self.ledgers, judged)
 
     def save(self) -> None:
@@ -90,12 +67,12 @@ class Speculator:
             for name, ledger in self.ledgers.items()
         }
 
-    def _allowed(self, mode: Speculate) -> list[Drafter]:
-        if mode is Speculate.OFF:
+    def _allowed(self, mode: SpeculationMode) -> list[Drafter]:
+        if mode is SpeculationMode.OFF:
             return []
-        if mode is Speculate.AUTO:
+        if mode is SpeculationMode.AUTO:
             # as published, DEL asks every layer in every round, which costs more than it gives
-            return [d for d in self.drafters.values() if d.name != Speculate.DEL and _pays(d)]
+            return [d for d in self.drafters.values() if d.name != SpeculationMode.DEL and _pays(d)]
         if mode not in self.drafters:
             raise ModelError(f"the model has no {mode} drafter here: use --speculate auto")
         return [self.drafters[mode]]

@@ -27,7 +27,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from keyturn.models.constrained.aligned_sampling import Aligner, Budget, Mode
+from keyturn.api.request import GrammarMode
+from keyturn.models.constrained.aligned_sampling import Aligner, Budget
 from keyturn.models.constrained.trie import Node, Trie
 
 sys.path.append(str(Path(__file__).parents[1] / "support"))
@@ -42,7 +43,7 @@ DRAWS = 4_000  # where the distribution can only be sampled
 UNLIMITED = Budget(64, exact_restarts=10**9, approximate_restarts=10**9, most_refusals=10**9)
 LOOKS, UNDECIDED = 16, (0.2, 0.95)  # plain samples to judge a cursor by; accepted share
 MOST_TRIES = 10  # plain samples for each one wanted
-MODES = (Mode.EXACT, Mode.APPROXIMATE, Mode.ASAP, Mode.GCD)
+MODES = (GrammarMode.EXACT, GrammarMode.APPROXIMATE, GrammarMode.ASAP, GrammarMode.GCD)
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,11 @@ def judge(toy: Toy, draws: int = DRAWS, samples: Sequence[int] = SAMPLES) -> Ite
             sample = toy.aligner().sample(mode, uniform, UNLIMITED)
             found[sample.tokens] += 1
             calls, tokens = calls + sample.model_calls, tokens + len(sample.tokens) + 1
-        curve = learning_curve(toy, truth, mode, samples) if mode in (Mode.GCD, Mode.ASAP) else {}
+        curve = (
+            learning_curve(toy, truth, mode, samples)
+            if mode in (GrammarMode.GCD, GrammarMode.ASAP)
+            else {}
+        )
         yield Row(
             valid_share=round(toy.valid_share(), 4),
             mode=str(mode),
@@ -103,14 +108,14 @@ def judge(toy: Toy, draws: int = DRAWS, samples: Sequence[int] = SAMPLES) -> Ite
 
 
 def learning_curve(
-    toy: Toy, truth: dict[Text, float], mode: Mode, samples: Sequence[int]
+    toy: Toy, truth: dict[Text, float], mode: GrammarMode, samples: Sequence[int]
 ) -> dict[int, float]:
     """KL(truth ‖ next sample) after so many samples in one trie, exactly."""
     trie, uniform, curve = toy.trie(), uniforms(3), {}
     aligner = toy.aligner(trie)
     for drawn in range(max(samples) + 1):
         if drawn in samples:
-            chances = dict(next_sample(toy, trie, trie.root, (), 1.0, mode is Mode.ASAP))
+            chances = dict(next_sample(toy, trie, trie.root, (), 1.0, mode is GrammarMode.ASAP))
             curve[drawn] = round(divergence(truth, chances), 5)
         aligner.sample(mode, uniform, UNLIMITED)
     return curve
@@ -244,7 +249,7 @@ def compare(cursor: "Cursor", samples: int) -> Iterator[Compared]:
     plain, reference = accepted[:half], Counter(each.text for each in accepted[half:])
     counts = [n for n in (half // 8, half // 4, half // 2, half) if n]
     for mode in MODES if half else ():
-        trie = cursor.trie() if mode is Mode.ASAP else None
+        trie = cursor.trie() if mode is GrammarMode.ASAP else None
         found = [cursor.sample(mode, number, trie) for number in range(half)]
         for count in sorted(set(counts)):
             some = [each.found for each in found[:count]]
@@ -293,10 +298,11 @@ class Cursor:
         limit_tokens: int,
     ) -> None:
         """`heat`: temperature and top-p."""
+        from keyturn.api.request import Extent, Sampling
         from keyturn.cache.sequence import CachedSequence
         from keyturn.models.decoding.decode import Decoder, Stops
-        from keyturn.models.decoding.sampler import Sampler, Sampling
-        from keyturn.models.decoding.stops import Extent, stop_rule
+        from keyturn.models.decoding.sampler import Sampler
+        from keyturn.models.decoding.stops import stop_rule
         from keyturn.models.grammar.languages import open_oracle
         from keyturn.models.prompts.fim import PromptBuilder, PromptOptions
 
@@ -320,7 +326,7 @@ class Cursor:
         """A fresh one."""
         return Trie(self._places(guide or self._guide()), self._stops.tokens)
 
-    def sample(self, mode: Mode, number: int, trie: Trie | None = None) -> Drawn:
+    def sample(self, mode: GrammarMode, number: int, trie: Trie | None = None) -> Drawn:
         """One completion, with a trie of its own if none is given."""
         trie = trie or self.trie()
         aligner = Aligner(trie, self._logits, self._probabilities, eager_tokens=0)
@@ -336,7 +342,7 @@ class Cursor:
         from keyturn.models.grammar.oracle import Opening, Unconstrained
 
         anything = Opening(Unconstrained("plain sampling"), False)
-        return self.sample(Mode.OFF, number, self.trie(self._guide(anything, "")))
+        return self.sample(GrammarMode.OFF, number, self.trie(self._guide(anything, "")))
 
     def undecided(self) -> bool:
         """Whether the grammar refuses some of what the model writes here, but not most."""
@@ -346,7 +352,7 @@ class Cursor:
 
     def grammatical(self, text: str, ended: bool) -> bool:
         """As the guard of the other modes judges: the text, and its end if it has one."""
-        from keyturn.models.decoding.decode import Finish
+        from keyturn.api.report import Finish
 
         if self._opening.state.feed(text.encode()) is None:
             return False
@@ -356,15 +362,15 @@ class Cursor:
         from keyturn.models.constrained.guide import Guide
 
         right = self._right if right is None else right
-        return Guide(opening or self._opening, right, Mode.EXACT, lambda text, finish: text)
+        return Guide(opening or self._opening, right, GrammarMode.EXACT, lambda text, finish: text)
 
     def _places(self, guide: "Guide") -> "Places":
         from keyturn.models.constrained.guide import Places
 
         return Places(guide, self._prompt, self._rule, self._decoder.token_bytes)
 
-    def _uniform(self, mode: Mode, number: int) -> Callable[[int, int], float]:
-        rng = np.random.default_rng([list(Mode).index(mode), number])
+    def _uniform(self, mode: GrammarMode, number: int) -> Callable[[int, int], float]:
+        rng = np.random.default_rng([list(GrammarMode).index(mode), number])
         return lambda position, attempt: float(rng.random())
 
     def _logits(self, path: Sequence[int]) -> Tensor:

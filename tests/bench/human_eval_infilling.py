@@ -181,10 +181,9 @@ def main(
     """Measure pass@1 for each prompt order and grammar, and print one row for each."""
     from dataclasses import replace
 
+    from keyturn.api.request import Extent, GrammarMode, Sampling
     from keyturn.daemon.completion.engine import Engine, EngineOptions
-    from keyturn.daemon.completion.request import Mode, Request
-    from keyturn.models.decoding.sampler import Sampling
-    from keyturn.models.decoding.stops import Extent
+    from keyturn.daemon.completion.request import Request
     from keyturn.models.loading.loader import load
     from keyturn.models.prompts.fim import Order
 
@@ -208,7 +207,7 @@ def main(
             for order, grammar in ways:
                 if (problem["task_id"], order, grammar) in done:
                     continue
-                answer = engines[order].complete(replace(request, grammar=Mode(grammar)))
+                answer = engines[order].complete(replace(request, grammar=GrammarMode(grammar)))
                 result = Result(
                     task=problem["task_id"],
                     order=order,

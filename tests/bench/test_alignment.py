@@ -3,7 +3,7 @@
 import pytest
 from toys import Toy
 
-from keyturn.models.constrained.aligned_sampling import Mode
+from keyturn.api.request import GrammarMode
 
 from .alignment import Row, judge, next_sample
 
@@ -26,16 +26,20 @@ def test_the_chances_of_the_next_sample_add_up_to_one(toy: Toy):
 
 
 def test_asap_begins_as_local_masking_and_converges_to_the_truth(rows: dict[str, Row]):
-    asap, masked = rows[Mode.ASAP].kl, rows[Mode.GCD].kl
+    asap, masked = rows[GrammarMode.ASAP].kl, rows[GrammarMode.GCD].kl
     assert asap[0] == masked[0] == masked[300] > 0.2
     assert asap[300] < 0.005
 
 
 def test_exact_is_within_the_noise_and_the_others_are_not(rows: dict[str, Row]):
-    assert rows[Mode.EXACT].variation < rows[Mode.EXACT].noise + 0.02
-    assert rows[Mode.EXACT].variation < rows[Mode.APPROXIMATE].variation < rows[Mode.GCD].variation
+    assert rows[GrammarMode.EXACT].variation < rows[GrammarMode.EXACT].noise + 0.02
+    assert (
+        rows[GrammarMode.EXACT].variation
+        < rows[GrammarMode.APPROXIMATE].variation
+        < rows[GrammarMode.GCD].variation
+    )
 
 
 def test_exact_pays_with_model_calls_and_masking_does_not(rows: dict[str, Row]):
-    assert rows[Mode.GCD].calls_per_token == pytest.approx(1.0)
-    assert rows[Mode.EXACT].calls_per_token > 1.05
+    assert rows[GrammarMode.GCD].calls_per_token == pytest.approx(1.0)
+    assert rows[GrammarMode.EXACT].calls_per_token > 1.05

@@ -5,10 +5,9 @@ import random
 import pytest
 from brokencode import WAYS, broken
 
+from keyturn.api.request import GrammarMode, Sampling
 from keyturn.daemon.completion.engine import Engine
 from keyturn.daemon.completion.request import Request
-from keyturn.models.constrained.aligned_sampling import Mode
-from keyturn.models.decoding.sampler import Sampling
 
 from ..models.grammar.corpus import SAMPLES, read
 from .tiny_engine import tiny_engine
@@ -29,17 +28,17 @@ def test_a_broken_file_is_completed_and_the_answer_says_how(way, engine: Engine)
         request = Request(code[:cut], code[cut:], path.name, max_tokens=4, sampling=sampling)
         answer = engine.complete(request)
         assert answer.finish
-        assert answer.grammar.mode is not Mode.OFF or answer.grammar.reason
+        assert answer.grammar.mode is not GrammarMode.OFF or answer.grammar.reason
         assert not answer.grammar.skipped_lines or answer.grammar.reason
-        constrained += answer.grammar.mode is not Mode.OFF
+        constrained += answer.grammar.mode is not GrammarMode.OFF
     assert constrained > 0, "some of it is still readable"
 
 
 def test_a_file_of_another_kind_or_without_a_grammar_says_so(engine: Engine):
     answer = engine.complete(Request("PROGRAM ", "", "a.cobol", max_tokens=2))
     assert answer.grammar.reason == "no grammar for plaintext"
-    answer = engine.complete(Request("x = ", "", "a.py", max_tokens=2, grammar=Mode.OFF))
-    assert (answer.grammar.mode, answer.grammar.reason) == (Mode.OFF, "switched off")
+    answer = engine.complete(Request("x = ", "", "a.py", max_tokens=2, grammar=GrammarMode.OFF))
+    assert (answer.grammar.mode, answer.grammar.reason) == (GrammarMode.OFF, "switched off")
 
 
 def test_the_same_file_broken_again_and_again_is_answered_every_time(engine: Engine):
@@ -49,4 +48,4 @@ def test_the_same_file_broken_again_and_again_is_answered_every_time(engine: Eng
         text = broken(code, rng)
         cut = rng.randrange(len(text) + 1)
         answer = engine.complete(Request(text[:cut], text[cut:], "a.py", max_tokens=2))
-        assert answer.grammar.mode is not Mode.OFF or answer.grammar.reason
+        assert answer.grammar.mode is not GrammarMode.OFF or answer.grammar.reason

@@ -6,13 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from keyturn.api.report import Finish
+from keyturn.api.request import Extent, GrammarMode, Sampling
 from keyturn.cache.plan import Repair
 from keyturn.daemon.completion.engine import Engine
 from keyturn.daemon.completion.request import Completion, Request
-from keyturn.models.constrained.aligned_sampling import Mode
-from keyturn.models.decoding.decode import Finish
-from keyturn.models.decoding.sampler import Sampling
-from keyturn.models.decoding.stops import Extent
 from keyturn.models.decoding.trim import trim
 
 from ..models.tiny_tokenizer import PAGE
@@ -28,7 +26,9 @@ def engine() -> Engine:
 
 def ask(engine: Engine, prefix: str, suffix: str = "", **more) -> Completion:
     defaults = {"max_tokens": 12, "extent": Extent.ALL, "sampling": SAMPLED, "path": "a.py"}
-    defaults["grammar"] = Mode.OFF  # a random model has nothing to say that Python would take
+    defaults["grammar"] = (
+        GrammarMode.OFF
+    )  # a random model has nothing to say that Python would take
     return engine.complete(Request(prefix, suffix, **{**defaults, **more}))
 
 
@@ -44,9 +44,9 @@ def test_the_same_request_gives_the_same_answer_whatever_came_between(engine: En
 def test_a_file_that_no_grammar_could_read_in_time_is_completed_without_one_at_once(
     engine: Engine,
 ) -> None:
-    found = ask(engine, "x = 1\n" * 100_000 + "x = ", grammar=Mode.EXACT)
+    found = ask(engine, "x = 1\n" * 100_000 + "x = ", grammar=GrammarMode.EXACT)
     assert found.text
-    assert found.grammar.mode is Mode.OFF
+    assert found.grammar.mode is GrammarMode.OFF
     assert "500,000 characters" in found.grammar.reason
     assert found.grammar.took_ms < 1_000  # no process was asked
 

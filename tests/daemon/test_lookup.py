@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from keyturn.api.request import CompletionOptions, CompletionRequest
 from keyturn.daemon.engines.lookup import LookupEngine
 from keyturn.daemon.server.engine_thread import File
 from keyturn.daemon.server.jobs import FileKey
 from keyturn.daemon.uris import path_of
 from keyturn.daemon.workspace.project_files import Library
-from keyturn.lsp.backend import CompletionOptions, CompletionRequest
 from keyturn.lsp.options import Options
 
 

@@ -10,17 +10,10 @@ import pytest
 from daemon_fixture import Daemon, ready, request
 from small_engine import suggestion
 
+from keyturn.api.request import CompletionOptions, CompletionRequest, Trigger
 from keyturn.daemon import protocol
 from keyturn.daemon.client.client import DaemonClient
-from keyturn.lsp.backend import (
-    BackendError,
-    CompletionOptions,
-    CompletionRequest,
-    StatusQuery,
-    Superseded,
-    TextEdit,
-    Trigger,
-)
+from keyturn.lsp.backend import BackendError, StatusQuery, Superseded, TextEdit
 from keyturn.lsp.documents import Change, Documents, Place
 from keyturn.lsp.options import Options
 from keyturn.lsp.session import Session

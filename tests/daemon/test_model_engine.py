@@ -3,10 +3,11 @@
 import dataclasses
 import time
 import weakref
-from typing import get_type_hints
 
 import pytest
 
+from keyturn.api.report import Completion
+from keyturn.api.request import CompletionOptions, CompletionRequest
 from keyturn.cache.budget import Budget
 from keyturn.cache.errors import OverBudget
 from keyturn.cache.plan import Repair
@@ -18,19 +19,7 @@ from keyturn.daemon.engines.model_engine import ModelEngine
 from keyturn.daemon.server.engine_thread import File
 from keyturn.daemon.server.jobs import FileKey
 from keyturn.daemon.uris import path_of
-from keyturn.lsp.backend import (
-    Completion,
-    CompletionOptions,
-    CompletionRequest,
-    GrammarMeta,
-    GrammarMode,
-    SpeculateMode,
-    SpeculationMeta,
-)
-from keyturn.models.constrained.aligned_sampling import Mode
-from keyturn.models.constrained.guide import GrammarUse
 from keyturn.models.nn.linear import LateLinear
-from keyturn.models.speculative.speculator import Speculate, SpeculationUse
 
 from ..models.tiny_tokenizer import PAGE
 from .tiny_engine import tiny_loaded
@@ -70,28 +59,6 @@ def test_what_speculation_did_is_in_the_status_and_the_answer() -> None:
     arms = made.status()["speculation"]
     assert sum(arm["rounds"] for arm in arms.values()) >= answer.meta.speculation.passes
     assert all(arm["gain"] > 0 for arm in arms.values())
-
-
-def test_what_speculation_says_of_itself_reaches_the_editor_whole() -> None:
-    sides = [
-        [(f.name, hints[f.name], f.default) for f in dataclasses.fields(kind)]
-        for kind in (SpeculationUse, SpeculationMeta)
-        for hints in (get_type_hints(kind),)
-    ]
-    assert sides[0] == sides[1]
-
-
-def test_what_a_grammar_did_reaches_the_editor_side_under_the_same_names() -> None:
-    """The front knows no torch, so what it hears of is a twin; a mode becomes its name."""
-    ours, twin = (
-        [(f.name, str if f.name == "mode" else hints[f.name]) for f in dataclasses.fields(kind)]
-        for kind in (GrammarUse, GrammarMeta)
-        for hints in (get_type_hints(kind),)
-    )
-    assert ours == twin
-    assert dataclasses.asdict(GrammarUse(Mode.OFF)) == dataclasses.asdict(GrammarMeta())
-    assert [mode.value for mode in Mode] == [mode.value for mode in GrammarMode]
-    assert [mode.value for mode in Speculate] == [mode.value for mode in SpeculateMode]
 
 
 def test_files_of_the_same_window_are_looked_up_and_others_are_not(monkeypatch) -> None:

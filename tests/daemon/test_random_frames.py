@@ -14,19 +14,16 @@ from daemon_fixture import Daemon, ready, request
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from keyturn.api.request import CompletionOptions, CompletionRequest, Extent, Trigger
 from keyturn.daemon import protocol
 from keyturn.daemon.client.startup import connect
 from keyturn.lsp.backend import (
-    CompletionOptions,
-    CompletionRequest,
-    Extent,
     Feedback,
     OpenDocument,
     Outcome,
     Refresh,
     StatusQuery,
     TextEdit,
-    Trigger,
     UseModel,
 )
 

@@ -3,9 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keyturn.api.request import CompletionRequest
 from keyturn.daemon.server.jobs import Close, Complete, Edit, FileKey, Job, Open, Refresh
 from keyturn.daemon.server.scheduler import Scheduler
-from keyturn.lsp.backend import CompletionRequest, TextEdit
+from keyturn.lsp.backend import TextEdit
 
 A, B, C = (FileKey(1, name) for name in "abc")
 

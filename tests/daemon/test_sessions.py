@@ -4,6 +4,8 @@ import time
 
 import pytest
 
+from keyturn.api.report import Completion
+from keyturn.api.request import CompletionOptions, CompletionRequest, GrammarMode
 from keyturn.cache.budget import Budget
 from keyturn.cache.plan import Repair
 from keyturn.daemon.completion.engine import EngineOptions
@@ -13,7 +15,6 @@ from keyturn.daemon.engines.model_engine import ModelEngine
 from keyturn.daemon.server.engine_thread import File
 from keyturn.daemon.server.jobs import FileKey
 from keyturn.daemon.uris import HEADLESS_SCHEME, KEPT_SCHEME, path_of
-from keyturn.lsp.backend import Completion, CompletionOptions, CompletionRequest, GrammarMode
 
 from ..models.tiny_tokenizer import PAGE
 from .tiny_engine import tiny_loaded

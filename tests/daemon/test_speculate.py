@@ -9,27 +9,27 @@ from typing import Any
 import pytest
 import torch
 
+from keyturn.api.report import Finish
+from keyturn.api.request import Extent, GrammarMode, Sampling, SpeculationMode
 from keyturn.cache.sequence import CachedSequence
 from keyturn.daemon.completion.engine import Engine, EngineOptions
 from keyturn.daemon.completion.request import Request
-from keyturn.models.constrained.aligned_sampling import Mode
-from keyturn.models.decoding.decode import Decoder, Finish, Stops
-from keyturn.models.decoding.sampler import Sampler, Sampling
-from keyturn.models.decoding.stops import Extent
+from keyturn.models.decoding.decode import Decoder, Stops
+from keyturn.models.decoding.sampler import Sampler
 from keyturn.models.errors import ModelError
 from keyturn.models.prompts.fim import Prompt, Span
 from keyturn.models.prompts.templates import Order
 from keyturn.models.speculative.draft import Scene
 from keyturn.models.speculative.pass_cost import Pace
 from keyturn.models.speculative.prompt_lookup import Lookup
-from keyturn.models.speculative.speculator import Speculate, Speculator
+from keyturn.models.speculative.speculator import Speculator
 from keyturn.models.speculative.token_recycling import Recycle
 
 from ..models.tiny import oracle, oracle_logits, ours
 from ..models.tiny_tokenizer import PAGE
 from .tiny_engine import tiny_loaded
 
-ARMS = (Speculate.LOOKUP, Speculate.RECYCLE, Speculate.AUTO)
+ARMS = (SpeculationMode.LOOKUP, SpeculationMode.RECYCLE, SpeculationMode.AUTO)
 ROOM = {"max_position_embeddings": 2048}
 JSON = '{"a": [1, 2, 3], "b": [1, 2, 3], "c": {"d": [1, '
 
@@ -70,11 +70,11 @@ def requests(count: int, **more) -> list[Request]:
 
 
 @pytest.mark.parametrize("arm", ARMS)
-@pytest.mark.parametrize("grammar", [Mode.OFF, Mode.EXACT])
+@pytest.mark.parametrize("grammar", [GrammarMode.OFF, GrammarMode.EXACT])
 def test_every_arm_says_what_plain_decoding_says(engine: Engine, arm, grammar) -> None:
     drafted = accepted = 0
     for request in requests(12, grammar=grammar):
-        plain = engine.complete(replace(request, speculate=Speculate.OFF))
+        plain = engine.complete(replace(request, speculate=SpeculationMode.OFF))
         assert plain.speculation.drafted == 0
         found = engine.complete(replace(request, speculate=arm))
         assert found.candidates == plain.candidates
@@ -91,8 +91,8 @@ def test_every_arm_says_what_plain_decoding_says(engine: Engine, arm, grammar) -
 def test_several_candidates_and_stop_rules_are_those_of_plain_decoding(engine: Engine) -> None:
     accepted = 0
     for extent in (Extent.LINE, Extent.BLOCK, Extent.AUTO):
-        for request in requests(8, grammar=Mode.OFF, candidates=3, extent=extent):
-            plain = engine.complete(replace(request, speculate=Speculate.OFF))
+        for request in requests(8, grammar=GrammarMode.OFF, candidates=3, extent=extent):
+            plain = engine.complete(replace(request, speculate=SpeculationMode.OFF))
             found = engine.complete(request)
             assert found.candidates == plain.candidates
             accepted += found.speculation.accepted
@@ -105,14 +105,14 @@ def test_a_session_through_edits_answers_as_plain_decoding(engine: Engine) -> No
     for _ in range(12):
         at = chance.randrange(len(text))
         text = text[:at] + chance.choice(["", "x = 1\n", "return self\n"]) + text[at + 5 :]
-        request = Request(text[:at], text[at:], "a.py", 10, grammar=Mode.OFF)
-        plain = engine.complete(replace(request, speculate=Speculate.OFF), session=one)
+        request = Request(text[:at], text[at:], "a.py", 10, grammar=GrammarMode.OFF)
+        plain = engine.complete(replace(request, speculate=SpeculationMode.OFF), session=one)
         assert engine.complete(request, session=other).candidates == plain.candidates
         other.sequence.check_integrity()
 
 
 def test_streamed_text_is_the_text(engine: Engine) -> None:
-    for request in requests(8, grammar=Mode.OFF):
+    for request in requests(8, grammar=GrammarMode.OFF):
         pieces: list[str] = []
         found = engine.complete(request, stream=pieces.append)
         assert "".join(pieces) == (found.candidates[0].text if found.candidates else "")
@@ -120,8 +120,8 @@ def test_streamed_text_is_the_text(engine: Engine) -> None:
 
 @pytest.mark.parametrize("looks", [1, 2, 3, 5])
 def test_a_cancel_between_rounds_keeps_what_was_certain(engine: Engine, looks: int) -> None:
-    for request in requests(4, grammar=Mode.OFF):
-        whole = engine.complete(replace(request, speculate=Speculate.OFF))
+    for request in requests(4, grammar=GrammarMode.OFF):
+        whole = engine.complete(replace(request, speculate=SpeculationMode.OFF))
         counter = itertools.count()
         found = engine.complete(request, lambda c=counter: next(c) >= looks + 1)
         if found.finish is Finish.CANCELLED:
@@ -130,7 +130,7 @@ def test_a_cancel_between_rounds_keeps_what_was_certain(engine: Engine, looks: i
 
 def test_an_arm_that_the_model_does_not_have_is_an_error(engine: Engine) -> None:
     with pytest.raises(ModelError, match="use --speculate auto"):
-        engine.complete(Request("x = ", speculate=Speculate.EXIT))
+        engine.complete(Request("x = ", speculate=SpeculationMode.EXIT))
 
 
 def test_deleted_text_and_other_files_are_looked_up(engine: Engine) -> None:
@@ -159,7 +159,7 @@ class Letters:
 
 
 @pytest.mark.parametrize("arm", ARMS)
-def test_sampled_triples_have_the_distribution_of_the_model(arm: Speculate) -> None:
+def test_sampled_triples_have_the_distribution_of_the_model(arm: SpeculationMode) -> None:
     reference = oracle("qwen2", vocab_size=5)
     for parameter in reference.lm_head.parameters():
         parameter.data *= 0.3  # nothing too unlikely to be counted

@@ -5,7 +5,9 @@ import asyncio
 import pytest
 from tiny_backend import TinyBackend
 
-from keyturn.lsp.backend import Completion, Extent, Outcome, Superseded, Trigger
+from keyturn.api.report import Completion
+from keyturn.api.request import Extent, Trigger
+from keyturn.lsp.backend import Outcome, Superseded
 from keyturn.lsp.documents import Change, Documents, Place
 from keyturn.lsp.options import Options
 from keyturn.lsp.session import Session

@@ -8,7 +8,8 @@ from typing import Any
 from lsprotocol import types
 from tiny_backend import TinyBackend
 
-from keyturn.lsp.backend import BackendState, GrammarMode, Phase, SpeculateMode, Trigger
+from keyturn.api.request import GrammarMode, SpeculationMode, Trigger
+from keyturn.lsp.backend import BackendState, Phase
 from keyturn.lsp.documents import Change, Documents
 from keyturn.lsp.options import Options
 from keyturn.lsp.server import KeyturnServer
@@ -97,8 +98,8 @@ async def test_what_was_suggested_with_other_settings_is_not_shown_again():
     server.configure({"grammar": "off", "speculate": "lookup"})
     await server.suggest(URI, where, Trigger.TYPING)
     first, second = (request.options for request in backend.requests)
-    assert (first.grammar, first.speculate) == (GrammarMode.EXACT, SpeculateMode.AUTO)
-    assert (second.grammar, second.speculate) == (GrammarMode.OFF, SpeculateMode.LOOKUP)
+    assert (first.grammar, first.speculation) == (GrammarMode.EXACT, SpeculationMode.AUTO)
+    assert (second.grammar, second.speculation) == (GrammarMode.OFF, SpeculationMode.LOOKUP)
 
 
 async def test_loading_and_downloading_are_shown_as_progress_where_the_client_can():

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import torch
 
+from keyturn.api.request import Sampling
 from keyturn.cache.sequence import CachedSequence
-from keyturn.models.decoding.sampler import Sampler, Sampling
+from keyturn.models.decoding.sampler import Sampler
 from keyturn.models.nn.transformer import Transformer
 from keyturn.models.speculative.draft import Context, Draft, Drafter, Scene, Verified
 from keyturn.models.speculative.verify import NoGuess, Verifier

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 from toys import LETTERS, STOP, Letters, Text, Toy, noise, uniforms, variation
 
-from keyturn.models.constrained.aligned_sampling import Aligner, Budget, Mode
+from keyturn.api.request import GrammarMode
+from keyturn.models.constrained.aligned_sampling import Aligner, Budget
 from keyturn.models.constrained.trie import Anything, Node, Support, Trie
 
 
-def draws(toy: Toy, mode: Mode, count: int, fresh: bool) -> Counter[Text]:
+def draws(toy: Toy, mode: GrammarMode, count: int, fresh: bool) -> Counter[Text]:
     """Texts drawn; with a fresh trie every time, or one that learns."""
     uniform = uniforms(7)
     budget = Budget(limit_tokens=64, exact_restarts=10**9, approximate_restarts=10**9)
@@ -39,39 +40,39 @@ def toy() -> Toy:
 
 
 def test_exact_draws_from_the_model_conditioned_on_the_grammar(toy: Toy):
-    found = draws(toy, Mode.EXACT, 20_000, fresh=False)
+    found = draws(toy, GrammarMode.EXACT, 20_000, fresh=False)
     assert variation(toy.truth(), found) < noise(toy.truth(), 20_000) + 0.01
 
 
 def test_exact_is_exact_from_the_first_sample(toy: Toy):
-    found = draws(toy, Mode.EXACT, 4_000, fresh=True)
+    found = draws(toy, GrammarMode.EXACT, 4_000, fresh=True)
     assert variation(toy.truth(), found) < noise(toy.truth(), 4_000) + 0.01
 
 
 def test_local_masking_is_distorted_on_the_same_toy(toy: Toy):
-    found = draws(toy, Mode.GCD, 20_000, fresh=False)
+    found = draws(toy, GrammarMode.GCD, 20_000, fresh=False)
     assert found.keys() <= set(toy.language)
     assert variation(toy.truth(), found) > 0.1
 
 
 def test_approximate_lies_between_masking_and_exact(toy: Toy):
     truth = toy.truth()
-    masked = variation(truth, draws(toy, Mode.GCD, 2_000, fresh=True))
-    stepped = variation(truth, draws(toy, Mode.APPROXIMATE, 2_000, fresh=True))
+    masked = variation(truth, draws(toy, GrammarMode.GCD, 2_000, fresh=True))
+    stepped = variation(truth, draws(toy, GrammarMode.APPROXIMATE, 2_000, fresh=True))
     assert stepped < masked - 0.02
 
 
 def test_asap_converges_as_its_samples_add_up(toy: Toy):
-    first = draws(toy, Mode.ASAP, 1_500, fresh=True)
+    first = draws(toy, GrammarMode.ASAP, 1_500, fresh=True)
     aligner, uniform = toy.aligner(), uniforms(3)
     budget = Budget(limit_tokens=64)
     for _ in range(1_000):
-        aligner.sample(Mode.ASAP, uniform, budget)
+        aligner.sample(GrammarMode.ASAP, uniform, budget)
     later: Counter[Text] = Counter()
     for _ in range(8_000):
-        later[aligner.sample(Mode.ASAP, uniform, budget).tokens] += 1
+        later[aligner.sample(GrammarMode.ASAP, uniform, budget).tokens] += 1
     truth = toy.truth()
-    masked = variation(truth, draws(toy, Mode.GCD, 1_500, fresh=True))
+    masked = variation(truth, draws(toy, GrammarMode.GCD, 1_500, fresh=True))
     assert variation(truth, first) == pytest.approx(masked, abs=0.06)  # its first sample is GCD
     assert variation(truth, later) < noise(truth, 8_000) + 0.01
 
@@ -87,8 +88,11 @@ def grammaticality(toy: Toy, text: Text, ended: bool) -> float:
     return float(reach)
 
 
-@given(seed=st.integers(0, 10_000), mode=st.sampled_from([Mode.EXACT, Mode.ASAP, Mode.APPROXIMATE]))
-def test_what_is_left_is_always_an_upper_bound_and_only_shrinks(seed: int, mode: Mode):
+@given(
+    seed=st.integers(0, 10_000),
+    mode=st.sampled_from([GrammarMode.EXACT, GrammarMode.ASAP, GrammarMode.APPROXIMATE]),
+)
+def test_what_is_left_is_always_an_upper_bound_and_only_shrinks(seed: int, mode: GrammarMode):
     toy = Toy(depth=3, hostility=0.3, seed=seed)
     if not toy.language or toy.valid_share() < 0.01:
         return
@@ -114,7 +118,7 @@ def every(node: Node) -> list[Node]:
 def test_without_a_refusal_the_draw_is_what_plain_sampling_draws(toy: Toy):
     uniform = uniforms(1)
     trie = Trie(Anything(), frozenset({STOP}))
-    sample = toy.aligner(trie).sample(Mode.EXACT, uniform, Budget(limit_tokens=64))
+    sample = toy.aligner(trie).sample(GrammarMode.EXACT, uniform, Budget(limit_tokens=64))
     plain, again = [], uniforms(1)
     while (token := int(np.searchsorted(np.cumsum(toy.probabilities(tuple(plain))),
                                         again(0, 0), side="right"))) != STOP:  # fmt: skip
@@ -132,7 +136,7 @@ def test_exact_asks_the_model_once_for_each_prefix(toy: Toy):
 
     aligner = Aligner(toy.trie(), logits, lambda z: torch.softmax(z, -1))
     calls = sum(
-        aligner.sample(Mode.EXACT, uniforms(2), Budget(limit_tokens=64)).model_calls
+        aligner.sample(GrammarMode.EXACT, uniforms(2), Budget(limit_tokens=64)).model_calls
         for _ in range(50)
     )
     assert calls == len(asked) == len(set(asked))
@@ -145,10 +149,14 @@ def test_exact_becomes_approximate_and_then_local_as_time_runs_out(toy: Toy):
     for share in (0.0, 0.7, 0.9):
         used["share"] = share
         for seed in range(60):
-            sample = toy.aligner().sample(Mode.EXACT, uniforms(seed), budget)
+            sample = toy.aligner().sample(GrammarMode.EXACT, uniforms(seed), budget)
             if sample.refused:
                 seen.add((share, sample.mode))
-    assert seen == {(0.0, Mode.EXACT), (0.7, Mode.APPROXIMATE), (0.9, Mode.GCD)}
+    assert seen == {
+        (0.0, GrammarMode.EXACT),
+        (0.7, GrammarMode.APPROXIMATE),
+        (0.9, GrammarMode.GCD),
+    }
 
 
 def keep(old: Any, new: Any, support: Support) -> Support:
@@ -160,7 +168,7 @@ def test_a_root_that_follows_typing_asks_the_model_only_for_new_ground():
     trie = toy.trie()
     aligner, uniform = toy.aligner(trie), uniforms(0)
     budget = Budget(limit_tokens=64, exact_restarts=10**9)
-    samples = [aligner.sample(Mode.EXACT, uniform, budget) for _ in range(300)]
+    samples = [aligner.sample(GrammarMode.EXACT, uniform, budget) for _ in range(300)]
     first = samples[-1].tokens[0]
     typed = toy.guard.start().feed(LETTERS[first : first + 1])
     assert typed is not None
@@ -177,7 +185,7 @@ def test_a_root_that_follows_typing_asks_the_model_only_for_new_ground():
     truth = {t[1:]: p for t, p in toy.truth().items() if t[:1] == (first,)}
     total = sum(truth.values())
     truth = {text: p / total for text, p in truth.items()}
-    found = Counter(moved.sample(Mode.EXACT, uniform, budget).tokens for _ in range(8_000))
+    found = Counter(moved.sample(GrammarMode.EXACT, uniform, budget).tokens for _ in range(8_000))
     assert variation(truth, found) < noise(truth, 8_000) + 0.015
     assert not known & set(asked)
 
@@ -185,10 +193,10 @@ def test_a_root_that_follows_typing_asks_the_model_only_for_new_ground():
 def test_a_root_that_stays_draws_the_same_again(toy: Toy):
     trie = toy.trie()
     budget = Budget(limit_tokens=64, exact_restarts=10**9)
-    once = toy.aligner(trie).sample(Mode.EXACT, uniforms(4), budget)
+    once = toy.aligner(trie).sample(GrammarMode.EXACT, uniforms(4), budget)
     for _ in range(2):
         assert trie.follow([], toy.guard, keep)
-        again = toy.aligner(trie).sample(Mode.EXACT, uniforms(4), budget)
+        again = toy.aligner(trie).sample(GrammarMode.EXACT, uniforms(4), budget)
         assert again.model_calls == 0 < once.model_calls
         assert (again.tokens, again.refused, again.bound) == (
             once.tokens,
@@ -199,7 +207,7 @@ def test_a_root_that_stays_draws_the_same_again(toy: Toy):
 
 def test_what_the_user_has_begun_narrows_what_the_model_said(toy: Toy):
     trie, anything = toy.trie(), Anything()
-    toy.aligner(trie).sample(Mode.EXACT, uniforms(0), Budget(limit_tokens=64))
+    toy.aligner(trie).sample(GrammarMode.EXACT, uniforms(0), Budget(limit_tokens=64))
     begun = [0, 2]  # a token that is one of these
     assert trie.follow([], anything, lambda old, new, support: support.only(begun))
     assert trie.root.support is not None
@@ -224,7 +232,7 @@ def test_an_empty_language_ends_the_sample_with_nothing():
         def may_be_cut(self, state: Any) -> bool:
             return True
 
-    for mode in (Mode.EXACT, Mode.ASAP, Mode.APPROXIMATE, Mode.GCD):
+    for mode in (GrammarMode.EXACT, GrammarMode.ASAP, GrammarMode.APPROXIMATE, GrammarMode.GCD):
         toy = Toy(depth=2, hostility=0.0, seed=1)
         aligner = toy.aligner(Trie(Nothing(), frozenset({STOP})))
         sample = aligner.sample(mode, uniforms(0), Budget(limit_tokens=8))

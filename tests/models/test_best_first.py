@@ -9,7 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from toys import STOP, Text, Toy
 
-from keyturn.models.constrained.aligned_sampling import Aligned, Budget, Mode
+from keyturn.api.request import GrammarMode
+from keyturn.models.constrained.aligned_sampling import Aligned, Budget
 from keyturn.models.constrained.best_first import BestFirst
 from keyturn.models.constrained.trie import Anything, Node, Trie
 
@@ -24,7 +25,9 @@ def toy_of(seed: int, hostility: float = 0.3) -> Toy:
     return toy
 
 
-def greedy(toy: Toy, trie: Trie, mode: Mode = Mode.EXACT, budget: Budget = BUDGET) -> Aligned:
+def greedy(
+    toy: Toy, trie: Trie, mode: GrammarMode = GrammarMode.EXACT, budget: Budget = BUDGET
+) -> Aligned:
     [found] = toy.search(trie).greedy(mode, budget)
     return found
 
@@ -94,7 +97,7 @@ def test_what_is_known_of_every_place_is_the_sum_over_its_tokens(seed: int):
                 p = dict(zip(node.support.tokens.tolist(), node.support.probabilities, strict=True))
                 gone = sum(p[token] * child.removed for token, child in node.children.items())
                 assert node.removed == pytest.approx(gone, abs=1e-9)
-        search.another(Mode.EXACT, BUDGET)
+        search.another(GrammarMode.EXACT, BUDGET)
 
 
 def test_a_refusal_goes_back_to_where_another_token_has_more_mass_left():
@@ -103,7 +106,7 @@ def test_a_refusal_goes_back_to_where_another_token_has_more_mass_left():
         toy = Toy(depth=3, hostility=0.3, seed=seed)
         if not toy.language or toy.valid_share() < 0.05:
             continue
-        ours, local = greedy(toy, toy.trie()), greedy(toy, toy.trie(), Mode.GCD)
+        ours, local = greedy(toy, toy.trie()), greedy(toy, toy.trie(), GrammarMode.GCD)
         assert {ours.tokens, local.tokens} <= set(toy.language)
         parted += ours.tokens != local.tokens
     assert parted > 5
@@ -116,7 +119,7 @@ def test_over_many_toys_the_search_finds_likelier_texts_than_redrawing_in_place(
         if not toy.language or toy.valid_share() < 0.05:
             continue
         truth = toy.truth()
-        ours, local = greedy(toy, toy.trie()), greedy(toy, toy.trie(), Mode.GCD)
+        ours, local = greedy(toy, toy.trie()), greedy(toy, toy.trie(), GrammarMode.GCD)
         gain = truth[ours.tokens] - truth[local.tokens]
         better, worse = better + max(gain, 0.0), worse + max(-gain, 0.0)
     assert better > 2 * worse
@@ -129,7 +132,7 @@ def test_the_next_best_are_all_other_texts_of_the_language_each_of_them_once(see
     trie = toy.trie()
     search = toy.search(trie)
     found = [greedy(toy, trie)]
-    while (another := search.another(Mode.EXACT, BUDGET)) is not None:
+    while (another := search.another(GrammarMode.EXACT, BUDGET)) is not None:
         found.append(another)
     texts = [each.tokens for each in found]
     likely = {text for text, p in toy.truth().items() if p > 0}
@@ -159,7 +162,7 @@ def test_each_next_best_goes_along_the_likeliest_branch_that_is_left(seed: int):
                     alive = len(place) < toy.depth and grammatical(toy, (*place, token)) > 0
                 if alive and chance((*place, token)) > 0:
                     left[*place, token] = chance((*place, token))
-        another = search.another(Mode.EXACT, BUDGET)
+        another = search.another(GrammarMode.EXACT, BUDGET)
         if another is None:
             assert not left
             return
@@ -194,7 +197,7 @@ def test_time_that_runs_out_ends_a_search_at_an_end_that_is_known():
             continue
         late = Budget(limit_tokens=64, time_used=lambda: 0.7)
         found = greedy(toy, toy.trie(), budget=late)
-        if found.mode is Mode.APPROXIMATE and found.stopped:
+        if found.mode is GrammarMode.APPROXIMATE and found.stopped:
             kept += 1
             assert found.tokens in toy.language
             assert found.refused == 1
@@ -222,7 +225,7 @@ def test_what_is_settled_is_not_taken_back():
         if not toy.language or toy.valid_share() < 0.05:
             continue
         free = greedy(toy, toy.trie())
-        parts = list(toy.search().greedy(Mode.EXACT, BUDGET, lambda node: node.depth == 1))
+        parts = list(toy.search().greedy(GrammarMode.EXACT, BUDGET, lambda node: node.depth == 1))
         assert len(parts) <= 2
         settled, whole = parts[0].node.path(), parts[-1].node.path()
         assert whole[: len(settled)] == settled or len(parts) == 1
@@ -233,7 +236,7 @@ def test_what_is_settled_is_not_taken_back():
 def test_only_the_likeliest_tokens_of_a_place_are_kept_and_every_stop():
     toy = Toy(depth=3, hostility=0.3, seed=38)
     trie = toy.trie()
-    list(BestFirst(trie, lambda node: toy.logits(node.path()), 2).greedy(Mode.EXACT, BUDGET))
+    list(BestFirst(trie, lambda node: toy.logits(node.path()), 2).greedy(GrammarMode.EXACT, BUDGET))
     support = trie.root.support
     assert support is not None
     best = sorted(range(4), key=lambda token: -toy.probabilities(())[token])[:2]
@@ -252,7 +255,7 @@ class Uncuttable(Anything):
 def test_where_nothing_is_refused_any_more_the_limit_is_an_end_like_any_other():
     toy = Toy(depth=3, hostility=0.3, seed=1)
     budget = Budget(limit_tokens=1, search_calls=0)
-    found = greedy(toy, Trie(Uncuttable(), frozenset({STOP})), Mode.OFF, budget)
+    found = greedy(toy, Trie(Uncuttable(), frozenset({STOP})), GrammarMode.OFF, budget)
     assert len(found.tokens) == 1
 
 
@@ -262,7 +265,7 @@ def test_another_completion_may_be_held_to_part_from_the_first_at_the_start(seed
     toy = toy_of(seed)
     trie = toy.trie()
     first = greedy(toy, trie)
-    another = toy.search(trie).another(Mode.EXACT, BUDGET, lambda node: node is trie.root)
+    another = toy.search(trie).another(GrammarMode.EXACT, BUDGET, lambda node: node is trie.root)
     if another is not None:
         assert another.tokens[:1] != first.tokens[:1]
 
@@ -274,6 +277,6 @@ def test_a_search_that_has_lost_too_much_time_ends():
     for seed in range(100):
         toy = Toy(depth=6, hostility=0.5, seed=seed)
         trie = toy.trie()
-        *_, found = toy.search(trie).greedy(Mode.EXACT, budget)
+        *_, found = toy.search(trie).greedy(GrammarMode.EXACT, budget)
         restarts = max(restarts, found.restarts)
     assert 0 < restarts < 8

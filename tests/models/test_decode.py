@@ -8,9 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keyturn.api.report import Finish
+from keyturn.api.request import Sampling
 from keyturn.cache.sequence import CachedSequence
-from keyturn.models.decoding.decode import Decoder, Finish, Interrupted, Stops, Token
-from keyturn.models.decoding.sampler import Sampler, Sampling
+from keyturn.models.decoding.decode import Decoder, Interrupted, Stops, Token
+from keyturn.models.decoding.sampler import Sampler
 from keyturn.models.decoding.stops import SingleLine, StopRule
 from keyturn.models.nn.chunked_prefill import FIRST_TOKENS
 from keyturn.models.nn.transformer import Transformer

@@ -9,13 +9,14 @@ from functools import partial
 import pytest
 import torch
 
+from keyturn.api.report import Finish
+from keyturn.api.request import GrammarMode, Sampling
 from keyturn.cache.sequence import CachedSequence
-from keyturn.models.constrained.aligned_sampling import Mode
 from keyturn.models.constrained.guide import BROKEN_SUFFIX, Guide, Places
 from keyturn.models.constrained.guided_decoder import DISAGREE, GuidedDecoder
 from keyturn.models.constrained.trie_cache import Remembered
-from keyturn.models.decoding.decode import Decoder, Finish, Interrupted, Stops, Token
-from keyturn.models.decoding.sampler import Sampler, Sampling
+from keyturn.models.decoding.decode import Decoder, Interrupted, Stops, Token
+from keyturn.models.decoding.sampler import Sampler
 from keyturn.models.decoding.stops import Anything, SingleLine, StopRule
 from keyturn.models.grammar.languages import open_oracle
 from keyturn.models.grammar.oracle import Opening, State, Unconstrained
@@ -54,7 +55,7 @@ def as_it_is(text: str, finish: Finish) -> str:
     return text
 
 
-def guide(mode: Mode = Mode.EXACT, left: str = LEFT, right: str = RIGHT) -> Guide:
+def guide(mode: GrammarMode = GrammarMode.EXACT, left: str = LEFT, right: str = RIGHT) -> Guide:
     return Guide(open_oracle("json").open(left), right, mode, as_it_is)
 
 
@@ -83,15 +84,17 @@ def samplers() -> list[Sampler]:
 
 @pytest.mark.parametrize("sampler", samplers(), ids=["greedy", *"abcd"])
 def test_where_nothing_is_refused_the_tokens_are_those_of_plain_decoding(sampler: Sampler):
-    free = Guide(Opening(Unconstrained("a test"), False), "", Mode.EXACT, as_it_is)
+    free = Guide(Opening(Unconstrained("a test"), False), "", GrammarMode.EXACT, as_it_is)
     tokens, sequence, prompt = generate(free, sampler)
     stops = Stops(BUILDER.stops, 12)
     plain = list(DECODER.decode(sequence, prompt, sampler, stops, lambda: False))
     assert [(t.id, t.text, t.finish) for t in tokens] == [(t.id, t.text, t.finish) for t in plain]
 
 
-@pytest.mark.parametrize("mode", [Mode.EXACT, Mode.ASAP, Mode.APPROXIMATE, Mode.GCD])
-def test_a_model_without_sense_still_writes_what_the_grammar_allows(mode: Mode):
+@pytest.mark.parametrize(
+    "mode", [GrammarMode.EXACT, GrammarMode.ASAP, GrammarMode.APPROXIMATE, GrammarMode.GCD]
+)
+def test_a_model_without_sense_still_writes_what_the_grammar_allows(mode: GrammarMode):
     refused = kept = 0
     for right in (RIGHT, "]}\n"):
         for sampler in samplers():
@@ -111,14 +114,19 @@ def test_a_model_without_sense_still_writes_what_the_grammar_allows(mode: Mode):
 
 
 def test_the_metadata_says_what_was_done():
-    used = guide(Mode.EXACT)
+    used = guide(GrammarMode.EXACT)
     generate(used, Sampler(Sampling(temperature=1.0, seed=1)))
     assert used.use.refused > 0
     assert used.use.restarts > 0
-    assert used.use.mode in (Mode.EXACT, Mode.APPROXIMATE, Mode.GCD, Mode.OFF)
+    assert used.use.mode in (
+        GrammarMode.EXACT,
+        GrammarMode.APPROXIMATE,
+        GrammarMode.GCD,
+        GrammarMode.OFF,
+    )
     broken = guide(left='{"a": ]')
     assert not broken.constrains
-    assert broken.use.mode is Mode.OFF
+    assert broken.use.mode is GrammarMode.OFF
     assert broken.use.reason == "the line at the cursor does not parse as it stands"
 
 
@@ -152,7 +160,7 @@ def test_a_text_cut_short_ends_with_its_longest_fitting_line():
 
 
 def test_lines_last_if_no_cut_of_what_goes_on_behind_them_takes_them_away():
-    judge = Guide(open_oracle("python").open("def f(i):\n    "), "", Mode.EXACT, as_it_is)
+    judge = Guide(open_oracle("python").open("def f(i):\n    "), "", GrammarMode.EXACT, as_it_is)
     body = "i = 5\n    while i * i <= 9:"
     assert judge.lasting(body) == "i = 5"
     assert judge.lasting("while i * i <= 9:") == ""
@@ -163,7 +171,7 @@ def test_lines_last_if_no_cut_of_what_goes_on_behind_them_takes_them_away():
 
 def test_a_greedy_completion_that_says_too_much_keeps_its_lines_that_fit():
     right = "\n        q()\n    return 2\n"
-    judge = Guide(open_oracle("python").open("def f(q):\n"), right, Mode.EXACT, as_it_is)
+    judge = Guide(open_oracle("python").open("def f(q):\n"), right, GrammarMode.EXACT, as_it_is)
     lines, more = "    if q:\n        return 1", "\n\n    return 3"
     assert not judge.may_end(lines + more, Finish.EOS)
     assert judge.may_end(lines + more, Finish.EOS, or_lines=True)
@@ -176,7 +184,7 @@ def test_a_greedy_completion_that_says_too_much_keeps_its_lines_that_fit():
 def test_a_line_that_begins_a_block_may_be_the_last_of_a_file():
     def judge(line: str, right: str = "") -> Guide:
         state = open_oracle("c").open(line)
-        return Guide(state, right, Mode.EXACT, as_it_is, before=line)
+        return Guide(state, right, GrammarMode.EXACT, as_it_is, before=line)
 
     assert judge("int main(").may_end("void) {", Finish.LINES)
     assert not judge("int main(").may_end("void) { f(", Finish.LINES)
@@ -223,7 +231,7 @@ def test_tokens_are_taken_byte_for_byte_and_decided_once():
             return self.state.reach(pieces, finish)
 
     opening = open_oracle("json").open("[")
-    watched = Guide(Opening(Watched(opening.state), True), "]\n", Mode.EXACT, as_it_is)
+    watched = Guide(Opening(Watched(opening.state), True), "]\n", GrammarMode.EXACT, as_it_is)
     nothing_pending = BUILDER.build("", "", PromptOptions(heal=False))
     places = Places(watched, nothing_pending, Anything(), pieces.__getitem__)
     start = places.start()
@@ -294,7 +302,7 @@ def test_logits_after_a_restart_are_those_of_a_fresh_prefill():
 
 def test_restarts_give_way_as_the_deadline_draws_near():
     now = time.monotonic()
-    used: dict[float, set[Mode]] = {0.0: set(), 0.7: set(), 0.9: set()}
+    used: dict[float, set[GrammarMode]] = {0.0: set(), 0.7: set(), 0.9: set()}
     for share, modes in used.items():
         for stream in range(6):
             times = iter([now])  # when the completion begins; later it is `share` of the way
@@ -304,10 +312,10 @@ def test_restarts_give_way_as_the_deadline_draws_near():
             generate(tried, sampler, deadline=now + 1_000, clock=partial(next, times, late))
             if tried.use.refused and tried.use.reason != DISAGREE:
                 modes.add(tried.use.mode)
-    assert used[0.0] & {Mode.EXACT, Mode.APPROXIMATE}
-    assert Mode.GCD not in used[0.0]
-    assert Mode.APPROXIMATE in used[0.7] <= {Mode.APPROXIMATE, Mode.GCD}
-    assert used[0.9] == {Mode.GCD}
+    assert used[0.0] & {GrammarMode.EXACT, GrammarMode.APPROXIMATE}
+    assert GrammarMode.GCD not in used[0.0]
+    assert GrammarMode.APPROXIMATE in used[0.7] <= {GrammarMode.APPROXIMATE, GrammarMode.GCD}
+    assert used[0.9] == {GrammarMode.GCD}
 
 
 def test_an_interrupted_sample_gives_what_there_is():
@@ -333,7 +341,7 @@ def test_typing_along_a_sample_asks_the_model_for_nothing_twice():
 
     def sampled(stream: int) -> tuple[Remembered, Sampler, list[Token], int]:
         sampler = Sampler(Sampling(temperature=0.7, top_p=0.9, seed=3), stream)
-        first = Guide(open_oracle("json").open(left), RIGHT, Mode.EXACT, as_it_is)
+        first = Guide(open_oracle("json").open(left), RIGHT, GrammarMode.EXACT, as_it_is)
         tokens, _, _ = generate(first, sampler, prompt, limit=6)
         return first.remembered, sampler, tokens, first.use.refused
 
@@ -349,7 +357,7 @@ def test_typing_along_a_sample_asks_the_model_for_nothing_twice():
     calls = []
     for memory in (remembered, Remembered()):
         opening = open_oracle("json").open(left)
-        again = Guide(opening, RIGHT, Mode.EXACT, as_it_is, remembered=memory)
+        again = Guide(opening, RIGHT, GrammarMode.EXACT, as_it_is, remembered=memory)
         rest, _, _ = generate(again, sampler, moved, limit=4)
         assert [t.id for t in rest] == [t.id for t in tokens[2:6]]
         assert again.trie is not None
@@ -365,7 +373,11 @@ def test_another_prompt_or_other_sampling_begins_anew():
     for heat, left in ((1.0, LEFT), (1.0, LEFT + "2"), (0.9, LEFT + "2")):
         sampler = Sampler(Sampling(temperature=heat, top_p=0.9, seed=3), 1)
         used = Guide(
-            open_oracle("json").open(left), RIGHT, Mode.EXACT, as_it_is, remembered=remembered
+            open_oracle("json").open(left),
+            RIGHT,
+            GrammarMode.EXACT,
+            as_it_is,
+            remembered=remembered,
         )
         prompt = BUILDER.build("[[" + left, RIGHT, PromptOptions(heal=False))
         generate(used, sampler, prompt, limit=3)
@@ -380,7 +392,7 @@ def test_a_completion_for_which_no_end_fits_ends_with_a_reason(sampler: Sampler,
     for rule in (Anything(), SingleLine("", ""), AtOnce()):
         times = iter([now])
         nothing = Guide(
-            open_oracle("json").open(LEFT), RIGHT, Mode.EXACT, lambda text, finish: "]]]]"
+            open_oracle("json").open(LEFT), RIGHT, GrammarMode.EXACT, lambda text, finish: "]]]]"
         )
         clock = partial(next, times, now + late)
         tokens, _, _ = generate(nothing, sampler, rule=rule, deadline=now + 1_000, clock=clock)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from keyturn.models.decoding.sampler import Sampler, Sampling, pick
+from keyturn.api.request import Sampling
+from keyturn.models.decoding.sampler import Sampler, pick
 
 LOGITS = torch.tensor([2.0, 1.0, 0.5, 0.0, -1.0, -1.0, -4.0, 1.5])
 

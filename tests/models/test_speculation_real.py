@@ -17,26 +17,26 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+from keyturn.api.request import Sampling, SpeculationMode
 from keyturn.cache.sequence import CachedSequence
 from keyturn.models.decoding.decode import Decoder, Stops
-from keyturn.models.decoding.sampler import Sampler, Sampling
+from keyturn.models.decoding.sampler import Sampler
 from keyturn.models.hub.download import ModelFiles
 from keyturn.models.loading.loader import load
 from keyturn.models.prompts.fim import Prompt, PromptBuilder, PromptOptions
 from keyturn.models.speculative.draft import Scene
 from keyturn.models.speculative.drafters import speculator
-from keyturn.models.speculative.speculator import Speculate
 
 from .test_real_model import PROBLEMS
 
 PROMPTS, PART = 500, 50
 CONTEXT_TOKENS = 96
 NEW_TOKENS = {
-    Speculate.LOOKUP: 10,
-    Speculate.RECYCLE: 10,
-    Speculate.EXIT: 10,
-    Speculate.AUTO: 10,
-    Speculate.DEL: 3,
+    SpeculationMode.LOOKUP: 10,
+    SpeculationMode.RECYCLE: 10,
+    SpeculationMode.EXIT: 10,
+    SpeculationMode.AUTO: 10,
+    SpeculationMode.DEL: 3,
 }
 NEAR = 0.05  # logits; the int8 kernels are exact row by row, so only the attention rounds
 
@@ -46,7 +46,7 @@ class Difference:
     """Where an arm left plain decoding, and how far apart the two logits were."""
 
     problem: str
-    arm: Speculate
+    arm: SpeculationMode
     at: int  # token
     gap: float
 
@@ -60,18 +60,20 @@ class Comparison:
         self._decoder = Decoder(self.loaded.model, self.loaded.tokenizer)
         self._drafters = speculator(self.loaded)
         self._sequence = CachedSequence(self.loaded.model.new_arena())
-        self.accepted: Counter[Speculate] = Counter()
+        self.accepted: Counter[SpeculationMode] = Counter()
 
     @property
-    def arms(self) -> list[Speculate]:
+    def arms(self) -> list[SpeculationMode]:
         """Those that the model has; `auto` last, when the drafters have learnt something."""
-        return [arm for arm in NEW_TOKENS if arm in (*self._drafters.drafters, Speculate.AUTO)]
+        return [
+            arm for arm in NEW_TOKENS if arm in (*self._drafters.drafters, SpeculationMode.AUTO)
+        ]
 
     def differences(self, name: str, prompt: Prompt) -> list[Difference]:
         """Of all arms. Each must say what plain decoding says."""
         stops = Stops(self.builder.stops, max(NEW_TOKENS.values()))
         logits = self._decoder.prefill(self._sequence, prompt.tokens, stops, lambda: False)
-        expected = self._completed(prompt, logits, Speculate.OFF, stops.limit_tokens)
+        expected = self._completed(prompt, logits, SpeculationMode.OFF, stops.limit_tokens)
         found = []
         for arm in self.arms:
             said = self._completed(prompt, logits, arm, NEW_TOKENS[arm])
@@ -80,7 +82,7 @@ class Comparison:
         return found
 
     def _completed(
-        self, prompt: Prompt, logits: torch.Tensor, arm: Speculate, limit: int
+        self, prompt: Prompt, logits: torch.Tensor, arm: SpeculationMode, limit: int
     ) -> list[int]:
         self._sequence.truncate(len(prompt.tokens))
         before, after = (prompt.tokens[side.start : side.stop] for side in prompt.sides)
@@ -100,7 +102,7 @@ class Comparison:
         return said
 
     def _difference(
-        self, name: str, arm: Speculate, prompt: Prompt, said: list[int], expected: list[int]
+        self, name: str, arm: SpeculationMode, prompt: Prompt, said: list[int], expected: list[int]
     ) -> Difference:
         pairs = enumerate(zip(said, expected, strict=False))
         at = next(at for at, (one, other) in pairs if one != other)
@@ -137,5 +139,8 @@ def test_every_arm_says_on_five_hundred_prompts_what_plain_decoding_says(
     print(f"{len(near)} near-ties; accepted so far: {dict(comparison.accepted)}", flush=True)
     assert all(found.gap < NEAR for found in near), near
     assert len(near) <= 0.02 * PART * len(comparison.arms)
-    drafting = set(comparison.arms) - {Speculate.DEL, Speculate.EXIT}  # which may be right seldom
+    drafting = set(comparison.arms) - {
+        SpeculationMode.DEL,
+        SpeculationMode.EXIT,
+    }  # which may be right seldom
     assert all(comparison.accepted[arm] > 0 for arm in drafting), comparison.accepted

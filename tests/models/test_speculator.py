@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from keyturn.api.request import SpeculationMode
 from keyturn.models.speculative import speculator as speculator_module
 from keyturn.models.speculative.draft import Context, Draft, Scene, Started, Verified
 from keyturn.models.speculative.pass_cost import Pace
-from keyturn.models.speculative.speculator import Speculate, Speculation, Speculator
+from keyturn.models.speculative.speculator import Speculation, Speculator
 
 from .test_lookup import NoRows
 
@@ -55,7 +56,7 @@ def rounds(speculation: Speculation, count: int, right: bool) -> int:
 
 def test_a_drafter_that_searches_in_vain_is_asked_less_and_less() -> None:
     searching = Searching()
-    speculation = Speculator([searching], Pace()).speculation(Speculate.EXIT, Scene("x", ()))
+    speculation = Speculator([searching], Pace()).speculation(SpeculationMode.EXIT, Scene("x", ()))
     speculation.begin()
     assert rounds(speculation, 400, right=False) == 400
     late = [length for length in searching.asked if length > 200]
@@ -66,7 +67,7 @@ def test_a_drafter_that_searches_in_vain_is_asked_less_and_less() -> None:
 def test_a_drafter_that_is_right_is_asked_in_every_round() -> None:
     searching = Searching(guesses=(7,) * 8)
     speculator = Speculator([searching], Pace({1: 1.0, 32: 1.1}))
-    speculation = speculator.speculation(Speculate.EXIT, Scene("x", ()))
+    speculation = speculator.speculation(SpeculationMode.EXIT, Scene("x", ()))
     speculation.begin()
     drawn = rounds(speculation, 50, right=True)
     assert len(searching.asked) == 49  # from the first pass on it is known what one takes
@@ -82,7 +83,7 @@ class Trained(Searching):
 
 @pytest.mark.parametrize(("right", "asked"), [(0.31, False), (0.49, False), (0.5, True)])
 def test_an_exit_that_is_seldom_right_is_asked_only_by_name(right: float, asked: bool) -> None:
-    for mode, expected in ((Speculate.AUTO, asked), (Speculate.EXIT, True)):
+    for mode, expected in ((SpeculationMode.AUTO, asked), (SpeculationMode.EXIT, True)):
         exit = Trained(guesses=(7,) * 8, right=right)
         speculation = Speculator([exit], Pace({1: 1.0, 32: 1.1})).speculation(mode, Scene("x", ()))
         speculation.begin()
@@ -94,18 +95,18 @@ def test_what_one_request_learns_the_next_one_of_the_language_knows() -> None:
     searching = Searching()
     speculator = Speculator([searching], Pace())
     for _ in range(20):
-        speculation = speculator.speculation(Speculate.EXIT, Scene("x", ()))
+        speculation = speculator.speculation(SpeculationMode.EXIT, Scene("x", ()))
         speculation.begin()
         rounds(speculation, 20, right=False)
     before = len(searching.asked)
     assert before < 50
-    rounds(speculator.speculation(Speculate.EXIT, Scene("y", ())), 4, right=False)
+    rounds(speculator.speculation(SpeculationMode.EXIT, Scene("y", ())), 4, right=False)
     assert len(searching.asked) == before + 4
 
 
 def test_a_drafter_that_starts_from_the_last_state_is_not_asked_right_after_a_prompt() -> None:
     searching = Searching(guesses=(7,))
-    speculation = Speculator([searching], Pace()).speculation(Speculate.EXIT, Scene("x", ()))
+    speculation = Speculator([searching], Pace()).speculation(SpeculationMode.EXIT, Scene("x", ()))
     speculation.begin()
     assert speculation.draft(Context((), [7], 1, NoRows()), 8) == ("", Draft())
     assert not searching.asked
@@ -145,7 +146,7 @@ def started_rounds(
         speculator_module, "time", SimpleNamespace(perf_counter=starting.clock.perf_counter)
     )
     speculator = Speculator([starting], Pace({1: 1.0, 32: 1.0}))
-    speculation = speculator.speculation(Speculate.EXIT, Scene("x", ()))
+    speculation = speculator.speculation(SpeculationMode.EXIT, Scene("x", ()))
     speculation.begin()
     path, owed = [7], 0.0
     for _ in range(count):

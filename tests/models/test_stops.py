@@ -6,15 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keyturn.api.request import Extent
 from keyturn.models.decoding.brackets import Nesting
-from keyturn.models.decoding.stops import (
-    MOST_BLANK_LINES,
-    Anything,
-    Block,
-    Extent,
-    SingleLine,
-    stop_rule,
-)
+from keyturn.models.decoding.stops import MOST_BLANK_LINES, Anything, Block, SingleLine, stop_rule
 
 PYTHON = ("#",)
 

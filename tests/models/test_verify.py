@@ -8,9 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keyturn.api.request import Sampling
 from keyturn.cache.sequence import CachedSequence
 from keyturn.models.decoding.decode import Decoder, Interrupted, Stops
-from keyturn.models.decoding.sampler import Sampler, Sampling
+from keyturn.models.decoding.sampler import Sampler
 from keyturn.models.decoding.stops import SingleLine
 from keyturn.models.prompts.fim import PromptBuilder, PromptOptions
 from keyturn.models.speculative.draft import Context, Draft, Started, Verified

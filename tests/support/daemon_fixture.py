@@ -6,17 +6,12 @@ from typing import Any
 
 from small_engine import TinyMaker
 
+from keyturn.api.request import CompletionOptions, CompletionRequest
 from keyturn.daemon.client.client import DaemonClient
 from keyturn.daemon.paths import DaemonPaths, make_private
 from keyturn.daemon.server.idle_limits import IdleLimits
 from keyturn.daemon.server.server import DaemonServer
-from keyturn.lsp.backend import (
-    BackendState,
-    CompletionOptions,
-    CompletionRequest,
-    OpenDocument,
-    StatusQuery,
-)
+from keyturn.lsp.backend import BackendState, OpenDocument, StatusQuery
 
 URI = "file:///a.py"
 

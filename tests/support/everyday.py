@@ -16,10 +16,11 @@ from pathlib import Path
 
 import tree_sitter
 
+from keyturn.api.request import Trigger
 from keyturn.daemon.client.in_process import LocalBackend
 from keyturn.daemon.engines.make_engine import ModelChoice, engine_maker
 from keyturn.daemon.workspace.language import language_of
-from keyturn.lsp.backend import BackendState, Phase, Trigger
+from keyturn.lsp.backend import BackendState, Phase
 from keyturn.lsp.documents import Documents
 from keyturn.lsp.options import Options
 from keyturn.lsp.session import Session

@@ -11,9 +11,11 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
+from keyturn.api.report import Completion, CompletionMeta
+from keyturn.api.request import CompletionRequest
 from keyturn.daemon.server.engine_thread import File, OpenFiles
 from keyturn.daemon.server.jobs import FileKey
-from keyturn.lsp.backend import BackendState, Completion, CompletionMeta, CompletionRequest
+from keyturn.lsp.backend import BackendState
 
 STEP_SECONDS = 0.002
 

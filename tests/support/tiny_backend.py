@@ -8,17 +8,9 @@ only when the test lets it.
 import asyncio
 from typing import Any
 
-from keyturn.lsp.backend import (
-    BackendError,
-    Completion,
-    CompletionMeta,
-    CompletionRequest,
-    Control,
-    Feedback,
-    OpenDocument,
-    Superseded,
-    TextEdit,
-)
+from keyturn.api.report import Completion, CompletionMeta
+from keyturn.api.request import CompletionRequest
+from keyturn.lsp.backend import BackendError, Control, Feedback, OpenDocument, Superseded, TextEdit
 
 
 class TinyBackend:
