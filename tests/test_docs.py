@@ -52,6 +52,14 @@ def test_every_path_that_is_named_exists(page: str):
     assert not missing
 
 
+def test_the_architecture_names_every_package():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    for name in TRACKED:
+        top, *inner = name.removesuffix("/__init__.py").split("/")
+        if name.endswith("__init__.py") and top != "tests":
+            assert f"`{'/'.join(inner) or top}`" in page
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_and_option_of_keyturn_that_is_named_exists(page: str):
     for line in commands((ROOT / page).read_text()):
