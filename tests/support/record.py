@@ -125,7 +125,6 @@ class Typist:
         self.window.wait(lambda: self.window.ghost.startswith(begins))
         self.rest(1)
         self.press("Tab")
-        self.rest(0.5)
 
     def rest(self, seconds: float) -> None:
         self.window.page.wait_for_timeout(seconds * 1000)
@@ -136,6 +135,7 @@ def play(typist: Typist) -> None:
     typist.press("Enter")
     typist.type("return")
     typist.accept(" order.price * order.quantity")
+    typist.rest(0.4)
     typist.press("ArrowUp", 5)
     typist.press("Enter")
     typist.type("discount: float = 0.0")
