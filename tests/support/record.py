@@ -83,11 +83,10 @@ class Screencast:
 
     def save(self, path: Path, end_seconds: float) -> None:
         """One picture that moves as it was seen; the last frame stays for `end_seconds`."""
-        self._frames.sort()
-        self._frames = [after for before, after in pairwise(self._frames) if before[1] != after[1]]
-        times = [time for time, _ in self._frames]
-        shown = [after - before for before, after in pairwise(times)]
-        images = [Image.open(io.BytesIO(png)).convert("RGB") for _, png in self._frames]
+        painted = sorted(self._frames)
+        changes = [after for before, after in pairwise(painted) if before[1] != after[1]]
+        shown = [after[0] - before[0] for before, after in pairwise(changes)]
+        images = [Image.open(io.BytesIO(png)).convert("RGB") for _, png in changes]
         images[0].save(
             path,
             save_all=True,
