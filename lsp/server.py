@@ -24,10 +24,10 @@ from .backend import (
     UseModel,
 )
 from .documents import Documents
-from .options import Options
+from .options import Options, shown
 from .position import choose
 from .progress import BUSY, LoadProgress
-from .protocol import Protocol
+from .protocol import Protocol, strict_converter
 from .session import Session
 from .translate import (
     ACCEPTED_COMMAND,
@@ -61,7 +61,9 @@ class KeyturnServer(LanguageServer):
         documents: Documents,
         configured: Configured,
     ) -> None:
-        super().__init__("keyturn", version, protocol_cls=Protocol)
+        super().__init__(
+            "keyturn", version, protocol_cls=Protocol, converter_factory=strict_converter
+        )
         self._configured = configured
         self.session = Session(backend, documents, Options(), self.problem)
         self.state = BackendState(Phase.STARTING)
@@ -129,6 +131,8 @@ class KeyturnServer(LanguageServer):
         if isinstance(settings, Mapping):
             self._settings = settings
             self._apply([])
+        elif settings is not None:
+            self._apply([f"keyturn: the settings are {shown(settings)}, but must be an object"])
 
     def toggle(self) -> bool:
         """Switch suggestions off, or on again, until the editor's own settings change; which."""
@@ -212,10 +216,6 @@ def _register(server: KeyturnServer) -> None:
     @server.feature(types.INITIALIZED)
     async def initialized(params: types.InitializedParams) -> None:
         await server.start()
-
-    @server.feature(types.SHUTDOWN)
-    def shutdown(params: None) -> None:
-        server.leaving.set()
 
     @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
     async def did_change_configuration(params: types.DidChangeConfigurationParams) -> None:

@@ -34,6 +34,16 @@ NOT_THERE_YET = (Phase.STARTING, Phase.LOADING, Phase.DOWNLOADING, Phase.ASLEEP)
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """A request under way."""
+
+    version: int
+    offset: int
+    trigger: Trigger
+    task: "asyncio.Task[Any]"
+
+
+@dataclass(frozen=True, slots=True)
 class Ahead:
     """A completion being computed before it is asked for."""
 
@@ -60,7 +70,7 @@ class Session:
         self._suggestions = Suggestions()
         self._outcomes = Outcomes()
         self._debounce = Debounce()
-        self._asking: dict[str, asyncio.Task[Any]] = {}  # newest request per document
+        self._asking: dict[str, Asking] = {}  # newest request per document
         self._ahead: dict[str, Ahead] = {}
         self._background: set[asyncio.Task[Any]] = set()
 
@@ -129,21 +139,26 @@ class Session:
     async def complete(self, uri: str, place: Place, trigger: Trigger) -> list[Completion]:
         """Suggestions for `place`, best first, all of them insertions at it.
 
-        A newer call for the same document cancels this one. Raises `Superseded` if the document
-        has moved on, `asyncio.CancelledError` if the request was cancelled.
+        A newer call for the same document cancels this one, unless the user asked for this one and
+        it comes by itself, at the same place: then both have the same answer. Raises `Superseded`
+        if the document has moved on, `asyncio.CancelledError` if the request was cancelled.
         """
-        self._stop_asking(uri)
         document = self.documents.get(uri)
         if document is None or not self._allowed(document):
+            self._stop_asking(uri)
             return []
         offset = document.offset(place, self.documents.encoding)
         if trigger is not Trigger.INVOKED:
+            asked = await self._asked_by_hand(document, offset)
             known = self._suggestions.fitting(uri, document.text, offset)
-            if known or self.options.waits_to_be_asked(uri):
+            if known or asked or self.options.waits_to_be_asked(uri):
+                self._stop_asking(uri)
                 return self._show(uri, known)
+        self._stop_asking(uri)
         task = asyncio.current_task()
         assert task is not None, "complete() runs in a task of its own"
-        self._asking[uri] = task
+        asking = Asking(document.version, offset, trigger, task)
+        self._asking[uri] = asking
         try:
             return self._show(uri, await self._ask(document, offset, trigger))
         except Superseded:
@@ -152,8 +167,22 @@ class Session:
             self._on_problem(str(error))
             return []
         finally:
-            if self._asking.get(uri) is task:
+            if self._asking.get(uri) is asking:
                 del self._asking[uri]
+
+    async def _asked_by_hand(self, document: Document, offset: int) -> bool:
+        """Wait for what the user asked for at this place, if that is under way; whether it was
+        answered, and not cancelled. Raises `Superseded` if the document has changed meanwhile."""
+        place = document.version, offset
+        while (asking := self._asking.get(document.uri)) is not None:
+            if asking.trigger is not Trigger.INVOKED or (asking.version, asking.offset) != place:
+                return False
+            await asyncio.wait({asking.task})
+            if document.version != place[0] or self.documents.get(document.uri) is not document:
+                raise Superseded("the document has changed since")
+            if not asking.task.cancelled():
+                return True
+        return False
 
     async def _ask(self, document: Document, offset: int, trigger: Trigger) -> list[Completion]:
         ahead = self._ahead.get(document.uri)
@@ -217,8 +246,8 @@ class Session:
 
     def _stop_asking(self, uri: str) -> None:
         previous = self._asking.pop(uri, None)
-        if previous is not None and previous is not asyncio.current_task():
-            previous.cancel()
+        if previous is not None and previous.task is not asyncio.current_task():
+            previous.task.cancel()
 
     def _compute_ahead(self, document: Document, offset: int) -> None:
         """Start on what comes after an accepted suggestion before the editor asks for it."""

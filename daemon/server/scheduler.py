@@ -3,14 +3,15 @@
 * Everything that changes state (open, edit, close, load, …) is first in, first out, and goes
   before completions, so a completion always sees the edits that were sent before it.
 * One completion waits per file. A newer one takes its place, and an edit that makes it stale
-  cancels it: nobody would show the answer.
+  cancels it: nobody would show the answer. But what the user asked for by hand is not given up for
+  an automatic request at the same place: that one is.
 * Files take turns: a file that was just served goes to the end.
 * Refreshing is what there is to do when there is nothing to do.
 """
 
 from collections import OrderedDict, deque
 
-from ...api.request import CompletionRequest
+from ...api.request import CompletionRequest, Trigger
 from .jobs import Close, Complete, Edit, FileKey, Job, Open, Refresh
 
 
@@ -71,8 +72,11 @@ class Scheduler:
         return False
 
     def _put_completion(self, job: Complete) -> list[Complete]:
-        superseded = self._stop_running(job.file)
         older = self._completions.get(job.file)
+        if _gives_way(job, older) or _gives_way(job, self.running):
+            job.cancelled.set()
+            return [job]
+        superseded = self._stop_running(job.file)
         self._completions[job.file] = job  # in the older one's place in the line, if there is one
         if older is not None:
             older.cancelled.set()
@@ -101,3 +105,12 @@ class Scheduler:
 
 def _is_stale(request: CompletionRequest, older_than: int | None) -> bool:
     return older_than is None or request.version < older_than
+
+
+def _gives_way(job: Complete, older: Complete | None) -> bool:
+    """Whether the user asked for `older` by hand at the very place of an automatic `job`."""
+    if older is None or older.file != job.file or older.cancelled.is_set():
+        return False
+    asked, new = older.request, job.request
+    by_hand = asked.trigger is Trigger.INVOKED and new.trigger is not Trigger.INVOKED
+    return by_hand and (asked.version, asked.offset) == (new.version, new.offset)

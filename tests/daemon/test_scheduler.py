@@ -1,9 +1,10 @@
 """Which job comes next."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyturn.api.request import CompletionRequest
+from keyturn.api.request import CompletionRequest, Trigger
 from keyturn.daemon.server.jobs import Close, Complete, Edit, FileKey, Job, Open, Refresh
 from keyturn.daemon.server.scheduler import Scheduler
 from keyturn.lsp.backend import TextEdit
@@ -48,6 +49,36 @@ def test_a_running_completion_is_told_to_stop_by_a_newer_one():
     assert scheduler.put(newer) == [older]
     assert older.cancelled.is_set()
     assert scheduler.put(complete(B)) == []
+
+
+def by_hand(offset: int = 0, version: int = 1, trigger: Trigger = Trigger.INVOKED) -> Complete:
+    return Complete(A, CompletionRequest("a", version, offset, trigger), 0.0, lambda outcome: None)
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_an_automatic_request_gives_way_to_what_the_user_asked_for_at_its_place(running: bool):
+    scheduler = Scheduler()
+    asked = by_hand()
+    scheduler.put(asked)
+    if running:
+        assert scheduler.take() is asked
+    for automatic in (complete(A), by_hand(trigger=Trigger.PREFETCH)):
+        assert scheduler.put(automatic) == [automatic]
+        assert automatic.cancelled.is_set()
+    assert not asked.cancelled.is_set()
+    assert drain(scheduler) == ([] if running else [asked])
+
+
+@pytest.mark.parametrize(("offset", "version"), [(1, 1), (0, 0)])
+@pytest.mark.parametrize("trigger", Trigger)
+def test_what_the_user_asked_for_elsewhere_or_before_is_superseded(
+    offset: int, version: int, trigger: Trigger
+):
+    scheduler, older, newer = Scheduler(), by_hand(offset, version), by_hand(trigger=trigger)
+    scheduler.put(older)
+    assert scheduler.put(newer) == [older]
+    assert scheduler.put(again := by_hand()) == [newer]  # by hand, the newest counts
+    assert drain(scheduler) == [again]
 
 
 def test_files_take_turns():

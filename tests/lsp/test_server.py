@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +229,10 @@ class Pipe:
     """A server process and the raw bytes of the conversation."""
 
     def __init__(self) -> None:
-        self.process = subprocess.Popen(SERVER, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the pipes
+        self.process = subprocess.Popen(
+            SERVER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors
+        )
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.stdin, self.stdout = self.process.stdin, self.process.stdout
@@ -266,6 +270,11 @@ class Pipe:
         self.notify("initialized", {})
         return answer["result"]["capabilities"]
 
+    def said(self) -> str:
+        """What is on standard error so far."""
+        self.errors.seek(0)
+        return self.errors.read().decode()
+
     def close(self) -> int:
         self.stdin.close()
         code = self.process.wait(timeout=20)
@@ -282,6 +291,7 @@ def pipe():
         pipe.process.wait()
     pipe.stdin.close()
     pipe.stdout.close()
+    pipe.errors.close()
 
 
 def test_the_order_of_requests_is_enforced_and_each_is_answered(pipe: Pipe):
@@ -300,6 +310,116 @@ def test_a_notification_with_an_id_is_answered_too(pipe: Pipe):
     pipe.initialize()
     for method in ("initialized", "$/setTrace", "textDocument/didSave"):
         assert pipe.call(method, {})["error"]["code"] == -32600
+
+
+def test_a_command_is_refused_with_other_arguments_than_it_takes(pipe: Pipe):
+    pipe.initialize()
+
+    def refusal(name: str, arguments: Any) -> str:
+        params = {"command": f"keyturn.{name}", "arguments": arguments}
+        error = pipe.call("workspace/executeCommand", params)["error"]
+        assert error["code"] == -32602
+        assert "data" not in error
+        return error["message"]
+
+    for name in ("useModel", "documentStatus", "accepted"):
+        for argument in (*ANYTHING, 1, []):
+            assert refusal(name, [argument]) == f"keyturn.{name}: must be a string"
+        assert refusal(name, None) == f"keyturn.{name}: Expected 1 arguments, got 0"
+        assert refusal(name, ["a", "b"]) == f"keyturn.{name}: Expected 1 arguments, got 2"
+        for arguments in ("name", {"name": 1}, 5):
+            assert refusal(name, arguments) == "message.params.arguments must be a list or null"
+    assert "Traceback" not in pipe.said()
+
+
+ANYTHING = ([1], {}, {"a": [1]}, None, True, 1.5)
+WHERE = {
+    "textDocument": {"uri": URI},
+    "position": {"line": 0, "character": 1},
+    "context": {"triggerKind": 1},
+}
+DOCUMENT = {"uri": "file:///b.py", "languageId": "python", "version": 1, "text": "abc"}
+
+
+def test_ids_of_any_kind_are_no_error_of_ours(pipe: Pipe):
+    pipe.initialize()
+    for wrong in ANYTHING:
+        for message in (
+            {"method": "$/cancelRequest", "params": {"id": wrong}},
+            {"method": "$/cancelRequest", "params": wrong},
+            {"method": "window/workDoneProgress/cancel", "params": {"token": wrong}},
+            {"id": wrong, "result": None},
+            {"id": wrong, "error": {"code": 1, "message": "no"}},
+            {"id": 1, "error": wrong},
+            {"method": wrong, "params": {}},
+        ):
+            pipe.send(json.dumps({"jsonrpc": "2.0", **message}).encode())
+            pipe.send(json.dumps(message).encode())
+    assert pipe.call("keyturn/ping")["error"]["code"] == -32601  # nothing else was answered before
+    assert "Traceback" not in pipe.said()
+    assert "Error" not in pipe.said()
+
+
+def test_fields_of_another_type_are_refused_by_name_and_nothing_is_made_of_them(pipe: Pipe):
+    pipe.initialize()
+    pipe.notify("textDocument/didOpen", {"textDocument": DOCUMENT | {"uri": URI}})
+    for wrong in ANYTHING:
+        for field in DOCUMENT:
+            pipe.notify("textDocument/didOpen", {"textDocument": DOCUMENT | {field: wrong}})
+        for field, value, name in (
+            ("textDocument", {"uri": wrong}, "text_document.uri"),
+            ("position", {"line": wrong, "character": 0}, "position.line"),
+            ("context", {"triggerKind": wrong or 9}, "context.trigger_kind"),
+        ):
+            if (field, wrong) != ("context", True):  # which is 1
+                asked = pipe.call("textDocument/inlineCompletion", WHERE | {field: value})
+                assert asked["error"]["code"] == -32602
+                assert name in asked["error"]["message"]
+    query = {"command": "keyturn.documentStatus", "arguments": ["file:///b.py"]}
+    status = pipe.call("workspace/executeCommand", query)["result"]
+    assert status["refusal"] == "this document is not followed"
+    assert "Traceback" not in pipe.said()
+
+
+def test_a_whole_number_may_be_written_with_a_point(pipe: Pipe):
+    pipe.initialize()
+    pipe.notify("textDocument/didOpen", {"textDocument": DOCUMENT | {"version": 2.0}})
+    where = WHERE | {"textDocument": {"uri": DOCUMENT["uri"]}}
+    where |= {"position": {"line": 0.0, "character": 1.0}}
+    items = pipe.call("textDocument/inlineCompletion", where)["result"]["items"]
+    assert items[0]["insertText"] == "1:2"
+
+
+def test_settings_that_are_no_object_are_said_to_be_none(pipe: Pipe):
+    params = {"processId": None, "capabilities": {}, "initializationOptions": 5}
+    assert "result" in pipe.call("initialize", params)
+    pipe.notify("initialized", {})
+    shown = ["5"]
+    for wrong in ("x", True, [1], {"keyturn": 6}, {"keyturn": ["a"]}):
+        pipe.notify("workspace/didChangeConfiguration", {"settings": wrong})
+        shown.append(repr(wrong["keyturn"] if isinstance(wrong, dict) else wrong))
+    for value in shown:
+        while (message := pipe.receive()).get("method") != "window/showMessage":
+            pass
+        text = message["params"]["message"]
+        assert text == f"keyturn: the settings are {value}, but must be an object"
+
+
+def test_a_shutdown_cancels_a_command_under_way_and_is_answered_itself(pipe: Pipe):
+    pipe.initialize()
+    command = {"command": "keyturn.useModel", "arguments": ["SLOW"]}
+    request = {"jsonrpc": "2.0", "method": "workspace/executeCommand", "params": command}
+    for number in ("first", "second"):
+        pipe.send(json.dumps({**request, "id": number}).encode())
+    pipe.send(json.dumps({"jsonrpc": "2.0", "id": "end", "method": "shutdown"}).encode())
+    answers = {}
+    while len(answers) < 3:
+        message = pipe.receive()
+        if "id" in message:
+            answers[message["id"]] = message.get("error", {}).get("code")
+    assert answers == {"first": -32800, "second": -32800, "end": None}
+    pipe.notify("exit")
+    assert pipe.process.wait(timeout=20) == 0
 
 
 def test_exit_without_shutdown_is_an_error_and_a_closed_input_is_not(pipe: Pipe):

@@ -113,6 +113,52 @@ async def test_a_newer_request_cancels_the_older_one_for_the_same_document():
     assert len(await newer) == Options().candidates
 
 
+@pytest.mark.parametrize("automatic", [1, 2])
+async def test_what_the_user_asked_for_is_not_given_up_for_what_comes_by_itself(automatic: int):
+    editor = Editor("SLOW", Options(candidates=3))
+    explicit = editor.ask(Trigger.INVOKED)
+    await settle()
+    others = [editor.ask() for _ in range(automatic)]
+    await settle()
+    assert not explicit.done()
+    editor.backend.go.set()
+    expected = await explicit
+    assert len(expected) == 3
+    assert [await other for other in others] == [expected] * automatic
+    assert len(editor.backend.requests) == 1
+
+
+async def test_where_the_editor_drops_what_the_user_asked_for_the_next_request_asks():
+    editor = Editor("SLOW")
+    explicit = editor.ask(Trigger.INVOKED)
+    await settle()
+    automatic = editor.ask()
+    await settle()
+    explicit.cancel()
+    editor.backend.go.set()
+    [completion] = await automatic
+    assert completion.text == "4:1"
+    assert [request.trigger for request in editor.backend.requests] == ["invoked", "typing"]
+
+
+async def test_a_user_who_moved_on_is_not_kept_waiting_for_what_they_asked_for_before():
+    editor = Editor("SLOW")
+    before = editor.ask(Trigger.INVOKED)
+    await settle()
+    elsewhere = asyncio.create_task(editor.session.complete(URI, Place(0, 2), Trigger.TYPING))
+    await settle()
+    assert before.cancelled()
+    again = editor.ask(Trigger.INVOKED)
+    await settle()
+    behind = editor.ask()
+    await settle()
+    editor.type("!")
+    again.cancel()
+    assert elsewhere.cancelled()
+    with pytest.raises(Superseded):
+        await behind
+
+
 async def test_documents_do_not_cancel_each_other():
     editor = Editor("SLOW")
     editor.session.open("file:///b.py", "python", 1, "SLOW b")

@@ -10,7 +10,15 @@ from typing import Any
 
 from keyturn.api.report import Completion, CompletionMeta
 from keyturn.api.request import CompletionRequest
-from keyturn.lsp.backend import BackendError, Control, Feedback, OpenDocument, Superseded, TextEdit
+from keyturn.lsp.backend import (
+    BackendError,
+    Control,
+    Feedback,
+    OpenDocument,
+    Superseded,
+    TextEdit,
+    UseModel,
+)
 
 
 class TinyBackend:
@@ -59,4 +67,6 @@ class TinyBackend:
 
     async def control(self, command: Control) -> dict[str, Any]:
         self.controls.append(command)
+        if command == UseModel("SLOW"):
+            await self.go.wait()
         return {"model": "tiny"}

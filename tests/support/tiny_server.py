@@ -17,5 +17,6 @@ async def main() -> int:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.ERROR)
+    logging.basicConfig(level=logging.INFO)
+    logging.getLogger("pygls").setLevel(logging.CRITICAL)  # as in `keyturn lsp`
     sys.exit(asyncio.run(main()))
