@@ -101,7 +101,9 @@ def command(context: click.Context, **options: Any) -> None:
     Or every line drives a file through edits: {"op": "open", "filename", "text"}, {"op": "edit",
     "filename", "start", "end", "text"} in characters, {"op": "complete", "filename", and a place},
     whose reply says in "cache" what was encoded, {"op": "refresh", "filename"} for idle time, and
-    {"op": "close", "filename"}.
+    {"op": "close", "filename"}. These show what an edit costs, and are carried out by this process
+    alone: a daemon refreshes in its idle time, not where a line says so. To have edited files
+    completed by the daemon, send their whole text under the same "filename": it finds the edit.
     """
     with one_line_errors():
         if context.args:

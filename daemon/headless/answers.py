@@ -5,15 +5,15 @@ from collections.abc import Callable
 
 from .in_process import Answer, Headless
 from .question import Question
-from .remote import NotAsked, RemoteHeadless
+from .remote import NotAsked, NotThisOne, RemoteHeadless
 from .remote_answer import RemoteAnswer
 from .streamed import Streamed
 from .time_limit import time_limit
 
 
 class Answers:
-    """Asks the daemon until that cannot be done, and this process from then on. Use as a context
-    manager."""
+    """Asks the daemon until that cannot be done, and this process from then on; what only the one
+    question cannot be asked for, this process answers too. Use as a context manager."""
 
     def __init__(self, here: Headless, daemon: RemoteHeadless | None) -> None:
         self._here = here
@@ -35,7 +35,8 @@ class Answers:
             try:
                 return self._daemon.answer(question, streamed, started)
             except NotAsked as error:
-                self._leave()
+                if not isinstance(error, NotThisOne):
+                    self._leave()
                 if why := str(error):
                     print(f"keyturn: answered without the daemon: {why}", file=sys.stderr)
         with time_limit(question.wishes.timeout, started):

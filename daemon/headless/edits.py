@@ -13,6 +13,13 @@ from .question import Wishes, question_of
 from .time_limit import time_limit
 
 REFRESH_TOKENS = 64
+FIELDS: dict[str, dict[str, type]] = {
+    "open": {"text": str},
+    "edit": {"start": int, "end": int, "text": str},
+    "complete": {},  # a question's, see there
+    "refresh": {"tokens": int},
+    "close": {},
+}
 
 
 class Replay:
@@ -32,30 +39,31 @@ class Replay:
         operation, name = given.pop("op"), given.pop("filename", "")
         if not isinstance(name, str):
             raise InputError("the field 'filename' must be text")
-        if operation == "open":
-            self._texts[name] = checked(_field(given, "text", str))
-            return {"op": operation, "characters": len(self._texts[name])}
-        if name not in self._texts:
+        if not isinstance(operation, str) or operation not in FIELDS:
+            raise InputError(f"unknown op {operation!r:.40}: use {', '.join(FIELDS)}")
+        if operation != "open" and name not in self._texts:
             raise InputError(f"no file {name!r} is open")
+        if operation == "complete":
+            return self._complete(name, given, started)
+        fields = _checked(given, FIELDS[operation])
         match operation:
+            case "open":
+                self._texts[name] = checked(fields["text"])
+                return {"op": operation, "characters": len(self._texts[name])}
             case "edit":
-                return self._edit(name, given)
-            case "complete":
-                return self._complete(name, given, started)
+                return self._edit(name, **fields)
             case "refresh":
-                return self._refresh(name, given.get("tokens"))
-            case "close":
+                return self._refresh(name, fields.get("tokens"))
+            case _:
                 del self._texts[name]
                 self._headless.forget(name)
                 return {"op": operation}
-        raise InputError(f"unknown op {operation!r}: use open, edit, complete, refresh or close")
 
-    def _edit(self, name: str, given: dict[str, Any]) -> dict[str, Any]:
-        start, end = _field(given, "start", int), _field(given, "end", int)
-        new, text = checked(_field(given, "text", str)), self._texts[name]
-        if not 0 <= start <= end <= len(text):
-            raise EditOutOfRange(f"edit of characters {start} to {end} in a text of {len(text)}")
-        self._texts[name] = text[:start] + new + text[end:]
+    def _edit(self, name: str, start: int, end: int, text: str) -> dict[str, Any]:
+        new, old = checked(text), self._texts[name]
+        if not 0 <= start <= end <= len(old):
+            raise EditOutOfRange(f"edit of characters {start} to {end} in a text of {len(old)}")
+        self._texts[name] = old[:start] + new + old[end:]
         return {"op": "edit", "characters": len(self._texts[name])}
 
     def _complete(self, name: str, given: dict[str, Any], started: float | None) -> dict[str, Any]:
@@ -79,10 +87,15 @@ class Replay:
         return {"op": "refresh", "encoded": encoded, "stale_share": round(share, 4)}
 
 
-def _field(given: dict[str, Any], name: str, kind: type) -> Any:
-    value = given.get(name)
-    if type(value) is not kind:
-        raise InputError(
-            f"the field {name!r} must be {'text' if kind is str else 'a whole number'}"
-        )
-    return value
+def _checked(given: dict[str, Any], kinds: dict[str, type]) -> dict[str, Any]:
+    """The fields of a message, each of its kind. Raises `InputError`."""
+    unknown = given.keys() - kinds.keys()
+    if unknown:
+        raise InputError(f"unknown field {min(unknown)!r:.40}")
+    for name, kind in kinds.items():
+        if type(given.get(name)) is not kind and not (name == "tokens" and name not in given):
+            what = "text" if kind is str else "a whole number"
+            raise InputError(f"the field {name!r} must be {what}")
+    if given.get("tokens", 0) < 0:
+        raise InputError("the field 'tokens' must not be negative")
+    return given

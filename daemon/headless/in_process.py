@@ -166,7 +166,8 @@ class Headless:
         choice = self._choice
         if choice.model == LOOKUP:
             raise InputError(
-                f"{LOOKUP!r} is an engine of the daemon only: set model.name to it in config.toml"
+                f"{LOOKUP!r} answers in the daemon only, and whole questions: set model.name to it"
+                " in config.toml, or give another --model"
             )
         order = None if choice.order is None else Order(choice.order)
         rules = () if choice.json_schema is None else (SchemaRule("*", choice.json_schema),)

@@ -50,6 +50,10 @@ class NotAsked(KeyturnError):
     """No daemon was asked; `str(error)` is why, or empty where that is as it should be."""
 
 
+class NotThisOne(NotAsked):
+    """The daemon cannot be asked this question; it can be asked others."""
+
+
 class _Lost(Exception):
     """The daemon has gone, or is going, without an answer."""
 
@@ -97,7 +101,8 @@ class RemoteHeadless:
         started: float | None = None,
     ) -> RemoteAnswer:
         """Raises `TimeUp` when the question's time has passed (counted from `started`),
-        `DaemonFailed`, `OtherText`, and `NotAsked`, perhaps with pieces passed on already."""
+        `DaemonFailed`, `OtherText`, and `NotAsked`, perhaps with pieces passed on already; of
+        these, `NotThisOne` if others can be asked."""
         return self._runner.run(self._in_time(question, streamed, started))
 
     async def _in_time(
@@ -177,7 +182,7 @@ class RemoteHeadless:
         try:
             self._link.send(protocol.Open(OpenDocument(uri, "", number, text)))
         except ProtocolError as error:  # a text that no frame can carry
-            raise NotAsked(str(error)) from error
+            raise NotThisOne(str(error)) from error
         try:
             self._link.send(protocol.Complete(number, request, stream=streamed.wanted))
             completions, load_ms = await self._answered(number, streamed)

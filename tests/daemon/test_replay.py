@@ -87,3 +87,45 @@ def test_what_makes_no_sense_is_answered_and_changes_nothing(drive) -> None:
     assert "no file 'a.py' is open" in errors[1]["message"]
     assert "unknown op 'dance'" in errors[4]["message"]
     assert replies[-1]["characters"] == 5
+
+
+@pytest.mark.parametrize("wrong", ["x", [1], {"a": 1}, True, 1.5, None, -1])
+def test_a_field_of_another_type_costs_its_line_and_changes_nothing(drive, wrong: Any) -> None:
+    good: dict[str, dict[str, Any]] = {
+        "open": {"text": "abc\n"},
+        "edit": {"start": 0, "end": 1, "text": "b"},
+        "complete": {
+            "offset": 0, "max_tokens": 1, "n": 1, "extent": "line", "temperature": 0, "seed": 0,
+            "top_p": 1, "min_p": 0, "timeout": 9, "grammar": "off", "speculate": "off",
+        },
+        "refresh": {"tokens": 1},
+        "close": {},
+    }  # fmt: skip
+    messages: list[dict[str, Any]] = [
+        {"op": op, **FILE, **fields, name: wrong, "id": f"{op} {name}"}
+        for op, fields in good.items()
+        for name in ("op", "filename", *fields)
+        if not (isinstance(wrong, str) and name in ("filename", "text"))  # is one
+        and not (wrong is None and name == "timeout")  # is for ever
+        and not (wrong in (True, 1.5, -1) and _is_a_number(op, name, wrong))
+    ]
+    opened = {"op": "open", "id": "first", **FILE, "text": "abc\n"}
+    edited = {"op": "edit", "id": "last", **FILE, "start": 4, "end": 4, "text": "d"}
+    first, *replies, last = drive(opened, *messages, edited)
+    assert [reply["id"] for reply in replies] == [message["id"] for message in messages]
+    assert {reply["id"]: reply for reply in replies if reply.get("error", {}).get("code") != 2} == {}
+    assert (first["characters"], last["characters"]) == (4, 5)
+
+
+def _is_a_number(operation: str, name: str, value: Any) -> bool:
+    """Whether the field takes this one."""
+    if value is True or operation != "complete":
+        return False
+    return name in {1.5: ("temperature", "timeout"), -1: ("seed",)}[value]
+
+
+def test_a_field_that_an_operation_does_not_have_is_refused(drive) -> None:
+    opened, refreshed = drive(
+        {"op": "open", **FILE, "text": "abc\n"}, {"op": "refresh", **FILE, "token": 5}
+    )
+    assert refreshed["error"] == {"code": 2, "message": "unknown field 'token'"}

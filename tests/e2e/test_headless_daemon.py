@@ -12,6 +12,8 @@ import psutil
 import pytest
 from editor import environment, keyturn
 
+from keyturn.daemon.protocol import MAX_FRAME_BYTES
+
 SOURCE = "import os\n\n\ndef size_of(path):\n    return os.path.gets\n"
 WHERE = ["--line", "5", "--column", "24", "--stdin-filename", "size.py"]
 
@@ -63,6 +65,26 @@ def test_a_daemon_with_another_model_is_not_asked(environ: dict[str, str], tmp_p
     found = complete(environ, *WHERE, "--model", str(tmp_path / "no-such-model"))
     assert found.returncode == 3  # it was looked for here
     assert status(environ)["requests"] == {}
+
+
+def test_a_line_that_no_frame_can_carry_sends_no_other_line_elsewhere(environ: dict[str, str]):
+    environ["KEYTURN_MODEL_NAME"] = "lookup"  # which no process but the daemon has
+    text = "first_value = compute()\nfirst_va"
+    small = {"text": text, "offset": len(text), "filename": "a.py"}
+    large = {"text": " " * MAX_FRAME_BYTES, "offset": 0, "filename": "b.py"}
+    opened = {"op": "open", "filename": "c.py", "text": text}
+    edits = [opened, {"op": "complete", "filename": "c.py", "offset": 1}]
+    lines = [small, large, *edits, small]
+    asked = (json.dumps({"id": number, **line}) for number, line in enumerate(lines))
+    command = keyturn("complete", "--ndjson")
+    done = subprocess.run(command, input="\n".join(asked).encode(), env=environ, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    replies = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [reply["id"] for reply in replies] == [0, 1, 2, 3, 4]
+    assert replies[0]["text"] == replies[4]["text"] == "lue = compute()"
+    assert [reply["error"]["code"] for reply in (replies[1], replies[3])] == [2, 2]
+    assert b"over the limit" in done.stderr
+    assert status(environ)["requests"] == {"completed": 2}
 
 
 def at_once(
