@@ -68,10 +68,41 @@ def make_private(directory: Path) -> None:
             " set KEYTURN_RUNTIME_DIR to one of your own"
         ) from error
     found = directory.lstat()
+    if stat.S_ISLNK(found.st_mode):
+        raise UnsafeDirectory(
+            f"{directory} is a symbolic link, which the folder of the daemon's socket may not be;"
+            " remove it, or set KEYTURN_RUNTIME_DIR to where it leads"
+        )
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise UnsafeDirectory(f"{directory} belongs to someone else; remove it")
     if stat.S_IMODE(found.st_mode) & 0o077:
         directory.chmod(0o700)
+
+
+def check_files(paths: DaemonPaths) -> None:
+    """Raises `UnsafeDirectory` where something stands that keeps the daemon from its files: a lock
+    must be one, while in the socket's place it replaces whatever is no folder."""
+    for path in (paths.lock, paths.starting, paths.socket):
+        try:
+            mode = path.lstat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise UnsafeDirectory(f"cannot look at {path}: {error.strerror}") from error
+        lock = path != paths.socket
+        if stat.S_ISDIR(mode) or (lock and not stat.S_ISREG(mode)):
+            what = "a lock" if lock else "the socket"
+            raise UnsafeDirectory(
+                f"{path} is {_kind(mode)}, where the daemon has {what}; remove it"
+            )
+        if lock and not os.access(path, os.R_OK | os.W_OK):
+            raise UnsafeDirectory(f"{path} cannot be read and written; remove it")
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    return "a symbolic link" if stat.S_ISLNK(mode) else "no ordinary file"
 
 
 def _runtime(environment: dict[str, str]) -> Path:

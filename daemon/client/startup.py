@@ -19,7 +19,7 @@ import filelock
 
 from ...lsp.backend import BackendError
 from .. import protocol
-from ..paths import DaemonPaths, UnsafeDirectory, make_private
+from ..paths import DaemonPaths, UnsafeDirectory, check_files, make_private
 from ..protocol import ProtocolError, Welcome
 
 START_SECONDS = 15.0
@@ -66,6 +66,7 @@ async def spawn_daemon(paths: DaemonPaths) -> None:
 
 async def connect(paths: DaemonPaths, hello: protocol.Hello) -> Link | None:
     """A link to the daemon that runs; None if none does. Raises `BackendError`."""
+    _check(paths)
     silent = f"the daemon at {paths.socket} has not answered within {WELCOME_SECONDS:g} s"
     try:
         async with asyncio.timeout(WELCOME_SECONDS):
@@ -75,7 +76,7 @@ async def connect(paths: DaemonPaths, hello: protocol.Hello) -> Link | None:
     except TimeoutError as error:
         raise BackendError(silent) from error
     except OSError as error:
-        raise BackendError(f"cannot use {paths.socket}: {error.strerror}") from error
+        raise BackendError(f"cannot use {paths.socket}: {error.strerror}; remove it") from error
     try:
         writer.write(protocol.pack(hello))
         async with asyncio.timeout(WELCOME_SECONDS):
@@ -124,6 +125,7 @@ async def nobody_starting(paths: DaemonPaths) -> AsyncIterator[None]:
     if not paths.runtime.exists():  # nothing is made for this
         yield
         return
+    _check(paths)
     starting = filelock.FileLock(paths.starting, is_singleton=False, thread_local=False)
     try:
         await asyncio.to_thread(starting.acquire, timeout=START_SECONDS)
@@ -138,7 +140,9 @@ async def nobody_starting(paths: DaemonPaths) -> AsyncIterator[None]:
 
 
 def is_running(paths: DaemonPaths) -> bool:
-    """Whether a daemon holds the lock: also one that does not listen yet, or not any more."""
+    """Whether a daemon holds the lock: also one that does not listen yet, or not any more. Raises
+    `BackendError`."""
+    _check(paths)
     if not paths.lock.exists():
         return False
     lock = filelock.FileLock(paths.lock, is_singleton=False, thread_local=False)
@@ -146,8 +150,17 @@ def is_running(paths: DaemonPaths) -> bool:
         lock.acquire(timeout=0)
     except filelock.Timeout:
         return True
+    except OSError as error:
+        raise BackendError(f"cannot use {paths.lock}: {error.strerror}") from error
     lock.release()
     return False
+
+
+def _check(paths: DaemonPaths) -> None:
+    try:
+        check_files(paths)
+    except UnsafeDirectory as error:
+        raise BackendError(str(error)) from error
 
 
 async def wait_until_gone(paths: DaemonPaths) -> None:
@@ -158,6 +171,8 @@ async def wait_until_gone(paths: DaemonPaths) -> None:
         await asyncio.to_thread(lock.acquire, timeout=START_SECONDS)
     except filelock.Timeout:
         raise BackendError("the daemon is still finishing; try again") from None
+    except OSError as error:
+        raise BackendError(f"cannot use {paths.lock}: {error.strerror}") from error
     lock.release()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import filelock
 
 from ..config import Config
-from ..paths import DaemonPaths, make_private
+from ..paths import DaemonPaths, check_files, make_private
 from .detach import Wanted
 from .engine_thread import MakeEngine
 from .idle_limits import IdleLimits
@@ -39,6 +39,7 @@ def host(
     `reread` gives the configuration as it is on disk now; `wanted` is asked once, with the lock.
     """
     make_private(paths.runtime)
+    check_files(paths)
     lock = filelock.FileLock(paths.lock, thread_local=False)
     try:
         lock.acquire(timeout=0)

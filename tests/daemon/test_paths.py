@@ -4,12 +4,19 @@ import os
 import stat
 import subprocess
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from editor import environment, keyturn
 
-from keyturn.daemon.paths import UnsafeDirectory, daemon_paths, make_private
+from keyturn.daemon.paths import (
+    DaemonPaths,
+    UnsafeDirectory,
+    check_files,
+    daemon_paths,
+    make_private,
+)
 
 
 def test_variables_take_precedence(tmp_path: Path):
@@ -63,3 +70,68 @@ def test_someone_elses_folder_and_a_link_are_refused(tmp_path: Path):
     for folder in (theirs, link):
         with pytest.raises(UnsafeDirectory):
             make_private(folder)
+
+
+def _link(path: Path) -> None:
+    (path.parent / "elsewhere").write_text("kept")
+    path.symlink_to(path.parent / "elsewhere")
+
+
+@pytest.mark.parametrize("name", ["daemon.lock", "starting.lock", "daemon.sock"])
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (Path.mkdir, "a folder"),
+        (_link, "a symbolic link"),
+        (os.mkfifo, "no ordinary file"),
+    ],
+)
+def test_what_stands_in_a_file_s_place_is_named_at_once_or_replaced(
+    tmp_path: Path, name: str, make: Callable[[Path], None], what: str
+):
+    environ = environment(tmp_path)
+    path = Path(environ["KEYTURN_RUNTIME_DIR"], name)
+    path.parent.mkdir(mode=0o700)
+    make(path)
+    replaced = name == "daemon.sock" and what != "a folder"  # by a daemon that listens
+    said = f"{path} is {what}, where the daemon has "
+
+    def daemon(command: str) -> tuple[int, str]:
+        done = subprocess.run(
+            keyturn("daemon", command), env=environ, capture_output=True, text=True, timeout=60
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    if replaced:
+        assert daemon("status") == (3, "no daemon is running\n")
+        assert daemon("start")[0] == 0
+        assert daemon("stop") == (0, "stopped\n")
+    else:
+        for command in ("status", "stop", "start", "run", "restart"):
+            code, output = daemon(command)
+            assert code == 3
+            assert said in output
+            assert output.count("\n") == 1
+    elsewhere = path.parent / "elsewhere"
+    assert not elsewhere.exists() or elsewhere.read_text() == "kept"
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root reads everything")
+def test_a_lock_that_cannot_be_read_is_named(tmp_path: Path):
+    paths = DaemonPaths(tmp_path, tmp_path / "log")
+    paths.lock.touch(mode=0)
+    with pytest.raises(UnsafeDirectory, match="cannot be read and written; remove it"):
+        check_files(paths)
+
+
+def test_a_link_of_one_s_own_in_the_folder_s_place_is_called_one(tmp_path: Path):
+    environ = environment(tmp_path)
+    (tmp_path / "real").mkdir(mode=0o700)
+    Path(environ["KEYTURN_RUNTIME_DIR"]).symlink_to(tmp_path / "real")
+    for command in ("start", "run"):
+        done = subprocess.run(
+            keyturn("daemon", command), env=environ, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 3
+        assert f"{tmp_path / 'run'} is a symbolic link" in done.stderr
+        assert "remove it, or set KEYTURN_RUNTIME_DIR" in done.stderr

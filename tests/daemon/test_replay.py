@@ -113,7 +113,9 @@ def test_a_field_of_another_type_costs_its_line_and_changes_nothing(drive, wrong
     edited = {"op": "edit", "id": "last", **FILE, "start": 4, "end": 4, "text": "d"}
     first, *replies, last = drive(opened, *messages, edited)
     assert [reply["id"] for reply in replies] == [message["id"] for message in messages]
-    assert {reply["id"]: reply for reply in replies if reply.get("error", {}).get("code") != 2} == {}
+    assert {
+        reply["id"]: reply for reply in replies if reply.get("error", {}).get("code") != 2
+    } == {}
     assert (first["characters"], last["characters"]) == (4, 5)
 
 
@@ -125,7 +127,7 @@ def _is_a_number(operation: str, name: str, value: Any) -> bool:
 
 
 def test_a_field_that_an_operation_does_not_have_is_refused(drive) -> None:
-    opened, refreshed = drive(
+    _, refreshed = drive(
         {"op": "open", **FILE, "text": "abc\n"}, {"op": "refresh", **FILE, "token": 5}
     )
     assert refreshed["error"] == {"code": 2, "message": "unknown field 'token'"}

@@ -77,7 +77,9 @@ def test_a_line_that_no_frame_can_carry_sends_no_other_line_elsewhere(environ: d
     lines = [small, large, *edits, small]
     asked = (json.dumps({"id": number, **line}) for number, line in enumerate(lines))
     command = keyturn("complete", "--ndjson")
-    done = subprocess.run(command, input="\n".join(asked).encode(), env=environ, capture_output=True)
+    done = subprocess.run(
+        command, input="\n".join(asked).encode(), env=environ, capture_output=True
+    )
     assert done.returncode == 0, done.stderr
     replies = [json.loads(line) for line in done.stdout.splitlines()]
     assert [reply["id"] for reply in replies] == [0, 1, 2, 3, 4]
