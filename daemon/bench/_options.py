@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ...models.hub.registry import DEFAULT_MODEL
+from ..configured import configured
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -30,9 +30,12 @@ def _drawable(ctx: click.Context, param: click.Parameter, path: Path | None) -> 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
-def loading(model: str = DEFAULT_MODEL, about: str = "") -> Decorator:
+def loading(about: str = "", optional: bool = False) -> Decorator:
+    """`optional`: none is an answer, too, and the default; otherwise the configured model is."""
+    of_model = {"default": ""} if optional else {"callback": configured}
+    text = about if optional else f"The configured one otherwise. {about}".strip()
     return all_of(
-        click.option("--model", default=model, show_default=True, help=about),
+        click.option("--model", help=text, **of_model),
         click.option("--device", default="auto", show_default=True),
         click.option("--dtype", default="auto", show_default=True, help="Of keyturn's weights."),
     )

@@ -44,7 +44,7 @@ class Row:
 
 
 @click.command(name="grammar")
-@_options.loading(about="none: only opening.")
+@_options.loading("none: only opening.")
 @_options.threads
 @click.option("--lines", default=2_000, show_default=True, help="Of the file that is opened.")
 @click.option("--edits", default=9, type=click.IntRange(1), show_default=True,

@@ -34,7 +34,7 @@ KEYTURN = (sys.executable, "-m", "keyturn.daemon")
 @click.command(name="lsp")
 @click.option("--requests", default=2_000, show_default=True, help="Round trips to measure.")
 @click.option("--starts", default=5, show_default=True, help="How often to start each process.")
-@_options.loading("", "Also measure cancelling, with this model decoding.")
+@_options.loading("Also measure cancelling, with this model decoding.", optional=True)
 @_options.threads
 @_options.as_json
 def command(

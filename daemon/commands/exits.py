@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...models.hub.registry import DEFAULT_MODEL
+from ..configured import configured
 from ..headless.exit_codes import one_line_errors
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from ...models.loading.loader import Loaded
 
 MODEL = click.option(
-    "--model", default=DEFAULT_MODEL, show_default=True, help="Name, repository, folder or file."
+    "--model",
+    callback=configured,
+    help="Name, repository, folder or file; the configured one otherwise.",
 )
 DEVICE = click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 

@@ -11,8 +11,9 @@ from ...models.errors import ModelError
 from ...models.hub.cache_folder import cache_folder
 from ...models.hub.download import obtain
 from ...models.hub.progress import Progress
-from ...models.hub.registry import DEFAULT_MODEL, NamedModel, find
+from ...models.hub.registry import NamedModel, find
 from ...models.loading.inventory import Holding, holding, inventory, remove
+from ..config import load_config
 from ..headless.exit_codes import one_line_errors
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -30,17 +31,21 @@ def command() -> None:
 @command.command("list")
 @AS_JSON
 def list_models(as_json: bool) -> None:
-    """Show the known models and what is in the cache."""
+    """Show the known models, what is in the cache, and which one is configured."""
     cache = cache_folder()
     with one_line_errors():
         holdings = inventory(cache)
+        config = load_config()
+    configured, source = config.model.name, config.sources["model.name"]
     if as_json:
-        click.echo(json.dumps({"cache": str(cache), "models": [_as_dict(h) for h in holdings]}))
+        models = [_as_dict(held) for held in holdings]
+        click.echo(json.dumps({"cache": str(cache), "configured": configured, "models": models}))
         return
     width = max(len(held.name) for held in holdings)
     for held in holdings:
-        default = "  (default)" if held.name == DEFAULT_MODEL else ""
-        click.echo(f"{held.name:<{width}}  {_state(held)}{default}")
+        chosen = "  (configured)" if held.name == configured else ""
+        click.echo(f"{held.name:<{width}}  {_state(held)}{chosen}")
+    click.echo(f"configured: {configured} ({source})")
     click.echo(f"cache folder: {cache}")
 
 

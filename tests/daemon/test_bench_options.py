@@ -6,6 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from keyturn.daemon.__main__ import main
 from keyturn.daemon.bench import _options, _places
 from keyturn.daemon.commands.bench import command
 
@@ -34,6 +35,31 @@ def test_an_option_means_the_same_wherever_it_is():
     compared = {name for name in NAMES if "--llama-server" in options(name)}
     assert compared == {name for name in NAMES if "--llama-model" in options(name)}
     assert compared == {"decode", "edit"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["bench", "decode"], ["bench", "edit"], ["bench", "grammar"], ["bench", "speculate"],
+        ["exits", "info"], ["exits", "train", "--only-corpus", "--corpus", __file__],
+    ],
+)  # fmt: skip
+def test_where_no_model_is_named_the_configured_one_is_used_and_said(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("KEYTURN_CONFIG_DIR", str(tmp_path))
+    monkeypatch.setenv("KEYTURN_CACHE", str(tmp_path / "cache"))
+    missing, settings = tmp_path / "no-such-model", tmp_path / "config.toml"
+    settings.write_text(f'[model]\nname = "{missing}"\n')
+    done = CliRunner().invoke(main, words)
+    first, *_, last = done.stderr.splitlines()
+    assert first == f"model: {missing} ({settings})"
+    assert last == f"keyturn: there is no file or folder '{missing}'"
+    other = CliRunner().invoke(main, [*words, "--model", f"{missing}-either"])
+    assert f"keyturn: there is no file or folder '{missing}-either'" in other.stderr
+    assert "model: " not in other.stderr
+    settings.write_text('[model]\nname = "lookup"\n')
+    assert "name one with --model" in CliRunner().invoke(main, words).stderr
 
 
 def test_llama_cpp_reads_the_models_own_file_unless_told_another():

@@ -13,7 +13,7 @@ from gguf import GGUFWriter
 from huggingface_hub import constants
 
 from keyturn.daemon.__main__ import main
-from keyturn.models.hub.registry import MODELS
+from keyturn.models.hub.registry import DEFAULT_MODEL, MODELS
 from keyturn.models.loading.store import Store, StoreKey
 from keyturn.models.tokenizer.vocabulary import Vocabulary
 
@@ -74,9 +74,22 @@ def test_list_shows_every_known_model(cache: Path) -> None:
     assert result.exit_code == 0
     for name in NAMES:
         assert f"{name}  " in result.stdout
-    assert "491 MB to fetch  (default)" in result.stdout
+    assert "491 MB to fetch  (configured)" in result.stdout
+    assert f"configured: {DEFAULT_MODEL} (default)" in result.stdout
     assert str(cache) in result.stdout
     assert not cache.exists()  # looking makes nothing
+
+
+@pytest.mark.parametrize("name", ["qwen2.5-coder-1.5b", "lookup"])
+def test_list_says_which_model_is_configured_and_where(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("KEYTURN_MODEL_NAME", name)
+    shown = run("list").stdout
+    assert f"configured: {name} (KEYTURN_MODEL_NAME)" in shown
+    marked = [line for line in shown.splitlines() if line.endswith("(configured)")]
+    assert [line.split()[0] for line in marked] == ([name] if name in NAMES else [])
+    assert json.loads(run("list", "--json").stdout)["configured"] == name
 
 
 def test_list_as_json_says_the_same(cache: Path) -> None:
