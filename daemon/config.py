@@ -243,9 +243,10 @@ def _here() -> Path:
         return Path("/")
 
 
-def options_in(workspace: Path) -> Options:
-    """The completion settings that hold in a workspace."""
-    return load_config(workspace=workspace).completion
+def options_in(workspace: Path) -> tuple[Options, tuple[str, ...]]:
+    """The completion settings that hold in a workspace, and what is wrong with their files."""
+    config = load_config(workspace=workspace)
+    return config.completion, config.problems
 
 
 def user_folder_of(environment: Mapping[str, str]) -> Path:

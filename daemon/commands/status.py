@@ -16,6 +16,8 @@ def lines(status: Mapping[str, Any]) -> Iterator[str]:
     for name, arm in engine.pop("speculation", {}).items():
         yield f"drafts     {_arm(name, arm)}"
     files = engine.pop("files", ())
+    for problem in engine.pop("problems", ()):
+        yield f"problem    {problem}"
     if waiting := engine.pop("kernels_to_pack", 0):
         yield f"packing    {waiting} kernels, in idle time; decoding is slower until then"
     for name, value in engine.items():

@@ -67,7 +67,9 @@ class LookupEngine:
         """Nothing is kept of a file."""
 
     def status(self) -> dict[str, Any]:
-        return {"device": "none", "workspace": self._library.status()}
+        found = {"device": "none", "workspace": self._library.status()}
+        problems = self._library.problems()
+        return {**found, "problems": problems} if problems else found
 
     def close(self) -> None:
         self._library.close()

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...lsp.backend import BackendState, Phase
-from ...lsp.options import Options
 from ..config import LOOKUP, ModelChoice
 from ..server.engine_thread import Engine, MakeEngine, OpenFiles, Report
 from ..uris import path_of
@@ -18,14 +17,13 @@ from ..workspace.json_schemas import schema_rule
 if TYPE_CHECKING:
     from ...cache.budget import Budget
     from ...models.loading.loader import Loaded
+    from ..workspace.project_files import OptionsIn
 
 CPU_CACHE_MIB = 1024
 HOST_SHARE = 4  # of the device's budget, for what gave way on it
 
 
-def engine_maker(
-    choice: Callable[[], ModelChoice], options_in: Callable[[Path], Options]
-) -> MakeEngine:
+def engine_maker(choice: Callable[[], ModelChoice], options_in: "OptionsIn") -> MakeEngine:
     """`choice` is asked at every load, so that a reload sees a changed configuration; `options_in`
     says what is allowed in a workspace."""
 

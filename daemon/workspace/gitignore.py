@@ -28,8 +28,9 @@ class GitIgnore:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self.problems: list[str] = []  # with the files that were looked at
         self._rules: dict[PurePath, Rules] = {}
-        self._exclude = Rules.read(root / EXCLUDE_FILE)
+        self._exclude = self._read(EXCLUDE_FILE)
 
     def ignores(self, path: PurePath, is_folder: bool) -> bool:
         """Whether `path` (relative to the root) or a folder that it is in is ignored."""
@@ -50,8 +51,19 @@ class GitIgnore:
 
     def _of(self, folder: PurePath) -> "Rules":
         if folder not in self._rules:
-            self._rules[folder] = Rules.read(self._root / folder / IGNORE_FILE)
+            self._rules[folder] = self._read(folder / IGNORE_FILE)
         return self._rules[folder]
+
+    def _read(self, file: PurePath) -> "Rules":
+        """The rules in a file, relative to the root; where it cannot be read, that ignores all."""
+        path = self._root / file
+        try:
+            return Rules.read(path)
+        except BadFile as error:
+            problem = f"nothing below {path.parent} is read: {path.name}: {error}"
+            logger.warning("%s", problem)
+            self.problems.append(problem)
+            return Rules([b"*"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +90,10 @@ class Rules:
 
     @classmethod
     def read(cls, path: Path) -> "Rules":
-        try:
-            lines = (read_bytes(path) or b"").removeprefix(b"\xef\xbb\xbf").split(b"\n")
-            if len(lines) > MOST_LINES:
-                raise BadFile(f"it has more than {MOST_LINES:,} lines")
-        except BadFile as error:
-            logger.warning("nothing below %s is read: %s: %s", path.parent, path.name, error)
-            lines = [b"*"]
+        """Raises `BadFile`."""
+        lines = (read_bytes(path) or b"").removeprefix(b"\xef\xbb\xbf").split(b"\n")
+        if len(lines) > MOST_LINES:
+            raise BadFile(f"it has more than {MOST_LINES:,} lines")
         return cls(lines)
 
     def verdict(self, path: list[bytes], is_folder: bool) -> bool | None:

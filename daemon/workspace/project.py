@@ -47,6 +47,11 @@ class Project:
         self._options = options
         self._ignore = GitIgnore(root)
 
+    @property
+    def problems(self) -> list[str]:
+        """With the rules that were looked at so far."""
+        return self._ignore.problems
+
     def files(self, ended: Callable[[], bool] = lambda: False) -> Iterator[Path]:
         """Those worth reading, top folders first, as far as it gets until `ended()`."""
         folders = [self.root]

@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from .watch import CHANGES, QUIET_SECONDS
 
 logger = logging.getLogger(__name__)
 
+MOST_PROBLEMS = 5  # shown
+MOST_SHOWN = 300  # characters of one
 MOST_PROJECTS = 4  # the one asked for longest ago is forgotten
 MOST_FILES = 4_000  # of a project
 MOST_WATCHES = 32  # of a project, two threads each; what is beyond is read again now and then
@@ -41,6 +43,7 @@ class Shelf:
     """One project. `volumes` is replaced, never changed, so that it can be handed out."""
 
     volumes: dict[Path, Volume] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()  # with its rules and settings; replaced, too
     due: float = 0.0  # when to read all of it, by time.monotonic()
 
 
@@ -64,10 +67,15 @@ class Touched:
 Tasks = queue.SimpleQueue[Scan | Touched | None]
 
 
-class Library(threading.Thread):
-    """`most_characters` of text for each project. `options_in` says what may be read in one."""
+# Of a project's root.
+OptionsIn = Callable[[Path], tuple[Options, Sequence[str]]]
 
-    def __init__(self, options_in: Callable[[Path], Options], most_characters: int) -> None:
+
+class Library(threading.Thread):
+    """`most_characters` of text for each project. `options_in` says what may be read in one, and
+    what is wrong with the files that say so."""
+
+    def __init__(self, options_in: OptionsIn, most_characters: int) -> None:
         super().__init__(name="library", daemon=True)
         self._options_in = options_in
         self._most_characters = most_characters
@@ -106,6 +114,16 @@ class Library(threading.Thread):
             "files": len(texts),
             "characters": sum(len(text) for text in texts),
         }
+
+    def problems(self) -> list[str]:
+        """Rules and settings that cannot be read, a line each, and how many more there are. They
+        name what a repository brought: what is no printable text in that is left out."""
+        with self._lock:
+            found = [problem for shelf in self._shelves.values() for problem in shelf.problems]
+        shown = ["".join(c if c.isprintable() else "\ufffd" for c in each) for each in found]
+        lines = [_shortened(each) for each in dict.fromkeys(shown)]
+        more = len(lines) - MOST_PROBLEMS
+        return lines[:MOST_PROBLEMS] + ([f"and {more:,} problems more"] if more > 0 else [])
 
     def close(self) -> None:
         """End the thread and the watching; what has been handed out stays good."""
@@ -147,7 +165,8 @@ class Library(threading.Thread):
 
     def _scan(self, scan: Scan) -> None:
         root = scan.root
-        project = self._projects[root] = Project(root, self._options_in(root))
+        options, problems = self._options_in(root)
+        project = self._projects[root] = Project(root, options)
         whole = self._watch(project)  # before reading, so that nothing is missed between the two
         ended = self._end()
         nearest = sorted(project.files(ended), key=lambda path: _steps(scan.near, path))
@@ -156,6 +175,7 @@ class Library(threading.Thread):
             logger.warning("%s takes too long to read: some of it is left out", root)
         with self._lock:
             shelf = self._shelves.setdefault(root, Shelf())
+            shelf.problems = (*problems, *project.problems)
             shelf.volumes, shelf.due = volumes, NEVER if whole else time.monotonic() + AGAIN_SECONDS
             forgotten = list(self._shelves)[:-MOST_PROJECTS]
             for each in forgotten:
@@ -249,3 +269,9 @@ class Events(FileSystemEventHandler):
 def _steps(here: Path, there: Path) -> int:
     """Folders to go through from one file to the other."""
     return os.path.relpath(there, here).count(os.sep)
+
+
+def _shortened(text: str) -> str:
+    """With the end of it, which says what is wrong; in the middle of a path less is lost."""
+    half = MOST_SHOWN // 2
+    return text if len(text) <= MOST_SHOWN else f"{text[: half - 1]}…{text[-half:]}"

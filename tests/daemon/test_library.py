@@ -10,7 +10,7 @@ import pytest
 
 from keyturn.daemon.workspace import project_files as module
 from keyturn.daemon.workspace.project import MOST_FILE_BYTES, project_of
-from keyturn.daemon.workspace.project_files import Library
+from keyturn.daemon.workspace.project_files import MOST_PROBLEMS, Library
 from keyturn.lsp.options import Options
 
 
@@ -27,7 +27,7 @@ def make() -> Iterator[Callable[..., Library]]:
     made: list[Library] = []
 
     def make(most: int = 2**20, options: Options | None = None) -> Library:
-        made.append(Library(lambda root: options or Options(), most))
+        made.append(Library(lambda root: (options or Options(), ()), most))
         made[-1].start()
         return made[-1]
 
@@ -72,6 +72,34 @@ def test_only_small_text_files_of_ones_own_that_are_no_secrets_are_read(
     library = make()
     until(library, root / "here.py", {"good.py": "é = 1"})
     assert library.status() == {"projects": 1, "files": 1, "characters": 5}
+
+
+def test_rules_that_cannot_be_read_are_known_and_no_more_than_a_few_of_them(
+    root: Path, make: Callable[..., Library]
+):
+    (root / "good.py").write_text("good = 1")
+    library = make()
+    until(library, root / "here.py", {"good.py": "good = 1"})
+    assert library.problems() == []
+    (root / "package" / "a.py").write_text("a = 1")
+    (root / "package" / ".gitignore").mkdir()
+    while not library.problems():
+        time.sleep(0.01)
+    told = f"nothing below {root}/package is read: .gitignore: it is no regular file"
+    assert library.problems() == [told]
+    for number in range(MOST_PROBLEMS):
+        folder = root / f"\x1b[2J\udcff{number:03}"
+        folder.mkdir()
+        (folder / "a.py").write_text("a = 1")
+        (folder / ".gitignore").symlink_to("/dev/zero")
+    while len(library.problems()) <= MOST_PROBLEMS:
+        time.sleep(0.01)
+    *shown, more = library.problems()
+    assert (len(shown), more) == (MOST_PROBLEMS, "and 1 problems more")
+    assert all(each.isprintable() for each in shown)  # no terminal's commands, no half characters
+    (root / "package" / ".gitignore").rmdir()
+    while told in library.problems():
+        time.sleep(0.01)
 
 
 def test_what_happens_on_disk_is_noticed(root: Path, make: Callable[..., Library]):

@@ -22,7 +22,7 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.opened: dict[str, File] = {}
-        library = Library(lambda root: Options(), 2**20)
+        library = Library(lambda root: (Options(), ()), 2**20)
         self.engine = LookupEngine(self.opened.values, path_of, library)
 
     def write(self, name: str, text: str) -> None:

@@ -211,3 +211,26 @@ def test_a_document_whose_uri_is_none_harms_no_other_of_the_same_editor(environ:
         while editor.ask(len(TEXT)) != [REST]:  # both are opened again with the new daemon
             time.sleep(0.05)
         assert editor.status()["pid"] != first
+
+
+def test_rules_that_cannot_be_read_are_shown_in_the_status(
+    environ: dict[str, str], repository: Path
+):
+    (repository / ".gitignore").symlink_to("/dev/zero")
+    (repository / "keyturn.toml").write_text("[completion")
+    file = repository / "a.py"
+    with Editor(environ, workspace=repository, uri=file.as_uri()) as editor:
+        editor.open(TEXT)
+        editor.ask(len(TEXT))
+
+        def shown() -> list[str]:
+            status = [*keyturn("daemon", "status")]
+            done = subprocess.run(status, env=environ, capture_output=True, text=True, check=True)
+            return [line for line in done.stdout.splitlines() if line.startswith("problem ")]
+
+        while not (problems := shown()):
+            time.sleep(0.05)
+        assert editor.status()["engine"]["problems"]
+    [settings, rules] = problems
+    assert f"{repository}/keyturn.toml: " in settings
+    assert rules == f"problem    nothing below {repository} is read: .gitignore: it is a link"

@@ -68,7 +68,7 @@ def situations(file: str) -> Iterator[Situation]:
 @asynccontextmanager
 async def editor(options: Options) -> AsyncIterator[Session]:
     """An editor's session with the default model behind it, in this process."""
-    backend = LocalBackend(engine_maker(ModelChoice, lambda path: options))
+    backend = LocalBackend(engine_maker(ModelChoice, lambda path: (options, ())))
     problems: list[str] = []
     session = Session(backend, Documents(), options, problems.append)
     ready = asyncio.Event()
