@@ -106,7 +106,8 @@ def parses(name: str, text: str) -> bool:
     language = language_of(name).id
     if language not in GRAMMARS:
         return True
-    return not _parser(language).parse(text.encode()).root_node.has_error
+    ends = ("", "\n")  # the last line break may be missing
+    return not all(_parser(language).parse((text + e).encode()).root_node.has_error for e in ends)
 
 
 @cache

@@ -60,11 +60,15 @@ class ParseState:
         return self._look(self.tail, self.partial) if self.unread else self
 
     def can_finish(self) -> bool:
-        """Whether the file may end here."""
+        """Whether the file may end here, with or without a last line break, which some grammars
+        want behind a directive and files often lack."""
         if self.partial:
             return False
         try:
-            return self.automaton.accepts(self.versions, self.tail, self.column)
+            return any(
+                self.automaton.accepts(self.versions, self.tail + end, self.column)
+                for end in ("", "\n")
+            )
         except TooAmbiguous:
             return True
 

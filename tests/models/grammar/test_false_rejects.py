@@ -50,6 +50,20 @@ def test_every_cut_of_a_valid_file_can_go_on_as_the_file_does(path: Path):
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
+def test_a_valid_file_may_lack_its_last_line_break(path: Path):
+    text = read(path).rstrip("\r\n")
+    assert document(language_of(path.name).id).open(text).state.can_finish()
+
+
+@pytest.mark.parametrize("language", ["c", "cpp"])
+@pytest.mark.parametrize("line", ["#include <stdio.h>", '#include "a.h"', "#define X 1", "#endif"])
+def test_a_file_may_end_with_a_directive(language: str, line: str):
+    text = "#ifndef X\n" * (line == "#endif") + line
+    assert document(language).open(text).state.can_finish()
+    assert not document(language).open("int f(").state.can_finish()
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
 def test_a_valid_file_with_other_line_ends_can_go_on_too(path: Path):
     language = language_of(path.name).id
     text = read(path).replace("\n", "\r\n")
