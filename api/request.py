@@ -27,7 +27,7 @@ class Trigger(StrEnum):
 class Extent(StrEnum):
     """How far a completion may go."""
 
-    AUTO = "auto"  # a block on a blank line or after something that opens one, else a line
+    AUTO = "auto"  # a block where one begins: on a blank line, or with the cursor's; else a line
     LINE = "line"
     BLOCK = "block"
     ALL = "all"  # until the model ends it or the token limit does

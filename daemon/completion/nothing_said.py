@@ -1,13 +1,38 @@
 """Files that say nothing yet, in which a suggestion could only be a guess."""
 
+import re
+
 from ..cursor import BYTE_ORDER_MARK
+
+MARKS = r"(?:#+(?!\w)|//+!?|--+|;+|%+|/\*+|\*+/?|<!--|\"\"\"|''')"
+COMMENT = re.compile(rf"[ \t]*{MARKS}")
+MARK_ALONE = re.compile(rf"\s*(?:{MARKS}\s+|\"\"\"|''')\Z")  # of a comment or a title
+LEGAL = re.compile(
+    r"copyright|\(c\)|©|licen[cs]e|all rights reserved|SPDX-|(?<!\w)coding[:=]", re.IGNORECASE
+)
+MAIN_GUARD = re.compile(r"if __name__ == (['\"])__main__\1:\s*")
 
 
 def says_nothing(prefix: str, suffix: str) -> bool:
-    """Whether there are only blanks on both sides of the cursor, or above them a bare shebang."""
+    """Whether there are only blanks on both sides of the cursor, or above it a shebang, whose the
+    file is, a main guard with nothing to call, or the mark of a comment not begun."""
     if suffix and not suffix.isspace():
         return False
     text = prefix.removeprefix(BYTE_ORDER_MARK)
     if text.startswith("#!"):
         text = text.partition("\n")[2] if "\n" in text else text
-    return not text or text.isspace()
+    text = _behind_legal(text)
+    return not text.strip() or bool(MAIN_GUARD.fullmatch(text) or MARK_ALONE.fullmatch(text))
+
+
+def _behind_legal(text: str) -> str:
+    """The text behind the comments that it begins with and that are about its licence."""
+    while text.strip():
+        block, rest = "", text.lstrip()
+        while COMMENT.match(rest) and "\n" in rest:
+            line, _, rest = rest.partition("\n")
+            block += line
+        if not LEGAL.search(block):
+            break
+        text = rest
+    return text

@@ -127,8 +127,11 @@ class Guide:
             return next((start for start in starts if self._fits_at(start, self._block)), "")
 
     def may_be_cut(self, text: str) -> bool:
-        """Whether any start of a completion that the limit cuts short fits."""
-        return next(self._starts(self._finished(text, Finish.TOKENS)), None) is not None
+        """Whether any start of a completion that the limit cuts short fits, or its lines may stand
+        at the end of the file, where one goes on from there."""
+        text = self._finished(text, Finish.TOKENS)
+        goes_on = self._last_line is not None and "\n" in text
+        return goes_on or next(self._starts(text), None) is not None
 
     def _starts(self, text: str) -> Iterator[str]:
         """The starts of `text` that fit, best first."""

@@ -4,6 +4,7 @@ A rule is fed the text as it is generated and answers with what may be kept. Kep
 taken back, so a rule holds back line breaks until it knows what follows them.
 """
 
+import copy
 import re
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from .brackets import COMMENTS, OUTSIDE, Nesting, nesting
 
 TAB_COLUMNS = 4
 OPENERS = re.compile(r"(?:[:{]|=>|->|\b(?:do|then|else|begin|try))\s*\Z")
+LEAVES_OPEN = re.compile(rf"(?:[(\[]|{OPENERS.pattern})\s*\Z")
 MOST_BLANK_LINES = 12  # in a row: the model is not coming back to code
 LOOK_BACK_CHARACTERS = 20_000  # to know whether the cursor is inside a triple-quoted string
 
@@ -43,6 +45,31 @@ class SingleLine:
         if newline and self._indent is not None and not self._blank:
             return f"{line}\n{self._indent}", True
         return line, bool(newline)
+
+
+class LineAndBlock:
+    """Ends as a single line, or, if that opens a block or leaves a bracket open, with the block."""
+
+    def __init__(self, before: str, start: Nesting, comments: tuple[str, ...]) -> None:
+        """See `Block`."""
+        self._line = before
+        self._block = Block(before, start, comments)
+        self._opened = False
+
+    def feed(self, text: str) -> tuple[str, bool]:
+        if self._opened:
+            return self._block.feed(text)
+        line, newline, _ = text.partition("\n")
+        self._line += line
+        self._opened = bool(newline) and LEAVES_OPEN.search(self._line) is not None
+        if newline and not self._opened:
+            return line, True
+        return self._block.feed(text)
+
+    def __copy__(self) -> "LineAndBlock":
+        other = LineAndBlock.__new__(LineAndBlock)
+        other.__dict__.update(self.__dict__, _block=copy.copy(self._block))
+        return other
 
 
 class Block:
@@ -119,12 +146,18 @@ def stop_rule(extent: Extent, prefix: str, suffix: str, comments: tuple[str, ...
     before = prefix[prefix.rfind("\n") + 1 :]
     rest = suffix.partition("\n")[0]
     opens = not before.strip() or OPENERS.search(before) is not None
+    below = next((line for line in suffix.split("\n")[1:] if line.strip()), "")
     if extent is Extent.ALL:
         return Anything()
-    if extent is Extent.LINE or (extent is Extent.AUTO and (rest.strip() or not opens)):
+    if extent is Extent.LINE or (extent is Extent.AUTO and rest.strip()):
         return SingleLine(before, rest)
     quote = nesting(prefix[-LOOK_BACK_CHARACTERS:], comments=comments).quote
-    return Block(before, Nesting(quote=quote), comments)
+    start = Nesting(quote=quote)
+    if extent is Extent.BLOCK or opens:
+        return Block(before, start, comments)
+    if columns_of(below) > columns_of(before):  # what the line opens is there already
+        return SingleLine(before, rest)
+    return LineAndBlock(before, start, comments)
 
 
 def columns_of(line: str) -> int:

@@ -10,6 +10,8 @@ import re
 from .brackets import nesting
 from .circles import circle, has_words, inner_circle, perhaps_circle
 from .closers import closed
+from .entries import IN_A_ROW, asked_for, without_comma
+from .restated import says_more
 from .rubbish import rubbish
 from .stops import OPENERS, columns_of
 from .unreachable import reached
@@ -38,7 +40,7 @@ def trim(text: str, prefix: str, suffix: str, cut_short: bool = False, language:
         whole = _unbroken(lines) if cut_short else lines
         broken_off = cut_short and len(whole) == len(lines)
         lines = _without_blank_end(whole)
-        lines = _going_on(lines, line, prefix, language)
+        lines = _going_on(lines, prefix, suffix, language)
         if broken_off and lines:
             lines[-1] = lines[-1][: inner_circle(lines[-1], ROUNDS_BROKEN_OFF)]
         lines = lines[: circle(lines)]
@@ -59,7 +61,7 @@ def certain(text: str, prefix: str, suffix: str, language: str = "") -> str:
     whole = text[: text.rfind("\n") + 1]
     lines = _without_blank_end(_lines(whole[: rubbish(whole, prefix + suffix, language)]))
     line = prefix[prefix.rfind("\n") + 1 :]
-    lines = _going_on(lines, line, prefix, language, whole=False)
+    lines = _going_on(lines, prefix, suffix, language, whole=False)
     lines = lines[: perhaps_circle(lines)]
     lines = lines[: _repeated_suffix(lines, line, _lines_below(suffix), False)]
     return "\n".join(lines).rstrip()
@@ -72,7 +74,7 @@ def decided(text: str, prefix: str, suffix: str, language: str = "") -> bool:
     if rubbish(whole, prefix + suffix, language) < len(whole):
         return True
     lines = _without_blank_end(_lines(whole))
-    return _going_on(lines, prefix[prefix.rfind("\n") + 1 :], prefix, language) != lines
+    return _going_on(lines, prefix, suffix, language) != lines
 
 
 # region From the start
@@ -95,16 +97,25 @@ def _without_indentation(text: str, prefix: str) -> str:
 
 
 def _going_on(
-    lines: list[str], line: str, prefix: str, language: str, whole: bool = True
+    lines: list[str], prefix: str, suffix: str, language: str, whole: bool = True
 ) -> list[str]:
-    """Up to a line that goes in circles by itself, and to statements that are never reached."""
+    """Up to a line that goes in circles by itself, to statements that are never reached, to a
+    comment that says the line above again, to a second entry that is made up."""
     for number, each in enumerate(lines):
         if (kept := inner_circle(each)) < len(each):
             lines = [*lines[:number], each[:kept].rstrip()]
             break
-    above = "" if line.strip() else _last_line(prefix[: len(prefix) - len(line)])
+    over, newline, line = prefix.rpartition("\n")
+    jump = "" if line.strip() else _last_line(over + newline)
     full = [line + lines[0], *lines[1:]] if lines else []
-    return _without_blank_end(lines[: reached(full, above, language, whole)])
+    full = full[: reached(full, jump, language, whole)]
+    full = full[: says_more(full, _last_line(over), language)]
+    lines, above = lines[: len(full)], over.split("\n")[-IN_A_ROW:]
+    kept = asked_for(full, above, prefix + suffix, language, whole)
+    if 0 < kept < len(lines):
+        last = without_comma(lines[kept - 1], _lines_below(suffix), language)
+        lines = [*lines[: kept - 1], last]
+    return _without_blank_end(lines[:kept])
 
 
 def _last_line(text: str) -> str:

@@ -237,7 +237,24 @@ def test_odd_files_get_an_answer(engine: Engine, prefix: str, suffix: str) -> No
     assert done.prompt_tokens <= 2048
 
 
-@pytest.mark.parametrize("text", ["", " \n\t\r\n", "\ufeff\n", "#!/bin/sh\n", "#!/bin/sh\r\n\r\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " \n\t\r\n",
+        "\ufeff\n",
+        "#!/bin/sh\n",
+        "#!/bin/sh\r\n\r\n",
+        "# Copyright 2026 Ada Lovelace\n",
+        "#!/usr/bin/env python3\n# -*- coding: utf-8 -*-\n\n",
+        "// SPDX-License-Identifier: MIT\r\n\r\n// Copyright 2026 Ada Lovelace\r\n",
+        "/*\n * Copyright (c) 2026\n * All rights reserved.\n */\n\n",
+        "# ",  # a title, or a comment
+        "// Copyright 2026 Ada Lovelace\n\n// ",
+        '"""',
+        'if __name__ == "__main__":\n    ',
+    ],
+)
 def test_where_the_text_says_nothing_the_model_is_not_asked(engine: Engine, text: str) -> None:
     session = engine.new_session()
     for below in ("", "\n \n"):
@@ -247,7 +264,20 @@ def test_where_the_text_says_nothing_the_model_is_not_asked(engine: Engine, text
 
 
 @pytest.mark.parametrize(
-    ("text", "below"), [("x", ""), ("", "\nx"), ("#!/bin/sh\nx", ""), ("#!", "")]
+    ("text", "below"),
+    [
+        ("x", ""),
+        ("", "\nx"),
+        ("#!/bin/sh\nx", ""),
+        ("#!", ""),
+        ("#", ""),
+        ("# the n-th Fibonacci number\n", ""),
+        ("# Copyright 2026 Ada Lovelace\n\n# the n-th Fibonacci number\n", ""),
+        ("# Copyright 2026 Ada Lovelace\n", "def f():\n    pass\n"),
+        ("// Copyright 2026 Ada Lovelace\n#include <stdio.h>\n", ""),
+        ("# Demo\n\n", ""),
+        ('def main():\n    pass\n\n\nif __name__ == "__main__":\n    ', ""),
+    ],
 )
 def test_where_it_says_anything_it_is(engine: Engine, text: str, below: str) -> None:
     assert ask(engine, text, below).prompt_tokens > 0

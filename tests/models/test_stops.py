@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from keyturn.api.request import Extent
 from keyturn.models.decoding.brackets import Nesting
-from keyturn.models.decoding.stops import MOST_BLANK_LINES, Anything, Block, SingleLine, stop_rule
+from keyturn.models.decoding.stops import (
+    MOST_BLANK_LINES,
+    Anything,
+    Block,
+    LineAndBlock,
+    SingleLine,
+    stop_rule,
+)
 
 PYTHON = ("#",)
 
@@ -26,6 +33,21 @@ def kept(prefix: str, generated: str, suffix: str = "", extent: Extent = Extent.
 
 def test_a_line_ends_before_its_line_break() -> None:
     assert kept("x = ", "foo(1)\ny = 2\n") == "foo(1)"
+
+
+def test_a_line_that_opens_a_block_goes_on_with_it() -> None:
+    body = ") {\n    return 0;\n}"
+    assert kept("int main(", f"void{body}\n\nint f(void);\n") == f"void{body}"
+    assert kept("int main(", "void);\nint f(void);\n") == "void);"
+    assert kept("x = ", "{\n    1: 2,\n}\ny = 3\n") == "{\n    1: 2,\n}"
+    assert kept("names = ", "[\n    1,\n]\ny = 3\n") == "[\n    1,\n]"
+    assert kept("def f(", "\n    a,\n):\n    return a\nf(1)\n") == "\n    a,\n):\n    return a"
+    assert kept("    if x", ":\n        y()\n    z()\n", "\n    z()\n") == ":\n        y()"
+
+
+def test_not_where_the_block_is_there_already() -> None:
+    assert kept("if x", " > 1:\n    y()\n", suffix="\n\n    return 1\n") == " > 1:"
+    assert kept("for (", "a of b) {\n  c()\n", suffix=") {\n") == "a of b) {"
 
 
 def test_a_line_begun_in_the_middle_never_grows_to_two() -> None:
@@ -112,10 +134,11 @@ def test_tabs_count_as_indentation() -> None:
         ("def f():", "\n", Block),
         ("if (a) {", "  \n", Block),
         ("while x do ", "", Block),
-        ("x = ", "", SingleLine),
+        ("x = ", "", LineAndBlock),
+        ("if x", "\n    return 1\n", SingleLine),
         ("f(", ")\n", SingleLine),
         ("", "x = 1\n", SingleLine),
-        ("redo", "", SingleLine),
+        ("redo", "", LineAndBlock),
     ],
 )
 def test_the_place_of_the_cursor_decides_between_line_and_block(
