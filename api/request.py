@@ -45,7 +45,8 @@ class GrammarMode(StrEnum):
 
 
 class SpeculationMode(StrEnum):
-    """Which drafters may be used. None changes what is completed."""
+    """Which drafters may be used. None changes what is completed, unless a search under a grammar
+    runs out of time: then it has got further."""
 
     AUTO = "auto"  # whichever gains most
     DEL = "del"  # the model's own first layers, as published

@@ -68,7 +68,9 @@ DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
               help="JSON schema of the text; needs keyturn[json-schema].")  # fmt: skip
 @click.option("--speculate", type=click.Choice(SPECULATION_MODES), default="auto",
               show_default=True,
-              help="Whose guesses are verified several at once; no text changes.")  # fmt: skip
+              help="Whose guesses are verified several at once, for speed. No text changes, but "
+                   "where a search under --grammar runs out of its time (1 s at most) it has got "
+                   "further by then.")  # fmt: skip
 @click.option("--n", type=int, default=1, show_default=True, help="Distinct candidates.")
 @click.option("--timeout", type=float, metavar="SECONDS",
               help="Give up after this long, whatever is under way. Without it nothing waits for "
