@@ -67,7 +67,10 @@ def check(situation: Situation, text: str) -> None:
     if not text:
         assert "any" in situation.flags, f"nothing is suggested: {said}"
         return
+    assert "none" not in situation.flags, f"nothing is better than this: {said}"
     text = text.replace("\r\n", "\n")
+    if situation.flags & {"one", "more"}:
+        assert ("\n" in text) == ("more" in situation.flags), f"so many lines: {said}"
     prefix, suffix = (side.replace("\r\n", "\n") for side in (situation.prefix, situation.suffix))
     whole = prefix + text + suffix
     assert text.strip(), said

@@ -1,8 +1,8 @@
 """Everyday situations: a file with a cursor in it, and what is suggested there as an editor asks.
 
 They stand in `tests/data/everyday`, each behind a line `=== name: what it is [flags]`. The flags
-are `any` (no suggestion is fine), `open` (one goes on writing behind the suggestion: the file need
-not parse with it) and `crlf`.
+are `any` (no suggestion is fine), `none` (so is no other), `one` and `more` (lines), `open` (one
+goes on writing behind the suggestion: the file need not parse with it) and `crlf`.
 """
 
 import asyncio
