@@ -32,10 +32,10 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 
 def loading(about: str = "", optional: bool = False) -> Decorator:
     """`optional`: none is an answer, too, and the default; otherwise the configured model is."""
-    of_model = {"default": ""} if optional else {"callback": configured}
-    text = about if optional else f"The configured one otherwise. {about}".strip()
+    named = f"The configured one otherwise. {about}".strip()
+    of_model = click.option("--model", callback=configured, help=named)
     return all_of(
-        click.option("--model", help=text, **of_model),
+        click.option("--model", default="", help=about) if optional else of_model,
         click.option("--device", default="auto", show_default=True),
         click.option("--dtype", default="auto", show_default=True, help="Of keyturn's weights."),
     )
