@@ -31,6 +31,7 @@ Number = Annotated[int, Range(0, 2**53)]  # of a request, a process, a protocol
 Tokens = Annotated[int, Range(1, 1_000_000)]
 Candidates = Annotated[int, Range(1, 32)]
 Milliseconds = Annotated[int, Range(0, MOST_DAYS * 24 * 3600 * 1000)]
+Seconds = Annotated[float, Range(1e-6, MOST_DAYS * 24 * 3600)]
 Seed = Annotated[int, Range(-(2**63), 2**63 - 1)]
 Temperature = Annotated[float, Range(0, 100)]
 TopP = Annotated[float, Range(1e-6, 1)]

@@ -20,7 +20,7 @@ from . import _options
 
 if TYPE_CHECKING:
     from ..completion.engine import Engine
-    from ..completion.request import Completion, Request
+    from ..completion.request import Found, Request
 
 PLACES = {"at the cursor": 0.999, "a quarter above it": 0.75, "at the start": 0.01}
 TYPED = "value = compute(first, 2)\n"
@@ -155,17 +155,17 @@ def decode(
     """Complete `text` at some places, in turns without a grammar and under each of `modes`."""
     from ...api.request import GrammarMode
 
-    found: dict[tuple[str, str], list[tuple[Completion, Completion]]] = {}
+    found: dict[tuple[str, str], list[tuple[Found, Found]]] = {}
     for way, request in _requests(text, places, new_tokens):
-        free = engine.complete(replace(request, grammar=GrammarMode.OFF))
+        free = engine.complete(request.with_options(grammar=GrammarMode.OFF))
         for mode in modes:
-            guided = engine.complete(replace(request, grammar=GrammarMode(mode)))
+            guided = engine.complete(request.with_options(grammar=GrammarMode(mode)))
             found.setdefault((way, mode), []).append((free, guided))
     return [_row(way, mode, pairs) for (way, mode), pairs in found.items()]
 
 
 def _requests(text: str, places: int, new_tokens: int) -> "list[tuple[str, Request]]":
-    from ...api.request import Sampling
+    from ...api.request import CompletionOptions, Sampling
     from ..completion.request import Request
 
     lines = text.splitlines(keepends=True)
@@ -175,33 +175,37 @@ def _requests(text: str, places: int, new_tokens: int) -> "list[tuple[str, Reque
         start = sum(map(len, lines[:line]))
         indent = len(lines[line]) - len(lines[line].lstrip())
         cursor = start + indent + (number % 3) * (len(lines[line]) - indent) // 3
-        request = Request(text[:cursor], text[cursor:], "bench.py", new_tokens)
+        request = Request(
+            text[:cursor], text[cursor:], "bench.py", CompletionOptions(max_tokens=new_tokens)
+        )
         requests.append((GREEDY, request))
         sampling = Sampling(SAMPLE_TEMPERATURE, seed=number)
         requests.append((SAMPLED, replace(request, sampling=sampling)))
     return requests
 
 
-def _row(way: str, mode: str, pairs: "list[tuple[Completion, Completion]]") -> Row:
-    guided = [under for _, under in pairs if under.grammar.mode != "off"]
-    tokens = sum(under.generated_tokens for under in guided)
-    took_ms = sum(under.grammar.took_ms for under in guided)
-    plain = sum(max(1, under.generated_tokens - 1) for under in guided)
+def _row(way: str, mode: str, pairs: "list[tuple[Found, Found]]") -> Row:
+    guided = [under for _, under in pairs if under.meta.grammar.mode != "off"]
+    tokens = sum(under.meta.generated_tokens for under in guided)
+    took_ms = sum(under.meta.grammar.took_ms for under in guided)
+    plain = sum(max(1, under.meta.generated_tokens - 1) for under in guided)
     same = [
-        under.timings.decode / free.timings.decode
+        under.meta.decode_ms / free.meta.decode_ms
         for free, under in pairs
-        if (free.text, free.generated_tokens) == (under.text, under.generated_tokens)
+        if (free.text, free.meta.generated_tokens) == (under.text, under.meta.generated_tokens)
     ]
     return Row(
         way=way,
         mode=mode,
         tokens=tokens,
         us_per_token=round(1e3 * took_ms / max(1, tokens), 1),
-        wall_share=round(took_ms / max(1e-9, sum(u.timings.decode for u in guided)), 4),
+        wall_share=round(took_ms / max(1e-9, sum(u.meta.decode_ms for u in guided)), 4),
         overhead=round(statistics.median(same) - 1, 4) if same else None,
-        model_calls_per_token=round(sum(u.grammar.model_calls for u in guided) / max(1, plain), 4),
-        refused=sum(under.grammar.refused for under in guided),
-        restarts=sum(under.grammar.restarts for under in guided),
+        model_calls_per_token=round(
+            sum(u.meta.grammar.model_calls for u in guided) / max(1, plain), 4
+        ),
+        refused=sum(under.meta.grammar.refused for under in guided),
+        restarts=sum(under.meta.grammar.restarts for under in guided),
     )
 
 

@@ -179,28 +179,31 @@ class Bench:
     def _timed(
         self, arm: str, place: Place, session: "FileSession", most: int | None = None
     ) -> tuple[str, Timed]:
-        from ...api.request import Extent, GrammarMode, Sampling, SpeculationMode
+        from ...api.request import CompletionOptions, Extent, GrammarMode, Sampling, SpeculationMode
         from ..completion.request import Request
 
+        pieces: list[str] = []
         request = Request(
             place.prefix,
             place.suffix,
             "file.py",
-            most or self._new_tokens,
-            Extent.ALL,
-            Sampling(1.0 if place.kind == SAMPLED else 0.0),
-            grammar=GrammarMode.OFF,
-            speculate=SpeculationMode(arm),
+            CompletionOptions(
+                max_tokens=most or self._new_tokens,
+                extent=Extent.ALL,
+                sampling=Sampling(1.0 if place.kind == SAMPLED else 0.0),
+                grammar=GrammarMode.OFF,
+                speculation=SpeculationMode(arm),
+            ),
+            stream=pieces.append,
         )
         self._engine.speculator = self._arms[arm]
-        pieces: list[str] = []
         began = time.perf_counter()
-        found = self._engine.complete(request, stream=pieces.append, session=session)
-        assert found.timings.decode <= (time.perf_counter() - began) * 1e3
-        use = found.speculation
+        found = self._engine.complete(request, session=session)
+        assert found.meta.decode_ms <= (time.perf_counter() - began) * 1e3
+        use = found.meta.speculation
         return "".join(pieces), Timed(
-            found.generated_tokens,
-            found.timings.decode,
+            found.meta.generated_tokens,
+            found.meta.decode_ms,
             use.passes,
             use.drafted,
             use.accepted,

@@ -6,7 +6,7 @@ same text as an earlier one does not count. Where one is wanted and comes to not
 the next best is tried, unless the model itself would rather add nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -42,13 +42,11 @@ class Job:
     prompt: Prompt
     stop_tokens: frozenset[int]
     limit_tokens: int
-    cancelled: Callable[[], bool]
-    stream: Callable[[str], None] | None  # gets the first candidate's text as it becomes certain
 
     def stops(self) -> Stops:
         """Fresh ones, for one candidate."""
         comments = self.language.comments
-        rule = stop_rule(self.request.extent, self.near.prefix, self.near.suffix, comments)
+        rule = stop_rule(self.request.options.extent, self.near.prefix, self.near.suffix, comments)
         rule = Endless(rule, self.decided)
         return Stops(self.stop_tokens, self.limit_tokens, rule, self.request.deadline)
 
@@ -81,7 +79,7 @@ class Candidates:
 
     def generate(self, logits: Tensor) -> list[Candidate]:
         """Everything tried, from the `logits` (vocabulary,) after the prompt; never empty."""
-        wanted = self._job.request.candidates
+        wanted = self._job.request.options.candidates
         tried: list[Candidate] = []
         for sampler, first in islice(self._starts(logits), TRIES_PER_CANDIDATE * wanted):
             self._sequence.truncate(len(self._job.prompt.tokens))
@@ -96,7 +94,7 @@ class Candidates:
     def _starts(self, logits: Tensor) -> Iterator[tuple[Sampler, int | None]]:
         """A sampler for every candidate that could be tried, and a first token for where no grammar
         finds the next best."""
-        sampling = self._job.request.sampling
+        sampling = self._job.request.options.sampling
         yield Sampler(sampling), None
         if sampling.temperature > 0:
             stream = 0
@@ -109,7 +107,7 @@ class Candidates:
     def _one(self, logits: Tensor, sampler: Sampler, first: int | None, shown: bool) -> Candidate:
         """`shown`: an earlier one is worth showing."""
         job, near, language = self._job, self._job.near, self._job.language.id
-        stream = None if shown else job.stream
+        stream = None if shown else job.request.stream
         text, sent, tokens, finish = "", "", 0, None
         try:
             for token in self._tokens(logits, sampler, first, stream is not None, not shown):
@@ -135,7 +133,7 @@ class Candidates:
         self, logits: Tensor, sampler: Sampler, first: int | None, settles: bool, apart: bool
     ) -> Iterator[Token]:
         job, decoder, guesser = self._job, self._decoder, self._speculation
-        where = (self._sequence, job.prompt, logits, sampler, job.stops(), job.cancelled)
+        where = (self._sequence, job.prompt, logits, sampler, job.stops(), job.request.cancelled)
         self._speculation.begin()
         if not self._guide.constrains:
             return decoder.generate(*where, first, guesser)

@@ -9,14 +9,15 @@ Not for two threads at once.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from torch import Tensor
 
-from ...api.report import CacheUse, Finish, GrammarUse
+from ...api.report import CacheUse, CompletionMeta, Finish
 from ...cache.plan import Repair
 from ...cache.sequence import CachedSequence
-from ...models.decoding.decode import Decoder, Interrupted
+from ...models.decoding.decode import Decoder, Interrupted, raise_if_cancelled
 from ...models.loading.loader import Loaded
 from ...models.prompts.fim import Prompt, PromptBuilder, PromptOptions
 from ...models.prompts.templates import Order
@@ -32,9 +33,8 @@ from .grammars import Grammars
 from .line_endings import Surroundings
 from .nothing_said import says_nothing
 from .regions import region_at
-from .request import Candidate, Completion, Request, Timings, distinct
+from .request import Candidate, Found, Request, distinct
 
-NOTHING = Completion((), Finish.EOS, 0, 0, 0, Timings())
 MOST_CHARACTERS = 1_000_000  # of a file with a session, which tokenises all of it
 
 
@@ -49,10 +49,6 @@ class EngineOptions:
     repair: Repair = field(default_factory=Repair)  # of what edits make stale
     memory: Path | None = None  # folder in which drafters keep what they learn
     json_schemas: tuple[SchemaRule, ...] = ()
-
-
-def never() -> bool:
-    return False
 
 
 class Engine:
@@ -71,24 +67,23 @@ class Engine:
     def complete(
         self,
         request: Request,
-        cancelled: Callable[[], bool] = never,
-        stream: Callable[[str], None] | None = None,
         session: FileSession | None = None,
         others: Sequence[Tokens] = (),
-    ) -> Completion:
-        """Answer `request`. `stream` gets the first candidate's text in pieces, each as soon as it
-        is certain, and all of it by the return.
+    ) -> Found:
+        """Answer `request`. Its `stream` gets the first candidate's text in pieces, each as soon
+        as it is certain, and all of it by the return.
 
         `others` are tokens of other texts, most apt last, that it may repeat.
         A cancel or the deadline ends the work within a step; what there is by then is returned,
         and `finish` says so. At most half of the context is generated. Where the text says
         nothing yet, the model is not asked.
         """
+        meta = CompletionMeta(self.loaded.name, str(self.loaded.model.device))
         schema = schema_of(request.path, self.options.json_schemas)  # which says what is to come
         if says_nothing(request.prefix, request.suffix) and not schema:
-            return NOTHING
+            return Found((), replace(meta, finish=Finish.EOS))
         clock = Clock()
-        limit = min(request.max_tokens, self.context_tokens // 2)
+        limit = min(request.options.max_tokens, self.context_tokens // 2)
         near = Surroundings.of(
             request.prefix, request.suffix, self.context_tokens * CHARACTERS_PER_TOKEN
         )
@@ -108,41 +103,36 @@ class Engine:
             prompt=ready.prompt,
             stop_tokens=self._builder.stops,
             limit_tokens=limit,
-            cancelled=cancelled,
-            stream=stream,
         )
         guided = self._grammars.begin(request, region, job.trimmed)  # while the model reads too
         scene = replace(ready.scene, others=(*others, *ready.scene.others))
-        speculation = self.speculator.speculation(request.speculate, scene)
-        grammar = GrammarUse()
-        timings = Timings(tokenise=clock.lap_ms())
+        speculation = self.speculator.speculation(request.options.speculation, scene)
+        meta = replace(meta, tokenise_ms=clock.lap_ms())
         tried: list[Candidate] = []
         try:
             logits = ready.fill(job)
-            timings = replace(timings, prefill=clock.lap_ms())
+            meta = replace(meta, prefill_ms=clock.lap_ms())
             job = replace(job, request=request.decoding_now())
             guide = guided()
             tried = Candidates(self._decoder, ready.sequence, job, guide, speculation).generate(
                 logits
             )
-            grammar = guide.use
-            timings = replace(timings, decode=clock.lap_ms())
+            meta = replace(meta, decode_ms=clock.lap_ms(), grammar=guide.use)
             best = next((each for each in tried if each.text), tried[0])
             finish = next((t.finish for t in tried if t.finish in INTERRUPTED), best.finish)
         except Interrupted as interrupted:
-            timings = replace(timings, prefill=clock.lap_ms())
+            meta = replace(meta, prefill_ms=clock.lap_ms())
             finish = interrupted.finish
-        return Completion(
-            candidates=distinct(tried),
+        meta = replace(
+            meta,
             finish=finish,
             prompt_tokens=len(ready.prompt.tokens),
             reused_tokens=ready.reused_tokens,
             generated_tokens=sum(candidate.tokens for candidate in tried),
-            timings=timings,
             cache=ready.use(),
-            grammar=grammar,
             speculation=speculation.use,
         )
+        return Found(distinct(tried), meta)
 
     def forget(self) -> None:
         """Start anew, whatever state an interrupt from outside has left the own sequence in."""
@@ -163,7 +153,7 @@ class Engine:
         reused = min(shared(sequence.tokens, prompt.tokens), len(prompt.tokens) - 1)
 
         def fill(job: Job) -> Tensor:
-            return self._decoder.prefill(sequence, prompt.tokens, job.stops(), job.cancelled)
+            return self._decoder.prefill(sequence, prompt.tokens, job.stops(), request.cancelled)
 
         before, after = (prompt.tokens[span.start : span.stop] for span in prompt.sides)
         held = self.loaded.tokenizer.encode(prompt.pending.decode(errors="ignore"))
@@ -177,7 +167,9 @@ class Engine:
         plan = planned.plan
 
         def fill(job: Job) -> Tensor:
-            return session.fill(planned, lambda: look_up(request, job.cancelled))
+            return session.fill(
+                planned, partial(raise_if_cancelled, request.deadline, request.cancelled)
+            )
 
         def use() -> CacheUse:
             share = session.staleness().share
@@ -206,14 +198,6 @@ class Ready:
     scene: Scene
     fill: Callable[[Job], Tensor]
     use: Callable[[], CacheUse | None]
-
-
-def look_up(request: Request, cancelled: Callable[[], bool]) -> None:
-    """Between steps: see whether anybody still wants the result."""
-    if cancelled():
-        raise Interrupted(Finish.CANCELLED)
-    if request.deadline is not None and time.monotonic() >= request.deadline:
-        raise Interrupted(Finish.DEADLINE)
 
 
 class Clock:

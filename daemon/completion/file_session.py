@@ -106,11 +106,13 @@ class FileSession:
         return Planned(prompt, target, plan)
 
     @torch.inference_mode()
-    def fill(self, planned: Planned, look_up: Callable[[], None] = lambda: None) -> Tensor:
+    def fill(
+        self, planned: Planned, raise_if_cancelled: Callable[[], None] = lambda: None
+    ) -> Tensor:
         """Bring a planned prompt into the cache: logits (vocabulary,) after its last token.
 
-        `look_up` is called between steps and may raise, which leaves a consistent part behind.
-        Raises `ContextOverflow` or `OverBudget`, with nothing changed.
+        `raise_if_cancelled` is called between steps, and leaves a consistent part behind. Raises
+        `ContextOverflow` or `OverBudget`, with nothing changed.
         """
         hidden, self.encoded_tokens = None, 0
         stride = self.model.stride
@@ -118,12 +120,12 @@ class FileSession:
         with closing(apply) as steps:
             for step in steps:
                 stride.keep_up()
-                look_up()
+                raise_if_cancelled()
                 with stride.step(len(step)):
                     hidden = encode(self.model, self.sequence, step)
                 self.encoded_tokens += len(step)
         if spans := self._deviating(planned):
-            look_up()
+            raise_if_cancelled()
             hidden = self._again(spans)
         if len(self.sequence.segments) > MANY_SEGMENTS:
             self.sequence.compact()

@@ -42,7 +42,7 @@ class Grammars:
             return Guide(
                 opening,
                 region.suffix,
-                request.grammar,
+                request.options.grammar,
                 finished,
                 waited,
                 before,
@@ -53,7 +53,7 @@ class Grammars:
 
     def _open(self, request: Request, region: Region) -> Callable[[], Opening]:
         language, left = region.language.id, region.prefix
-        if request.grammar is GrammarMode.OFF:
+        if request.options.grammar is GrammarMode.OFF:
             return partial(Unavailable("switched off").open, left)
         if not has_grammar(language):
             return partial(Unavailable(f"no grammar for {language}").open, left)

@@ -2,11 +2,16 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from ...api.report import CacheUse, Finish, GrammarUse, SpeculationUse
-from ...api.request import Extent, GrammarMode, Sampling, SpeculationMode
+from ...api.report import CompletionMeta, Finish
+from ...api.request import CompletionOptions
+
+
+def never() -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,21 +21,21 @@ class Request:
     prefix: str
     suffix: str = ""
     path: str = ""
-    max_tokens: int = 64
-    extent: Extent = Extent.AUTO
-    sampling: Sampling = field(default_factory=Sampling)
-    candidates: int = 1
-    deadline: float | None = None  # by time.monotonic(), seconds
-    decode_seconds: float | None = None  # also ends this long after the prompt has been read
-    grammar: GrammarMode = GrammarMode.EXACT
-    speculate: SpeculationMode = SpeculationMode.AUTO
+    options: CompletionOptions = field(default_factory=CompletionOptions)
+    deadline: float | None = None  # by time.monotonic(), seconds; that of `options` is not read
+    cancelled: Callable[[], bool] = never  # looked at between steps
+    stream: Callable[[str], None] | None = None  # gets the first candidate's text in pieces
+
+    def with_options(self, **changed: Any) -> "Request":
+        """The same with other options."""
+        return replace(self, options=replace(self.options, **changed))
 
     def decoding_now(self) -> "Request":
         """As it stands when its prompt has been read: the time for decoding begins."""
-        if self.decode_seconds is None:
+        if self.options.decode_ms is None:
             return self
         given = math.inf if self.deadline is None else self.deadline
-        return replace(self, deadline=min(given, time.monotonic() + self.decode_seconds))
+        return replace(self, deadline=min(given, time.monotonic() + self.options.decode_ms / 1e3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +49,11 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Timings:
-    """Milliseconds per phase."""
-
-    tokenise: float = 0.0
-    prefill: float = 0.0
-    decode: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Found:
     """The distinct candidates worth showing, best first, perhaps none; and how they were made."""
 
     candidates: tuple[Candidate, ...]
-    finish: Finish  # of the best candidate, or what cut the request short
-    prompt_tokens: int
-    reused_tokens: int  # of the prompt, found in the cache
-    generated_tokens: int  # for all candidates, also for those not worth showing
-    timings: Timings
-    cache: CacheUse | None = None  # None without a session
-    grammar: GrammarUse = field(default_factory=GrammarUse)
-    speculation: SpeculationUse = field(default_factory=SpeculationUse)
+    meta: CompletionMeta
 
     @property
     def text(self) -> str:

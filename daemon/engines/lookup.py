@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ...api.report import Completion, CompletionMeta, Finish
-from ...api.request import CompletionRequest
 from ..config import LOOKUP
 from ..server.engine_thread import File, OpenFiles
-from ..server.jobs import FileKey
+from ..server.jobs import Complete, FileKey
 from ..workspace.project_files import Library
 
 SHORTEST = 4  # characters that must match before anything is suggested
@@ -36,25 +35,18 @@ class LookupEngine:
         self._library = library
         library.start()
 
-    def complete(
-        self,
-        file: File,
-        request: CompletionRequest,
-        deadline: float,
-        cancelled: Callable[[], bool],
-        stream: Callable[[str], None] | None = None,
-    ) -> list[Completion]:
+    def complete(self, file: File, job: Complete) -> list[Completion]:
         started = time.monotonic()
-        offset = request.offset
+        offset, wanted = job.request.offset, job.request.options.candidates
         before = file.text[max(0, offset - LONGEST) : offset]
         texts = [file.text[: max(0, offset - 1)], *self._others(file)]
         found: dict[str, None] = {}  # in order, each once
         for text, at in _places(texts, before):
-            if cancelled() or time.monotonic() > deadline:
+            if job.cancelled.is_set() or time.monotonic() > job.deadline:
                 break
             if line := _line_after(text, at, file, offset):
                 found[line] = None
-            if len(found) == request.options.candidates:
+            if len(found) == wanted:
                 break
         took_ms = (time.monotonic() - started) * 1e3
         meta = CompletionMeta(LOOKUP, finish=Finish.LINES, total_ms=took_ms)

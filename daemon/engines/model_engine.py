@@ -3,11 +3,10 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ...api.report import Completion, CompletionMeta
-from ...api.request import CompletionRequest
+from ...api.report import Completion
 from ...cache.budget import Budget
 from ...models.device import Aside, aside, give_back
 from ...models.errors import ModelError
@@ -15,10 +14,9 @@ from ...models.loading.loader import Loaded
 from ..completion.engine import Engine, EngineOptions
 from ..completion.file_session import FileSession
 from ..completion.idle_refresh import Refresher
-from ..completion.request import Completion as Found
 from ..completion.request import Request
 from ..server.engine_thread import File
-from ..server.jobs import FileKey
+from ..server.jobs import Complete, FileKey
 from .sessions import Sessions
 
 log = logging.getLogger(__name__)
@@ -59,37 +57,23 @@ class ModelEngine:
         self._allowance = allowance
         self._aside = aside(loaded.model.device)
 
-    def complete(
-        self,
-        file: File,
-        request: CompletionRequest,
-        deadline: float,
-        cancelled: Callable[[], bool],
-        stream: Callable[[str], None] | None = None,
-    ) -> list[Completion]:
+    def complete(self, file: File, job: Complete) -> list[Completion]:
         started = time.monotonic()
-        offset, wanted = request.offset, request.options
-        decode_ms = wanted.decode_ms
+        offset = job.request.offset
         found = self._engine.complete(
             Request(
                 prefix=file.text[:offset],
                 suffix=file.text[offset:],
-                path=self._path_of(request.uri),
-                max_tokens=wanted.max_tokens,
-                extent=wanted.extent,
-                sampling=wanted.sampling,
-                candidates=wanted.candidates,
-                deadline=deadline,
-                decode_seconds=None if decode_ms is None else decode_ms / 1e3,
-                grammar=wanted.grammar,
-                speculate=wanted.speculation,
+                path=self._path_of(file.key.uri),
+                options=job.request.options,
+                deadline=job.deadline,
+                cancelled=job.cancelled.is_set,
+                stream=job.stream,
             ),
-            cancelled,
-            stream,
             session=self._session(file.key),
             others=self._sessions.others(file.key),
         )
-        meta = self._meta(found, (time.monotonic() - started) * 1e3)
+        meta = replace(found.meta, total_ms=(time.monotonic() - started) * 1e3)
         texts = [candidate.text for candidate in found.candidates] or [""]
         return [Completion(text, offset, offset, meta) for text in texts]
 
@@ -144,20 +128,3 @@ class ModelEngine:
         if self._budget.evicted > evicted:
             give_back(self._loaded.model.device)
         return session
-
-    def _meta(self, found: Found, total_ms: float) -> CompletionMeta:
-        return CompletionMeta(
-            model=self.name,
-            device=str(self._loaded.model.device),
-            finish=found.finish,
-            prompt_tokens=found.prompt_tokens,
-            reused_tokens=found.reused_tokens,
-            generated_tokens=found.generated_tokens,
-            tokenise_ms=found.timings.tokenise,
-            prefill_ms=found.timings.prefill,
-            decode_ms=found.timings.decode,
-            total_ms=total_ms,
-            cache=found.cache,
-            grammar=found.grammar,
-            speculation=found.speculation,
-        )

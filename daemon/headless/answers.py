@@ -3,10 +3,10 @@
 import sys
 from collections.abc import Callable
 
-from .in_process import Answer, Headless
+from .answer import Answer
+from .in_process import Headless
 from .question import Question
 from .remote import NotAsked, NotThisOne, RemoteHeadless
-from .remote_answer import RemoteAnswer
 from .streamed import Streamed
 from .time_limit import time_limit
 
@@ -27,7 +27,7 @@ class Answers:
 
     def answer(
         self, question: Question, stream: Callable[[str], None] | None, started: float
-    ) -> Answer | RemoteAnswer:
+    ) -> Answer:
         """Raises `TimeUp` when the question's time, counted from `started`, has passed; what else
         went wrong as another `KeyturnError`."""
         streamed = Streamed(stream)

@@ -5,19 +5,20 @@ The model is loaded at the first question; until then, nothing here imports torc
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
+from ...api.report import Finish
 from ...cache.errors import InputError
 from ..config import LOOKUP
-from .question import Question
+from .answer import Answer
+from .question import FOREVER_MS, Question
 from .time_limit import TimeUp
 
 if TYPE_CHECKING:
     from ..completion.engine import Engine
     from ..completion.file_session import FileSession
-    from ..completion.request import Completion
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,52 +31,6 @@ class Choice:
     context_tokens: int = 2048
     order: str | None = None
     json_schema: str | None = None  # the file of a schema that the text follows
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A completion and where it came from."""
-
-    completion: "Completion"
-    load_ms: float
-    model: str
-    device: str
-
-    @property
-    def text(self) -> str:
-        """The best candidate's, or nothing."""
-        return self.completion.text
-
-    def as_json(self) -> dict[str, Any]:
-        """What `--json` and `--ndjson` print."""
-        done = self.completion
-        use = done.cache
-        cache = (
-            {}
-            if use is None
-            else {"cache": {**asdict(use), "stale_share": round(use.stale_share, 4)}}
-        )
-        return {
-            "text": done.text,
-            "candidates": [candidate.text for candidate in done.candidates],
-            "finish": str(done.finish),
-            "tokens": {
-                "prompt": done.prompt_tokens,
-                "reused": done.reused_tokens,
-                "generated": done.generated_tokens,
-            },
-            "timings": {
-                "load": round(self.load_ms, 1),
-                "tokenise": round(done.timings.tokenise, 1),
-                "prefill": round(done.timings.prefill, 1),
-                "decode": round(done.timings.decode, 1),
-            },
-            "grammar": {**asdict(done.grammar), "bound": round(done.grammar.bound, 4)},
-            "speculation": asdict(done.speculation),
-            **cache,
-            "model": self.model,
-            "device": self.device,
-        }
 
 
 class Headless:
@@ -127,32 +82,26 @@ class Headless:
         load_ms = 0.0 if self._engine else (time.perf_counter() - before) * 1000
         self._engine = engine
 
-        from ...api.report import Finish
-        from ...api.request import Extent, GrammarMode, Sampling, SpeculationMode
         from ..completion.request import Request
 
         request = Request(
             prefix=question.around.prefix,
             suffix=question.around.suffix,
             path=question.filename,
-            max_tokens=wishes.max_tokens,
-            extent=Extent(wishes.extent),
-            sampling=Sampling(wishes.temperature, wishes.top_p, wishes.min_p, wishes.seed),
-            candidates=wishes.n,
+            options=wishes.options(FOREVER_MS, decode_ms),
             deadline=deadline,
-            decode_seconds=None if decode_ms is None else decode_ms / 1e3,
-            grammar=GrammarMode(wishes.grammar),
-            speculate=SpeculationMode(wishes.speculate),
+            stream=stream,
         )
         try:
-            completion = engine.complete(request, stream=stream, session=session)
+            found = engine.complete(request, session=session)
         except BaseException:  # an alarm or a key can come anywhere, also in half a step
             engine.forget()
             self._sessions = {n: s for n, s in self._sessions.items() if s is not session}
             raise
-        if deadline is not None and completion.finish is Finish.DEADLINE:
+        if deadline is not None and found.meta.finish is Finish.DEADLINE:
             raise TimeUp(f"no completion within {wishes.timeout:g} s")
-        return Answer(completion, load_ms, engine.loaded.name, str(engine.loaded.model.device))
+        texts = tuple(candidate.text for candidate in found.candidates)
+        return Answer(texts, found.meta, load_ms)
 
     def _load(self) -> "Engine":
         from ...models.grammar.languages import load_schema

@@ -5,13 +5,14 @@ Everything is checked here, before anything heavy is loaded; `InputError` says w
 
 import json
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from ...api.request import Extent, GrammarMode, SpeculationMode
+from ...api.bounds import Candidates, Range, Seconds, Seed, Share, Temperature, Tokens, TopP
+from ...api.request import CompletionOptions, Extent, GrammarMode, Sampling, SpeculationMode
 from ...cache.errors import InputError
 from ..cursor import Around, ByteOffset, LineColumn, Marker, Place, checked, cut
 
-MOST_SECONDS = 7 * 24 * 3600
+FOREVER_MS = 24 * 3600 * 1000
 EXTENTS = tuple(map(str, Extent))
 GRAMMAR_MODES = tuple(map(str, GrammarMode))
 SPECULATION_MODES = tuple(map(str, SpeculationMode))
@@ -19,36 +20,46 @@ SPECULATION_MODES = tuple(map(str, SpeculationMode))
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """How to complete. `timeout` is in seconds; None waits for ever."""
+    """How to complete, as it is written outside. `timeout` is in seconds; None waits for ever."""
 
-    max_tokens: int = 64
-    n: int = 1
+    max_tokens: Tokens = 64
+    n: Candidates = 1
     extent: str = "auto"
-    temperature: float = 0.0
-    top_p: float = 1.0
-    min_p: float = 0.0
-    seed: int = 0
-    timeout: float | None = None
+    temperature: Temperature = 0.0
+    top_p: TopP = 1.0
+    min_p: Share = 0.0
+    seed: Seed = 0
+    timeout: Seconds | None = None
     grammar: str = "exact"
     speculate: str = "auto"
 
     def __post_init__(self) -> None:
-        _require("max_tokens", self.max_tokens, 1, 1_000_000)
-        _require("n", self.n, 1, 32)
-        _require("temperature", self.temperature, 0, 100)
-        _require("top_p", self.top_p, 1e-6, 1)
-        _require("min_p", self.min_p, 0, 1)
-        _require("seed", self.seed, -(2**63), 2**63 - 1)
-        _require("timeout", 1 if self.timeout is None else self.timeout, 1e-6, MOST_SECONDS)
-        for name in ("max_tokens", "n", "seed"):
-            if not isinstance(getattr(self, name), int):
-                raise InputError(f"{name} must be a whole number")
+        hints = get_type_hints(Wishes, include_extras=True) | {"timeout": Seconds}
+        for name, hint in hints.items():
+            value = getattr(self, name)
+            if get_origin(hint) is Annotated and not (name == "timeout" and value is None):
+                kind, range_ = get_args(hint)
+                _require(name, value, kind, range_)
         if self.extent not in EXTENTS:
             raise InputError(f"extent must be one of {', '.join(EXTENTS)}")
         if self.grammar not in GRAMMAR_MODES:
             raise InputError(f"grammar must be one of {', '.join(GRAMMAR_MODES)}")
         if self.speculate not in SPECULATION_MODES:
             raise InputError(f"speculate must be one of {', '.join(SPECULATION_MODES)}")
+
+    def options(self, deadline_ms: int, decode_ms: int | None) -> CompletionOptions:
+        """The same in the words of `api`; `timeout` goes into the deadline, which is the caller's
+        to count down."""
+        return CompletionOptions(
+            Extent(self.extent),
+            self.max_tokens,
+            self.n,
+            deadline_ms,
+            decode_ms,
+            Sampling(float(self.temperature), float(self.top_p), float(self.min_p), self.seed),
+            GrammarMode(self.grammar),
+            SpeculationMode(self.speculate),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +149,10 @@ def _typed(given: dict[str, Any], name: str, kind: type) -> Any:
     return value
 
 
-def _require(name: str, value: Any, least: float, most: float) -> None:
+def _require(name: str, value: Any, kind: type, range_: Range) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InputError(f"{name} must be a number")
-    if not least <= value <= most:  # nor is it where it is no number
-        raise InputError(f"{name} must be between {least:,} and {most:,}")
+    if value not in range_:  # nor is what is no number
+        raise InputError(f"{name} must be between {range_.least:,} and {range_.most:,}")
+    if kind is int and not isinstance(value, int):
+        raise InputError(f"{name} must be a whole number")

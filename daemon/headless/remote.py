@@ -10,16 +10,8 @@ import os
 import time
 from typing import TextIO
 
-from ...api.report import Completion, Finish
-from ...api.request import (
-    CompletionOptions,
-    CompletionRequest,
-    Extent,
-    GrammarMode,
-    Sampling,
-    SpeculationMode,
-    Trigger,
-)
+from ...api.report import Completion, CompletionMeta, Finish
+from ...api.request import CompletionRequest, Trigger
 from ...cache.errors import KeyturnError
 from ...lsp.backend import BackendError, BackendState, OpenDocument, Phase, StatusQuery
 from .. import protocol
@@ -27,13 +19,12 @@ from ..client import startup
 from ..paths import DaemonPaths
 from ..protocol import ProtocolError, Why
 from ..uris import HEADLESS_SCHEME, KEPT_SCHEME
-from .question import Question
-from .remote_answer import RemoteAnswer
+from .answer import Answer
+from .question import FOREVER_MS, Question
 from .remote_progress import RemoteProgress
 from .streamed import Streamed
 from .time_limit import TimeUp
 
-FOREVER_MS = 24 * 3600 * 1000
 SILENCE_SECONDS = 10.0  # before the daemon is asked whether it is there, and then before it is not
 STATE_SECONDS = 10.0  # until a daemon that has just been started says what it loads
 
@@ -99,7 +90,7 @@ class RemoteHeadless:
         question: Question,
         streamed: Streamed,
         started: float | None = None,
-    ) -> RemoteAnswer:
+    ) -> Answer:
         """Raises `TimeUp` when the question's time has passed (counted from `started`),
         `DaemonFailed`, `OtherText`, and `NotAsked`, perhaps with pieces passed on already; of
         these, `NotThisOne` if others can be asked."""
@@ -107,7 +98,7 @@ class RemoteHeadless:
 
     async def _in_time(
         self, question: Question, streamed: Streamed, started: float | None
-    ) -> RemoteAnswer:
+    ) -> Answer:
         started, seconds = started or time.monotonic(), question.wishes.timeout
         until = None if seconds is None else started + seconds
         left = None if until is None else until - time.monotonic()
@@ -117,9 +108,7 @@ class RemoteHeadless:
         except TimeoutError:
             raise _time_up(question) from None
 
-    async def _answer(
-        self, question: Question, streamed: Streamed, until: float | None
-    ) -> RemoteAnswer:
+    async def _answer(self, question: Question, streamed: Streamed, until: float | None) -> Answer:
         for _ in range(2):  # one that is lost is replaced, once
             await self._connect()
             with contextlib.suppress(_Lost):
@@ -170,9 +159,7 @@ class RemoteHeadless:
 
     # endregion
 
-    async def _ask(
-        self, question: Question, streamed: Streamed, until: float | None
-    ) -> RemoteAnswer:
+    async def _ask(self, question: Question, streamed: Streamed, until: float | None) -> Answer:
         """Raises `_Lost`."""
         assert self._link is not None, "asks while connected"
         self._number += 1
@@ -191,7 +178,8 @@ class RemoteHeadless:
         out_of_time = bool(completions) and completions[0].meta.finish is Finish.DEADLINE
         if until is not None and out_of_time:
             raise _time_up(question)
-        answer = RemoteAnswer(completions, load_ms)
+        meta = completions[0].meta if completions else CompletionMeta()
+        answer = Answer(tuple(each.text for each in completions if each.text), meta, load_ms)
         streamed.end(answer.text)
         return answer
 
@@ -231,20 +219,9 @@ class RemoteHeadless:
         return uri.encode(errors="backslashreplace").decode()
 
     def _request(self, uri: str, question: Question, until: float | None) -> CompletionRequest:
-        wishes = question.wishes
         left_ms = FOREVER_MS if until is None else int((until - time.monotonic()) * 1e3)
-        options = CompletionOptions(
-            Extent(wishes.extent),
-            wishes.max_tokens,
-            wishes.n,
-            max(1, left_ms),
-            self._decode_ms if until is None else None,
-            Sampling(
-                float(wishes.temperature), float(wishes.top_p), float(wishes.min_p), wishes.seed
-            ),
-            GrammarMode(wishes.grammar),
-            SpeculationMode(wishes.speculate),
-        )
+        decode_ms = self._decode_ms if until is None else None
+        options = question.wishes.options(max(1, left_ms), decode_ms)
         offset = len(question.around.prefix)
         return CompletionRequest(uri, self._number, offset, Trigger.INVOKED, options)
 

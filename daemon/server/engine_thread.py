@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ...api.report import Completion
-from ...api.request import CompletionRequest
 from ...cache.errors import KeyturnError
 from ...lsp.backend import BackendState, Phase
 from .jobs import (
@@ -57,17 +56,10 @@ class Engine(Protocol):
 
     name: str
 
-    def complete(
-        self,
-        file: File,
-        request: CompletionRequest,
-        deadline: float,
-        cancelled: Callable[[], bool],
-        stream: Callable[[str], None] | None = None,
-    ) -> list[Completion]:
-        """What fits at `request.offset`. Past `deadline` (time.monotonic()) with what there is;
-        once `cancelled()` with anything, soon: it is thrown away. `stream` may be given the first
-        one's text in pieces."""
+    def complete(self, file: File, job: Complete) -> list[Completion]:
+        """What fits at the request's offset. Past the job's deadline with what there is; once it
+        is cancelled with anything, soon: it is thrown away. Its `stream` may be given the first
+        one's text in pieces; its `reply` is the thread's to call."""
         ...
 
     def refresh(self, key: FileKey | None, interrupted: Callable[[], bool]) -> None:
@@ -205,9 +197,7 @@ class EngineThread(threading.Thread):
             self._load(self._model)
         if self._engine is None:
             return Outcome(error=self._failed[1] if self._failed else "no model is loaded")
-        found = self._engine.complete(
-            file, job.request, job.deadline, job.cancelled.is_set, job.stream
-        )
+        found = self._engine.complete(file, job)
         self.put(Refresh(job.file))  # when there is nothing better to do
         if job.cancelled.is_set():
             return Outcome(cancelled=True)

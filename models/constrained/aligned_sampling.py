@@ -49,7 +49,9 @@ class Budget:
     search_calls: int = 64  # of the model, lost to greedy ways round refusals
     search_seconds: float = 1.0  # lost to them, whatever the deadline
     most_refusals: int = 512  # in one completion, which is then given up
-    look_up: Callable[[], None] = field(default=lambda: None)  # at every refusal; may raise
+    raise_if_cancelled: Callable[[], None] = field(
+        default=lambda: None
+    )  # at every refusal; may raise
 
     def mode(self, wanted: GrammarMode, restarts: int) -> GrammarMode:
         """The mode for the next refusal."""
@@ -136,7 +138,7 @@ class Aligner:
             else:
                 child = run.node  # a dead end
             self._refuse(run, child, budget.mode(mode, run.restarts), uniform)
-            budget.look_up()
+            budget.raise_if_cancelled()
             if run.refused >= budget.most_refusals:
                 run.node = self._trie.root
                 break

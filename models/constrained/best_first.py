@@ -69,7 +69,7 @@ class BestFirst:
                     yield aligned(run, self._trie, self._calls - run.calls)
                 continue
             run.refused += 1
-            budget.look_up()
+            budget.raise_if_cancelled()
             refused = child or run.node
             refused.removed = 1.0
             self._trie.back_up(refused)
@@ -176,7 +176,7 @@ class BestFirst:
             siblings = here.node.children.values()
             if child.refused:
                 self._trie.back_up(child)
-                budget.look_up()
+                budget.raise_if_cancelled()
             elif not (child.ended and any(s.ended and s is not child for s in siblings)):
                 return child
             if here.tokens:

@@ -15,7 +15,7 @@ from torch import Tensor
 from ...api.report import Finish
 from ...api.request import GrammarMode
 from ...cache.sequence import CachedSequence
-from ..decoding.decode import LIKELY_TOKENS, Decoder, Interrupted, Stops, Token, look_up
+from ..decoding.decode import LIKELY_TOKENS, Decoder, Interrupted, Stops, Token, raise_if_cancelled
 from ..decoding.sampler import Sampler
 from ..prompts.fim import Prompt
 from ..prompts.healing import agrees
@@ -155,7 +155,7 @@ class _Run:
             stops.limit_tokens,
             time_used=self.time_used,
             elapsed=self.elapsed,
-            look_up=partial(look_up, stops, cancelled),
+            raise_if_cancelled=partial(raise_if_cancelled, stops.deadline, cancelled),
         )
         self._decoder = decoder
         self._clock = clock

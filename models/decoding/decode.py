@@ -103,7 +103,7 @@ class Decoder:
         hidden = None
         while len(sequence) < len(tokens):
             self._model.stride.keep_up()
-            look_up(stops, cancelled)
+            raise_if_cancelled(stops.deadline, cancelled)
             chunk = tokens[len(sequence) : len(sequence) + self._model.stride.tokens]
             with self._model.stride.step(len(chunk)):
                 hidden = self._advance(sequence, chunk)
@@ -144,7 +144,7 @@ class Decoder:
         text = _Text(stops)
         prune = partial(text.prune, self._tokenizer.token_bytes)
         while True:
-            look_up(stops, cancelled)
+            raise_if_cancelled(stops.deadline, cancelled)
             token = first
             if token is None:
                 logits = verifier.logits(path, prune)
@@ -182,7 +182,7 @@ class Decoder:
             logits,
             guesser or NoGuess(),
             stops.limit_tokens,
-            partial(look_up, stops, cancelled),
+            partial(raise_if_cancelled, stops.deadline, cancelled),
         )
 
     def _draw(self, sampler: Sampler, logits: Tensor, pending: bytes, position: int) -> int:
@@ -256,9 +256,10 @@ class _Text:
         return draft
 
 
-def look_up(stops: Stops, cancelled: Callable[[], bool]) -> None:
-    """Between steps: see whether anybody still wants the result."""
+def raise_if_cancelled(deadline: float | None, cancelled: Callable[[], bool]) -> None:
+    """Between steps: `Interrupted` once nobody wants the result, or `deadline` (by
+    time.monotonic()) has passed."""
     if cancelled():
         raise Interrupted(Finish.CANCELLED)
-    if stops.deadline is not None and time.monotonic() >= stops.deadline:
+    if deadline is not None and time.monotonic() >= deadline:
         raise Interrupted(Finish.DEADLINE)

@@ -74,11 +74,11 @@ class Verifier:
         logits: Tensor,
         guesser: Guesser,
         limit_tokens: int,
-        look_up: Callable[[], None] = lambda: None,
+        raise_if_cancelled: Callable[[], None] = lambda: None,
     ) -> None:
         """`sequence` holds exactly the prompt, after which come the `logits` (vocabulary,). At
-        most `limit_tokens` will be drawn. `look_up` is called before every forward pass and may
-        raise."""
+        most `limit_tokens` will be drawn. `raise_if_cancelled` is called before every forward
+        pass."""
         self.passes = 0  # forward passes so far
         self._model = model
         self._sequence = sequence
@@ -86,7 +86,7 @@ class Verifier:
         self._first = logits
         self._guesser = guesser
         self._limit_tokens = limit_tokens
-        self._look_up = look_up
+        self._raise_if_cancelled = raise_if_cancelled
         self._round: Round | None = None
         self._drawn: list[int] = []  # the longest path told since the round
 
@@ -108,7 +108,7 @@ class Verifier:
             return self._first
         row = None if self._round is None else self._round.row(path)
         if self._round is None or row is None:
-            self._look_up()
+            self._raise_if_cancelled()
             self._round = self._run(list(path), prune)
             row = 0
         return self._round.logits[row]

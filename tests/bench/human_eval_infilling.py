@@ -179,9 +179,8 @@ def main(
     results: Path,
 ) -> None:
     """Measure pass@1 for each prompt order and grammar, and print one row for each."""
-    from dataclasses import replace
 
-    from keyturn.api.request import Extent, GrammarMode, Sampling
+    from keyturn.api.request import CompletionOptions, Extent, GrammarMode, Sampling
     from keyturn.daemon.completion.engine import Engine, EngineOptions
     from keyturn.daemon.completion.request import Request
     from keyturn.models.loading.loader import load
@@ -200,27 +199,27 @@ def main(
                 problem["prompt"],
                 problem["suffix"],
                 "solution.py",
-                96,
-                extent,
-                sampling=Sampling(temperature=temperature),
+                CompletionOptions(
+                    max_tokens=96, extent=extent, sampling=Sampling(temperature=temperature)
+                ),
             )
             for order, grammar in ways:
                 if (problem["task_id"], order, grammar) in done:
                     continue
-                answer = engines[order].complete(replace(request, grammar=GrammarMode(grammar)))
+                answer = engines[order].complete(request.with_options(grammar=GrammarMode(grammar)))
                 result = Result(
                     task=problem["task_id"],
                     order=order,
                     completion=answer.text,
                     passed=passes(problem, answer.text),
                     exact=answer.text.split() == problem["canonical_solution"].split(),
-                    prompt_tokens=answer.prompt_tokens,
-                    generated_tokens=answer.generated_tokens,
+                    prompt_tokens=answer.meta.prompt_tokens,
+                    generated_tokens=answer.meta.generated_tokens,
                     grammar=grammar,
                     temperature=temperature,
-                    finish=str(answer.finish),
-                    decode_ms=round(answer.timings.decode, 1),
-                    use=asdict(answer.grammar),
+                    finish=str(answer.meta.finish),
+                    decode_ms=round(answer.meta.decode_ms, 1),
+                    use=asdict(answer.meta.grammar),
                 )
                 print(json.dumps(asdict(result)), file=out, flush=True)
     found = [r for r in finished(results) if r.task in texts]

@@ -1,16 +1,17 @@
 """The engine: requests in, finished suggestions out, on a tiny random model."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keyturn.api.report import Finish
-from keyturn.api.request import Extent, GrammarMode, Sampling
+from keyturn.api.request import CompletionOptions, Extent, GrammarMode, Sampling
 from keyturn.cache.plan import Repair
 from keyturn.daemon.completion.engine import Engine
-from keyturn.daemon.completion.request import Completion, Request
+from keyturn.daemon.completion.request import Found, Request
 from keyturn.models.decoding.trim import trim
 
 from ..models.tiny_tokenizer import PAGE
@@ -24,12 +25,12 @@ def engine() -> Engine:
     return tiny_engine()
 
 
-def ask(engine: Engine, prefix: str, suffix: str = "", **more) -> Completion:
-    defaults = {"max_tokens": 12, "extent": Extent.ALL, "sampling": SAMPLED, "path": "a.py"}
-    defaults["grammar"] = (
-        GrammarMode.OFF
-    )  # a random model has nothing to say that Python would take
-    return engine.complete(Request(prefix, suffix, **{**defaults, **more}))
+def ask(engine: Engine, prefix: str, suffix: str = "", **more) -> Found:
+    request = {name: more.pop(name) for name in ("deadline", "path") if name in more}
+    # off: a random model has nothing to say that Python would take
+    defaults = {"max_tokens": 12, "extent": Extent.ALL, "sampling": SAMPLED}
+    options = CompletionOptions(**{"grammar": GrammarMode.OFF, **defaults, **more})
+    return engine.complete(Request(prefix, suffix, **{"path": "a.py", **request}, options=options))
 
 
 def test_the_same_request_gives_the_same_answer_whatever_came_between(engine: Engine) -> None:
@@ -46,9 +47,9 @@ def test_a_file_that_no_grammar_could_read_in_time_is_completed_without_one_at_o
 ) -> None:
     found = ask(engine, "x = 1\n" * 100_000 + "x = ", grammar=GrammarMode.EXACT)
     assert found.text
-    assert found.grammar.mode is GrammarMode.OFF
-    assert "500,000 characters" in found.grammar.reason
-    assert found.grammar.took_ms < 1_000  # no process was asked
+    assert found.meta.grammar.mode is GrammarMode.OFF
+    assert "500,000 characters" in found.meta.grammar.reason
+    assert found.meta.grammar.took_ms < 1_000  # no process was asked
 
 
 def test_another_seed_gives_another_answer(engine: Engine) -> None:
@@ -61,30 +62,30 @@ def test_another_seed_gives_another_answer(engine: Engine) -> None:
 def test_a_request_that_starts_like_the_last_one_reuses_it(engine: Engine) -> None:
     ask(engine, PAGE)
     more = ask(engine, PAGE + "\ndef ")
-    assert more.prompt_tokens - more.reused_tokens < 8
-    assert ask(engine, "no").reused_tokens < 4
+    assert more.meta.prompt_tokens - more.meta.reused_tokens < 8
+    assert ask(engine, "no").meta.reused_tokens < 4
 
 
 def test_every_file_can_have_a_session_of_its_own(engine: Engine) -> None:
     one, other = engine.new_session(), engine.new_session()
-    request = Request(PAGE, path="a.py", max_tokens=4, sampling=SAMPLED)
+    request = Request(PAGE, options=CompletionOptions(max_tokens=4, sampling=SAMPLED), path="a.py")
     first = engine.complete(request, session=one)
     engine.complete(Request("x = 2"), session=other)
     again = engine.complete(request, session=one)
-    assert again.reused_tokens == first.prompt_tokens - 1
+    assert again.meta.reused_tokens == first.meta.prompt_tokens - 1
     assert again.candidates == first.candidates == engine.complete(request).candidates
 
 
 def test_a_session_says_what_an_edit_cost() -> None:
     engine = tiny_engine(repair=Repair(exact=8))
     session = engine.new_session()
-    assert engine.complete(Request(PAGE, PAGE), session=session).cache is not None
+    assert engine.complete(Request(PAGE, PAGE), session=session).meta.cache is not None
     edited = engine.complete(Request("import os\n" + PAGE, PAGE), session=session)
-    assert edited.cache is not None
-    assert edited.cache.encoded < edited.prompt_tokens
-    assert edited.reused_tokens == edited.prompt_tokens - edited.cache.encoded
-    assert edited.cache.carried > 50
-    assert 0 < edited.cache.stale_share < 1
+    assert edited.meta.cache is not None
+    assert edited.meta.cache.encoded < edited.meta.prompt_tokens
+    assert edited.meta.reused_tokens == edited.meta.prompt_tokens - edited.meta.cache.encoded
+    assert edited.meta.cache.carried > 50
+    assert 0 < edited.meta.cache.stale_share < 1
     while session.refresh(64):
         pass
     assert session.staleness().share == 0
@@ -98,7 +99,7 @@ def test_a_refreshed_session_answers_like_an_engine_without_one(edits) -> None:
     for offset, new in [(300, ""), *edits]:
         offset = min(offset, len(text))
         text = text[:offset] + new + text[offset:]
-        request = Request(text[:offset], text[offset:], max_tokens=6)
+        request = Request(text[:offset], text[offset:], options=CompletionOptions(max_tokens=6))
         engine.complete(request, session=session)
         while session.refresh(64):
             pass
@@ -122,7 +123,10 @@ def test_several_candidates_are_distinct_and_the_first_is_the_only_one_of_a_sing
 
 def test_the_prefill_is_shared_by_all_candidates(engine: Engine) -> None:
     session = engine.new_session()
-    request = Request(PAGE, max_tokens=3, sampling=SAMPLED, candidates=4, extent=Extent.ALL)
+    request = Request(
+        PAGE,
+        options=CompletionOptions(max_tokens=3, sampling=SAMPLED, candidates=4, extent=Extent.ALL),
+    )
     ran: list[int] = []
     model = engine.loaded.model
     run = model.run
@@ -136,7 +140,7 @@ def test_the_prefill_is_shared_by_all_candidates(engine: Engine) -> None:
         done = engine.complete(request, session=session)
     finally:
         del model.run
-    assert sum(ran) <= done.prompt_tokens + done.generated_tokens
+    assert sum(ran) <= done.meta.prompt_tokens + done.meta.generated_tokens
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -156,11 +160,11 @@ def test_what_is_streamed_is_what_is_returned(
         prefix,
         suffix,
         path,
-        max_tokens=30,
-        extent=extent,
-        sampling=Sampling(temperature=warmth, seed=seed),
+        CompletionOptions(
+            max_tokens=30, extent=extent, sampling=Sampling(temperature=warmth, seed=seed)
+        ),
     )
-    done = engine.complete(request, stream=pieces.append)
+    done = engine.complete(replace(request, stream=pieces.append))
     assert "".join(pieces) == done.text
 
 
@@ -186,27 +190,29 @@ def test_nothing_to_suggest_is_no_candidate(engine: Engine) -> None:
 
 
 def test_a_cancel_before_the_start_gives_nothing_and_says_so(engine: Engine) -> None:
-    done = engine.complete(Request(PAGE), cancelled=lambda: True)
-    assert (done.finish, done.candidates) == (Finish.CANCELLED, ())
+    done = engine.complete(Request(PAGE, cancelled=lambda: True))
+    assert (done.meta.finish, done.candidates) == (Finish.CANCELLED, ())
 
 
 def test_a_cancel_on_the_way_gives_what_there_is_by_then(engine: Engine) -> None:
     looks = iter(range(1000))
-    request = Request("x = ", max_tokens=50, extent=Extent.ALL, sampling=SAMPLED)
-    done = engine.complete(request, cancelled=lambda: next(looks) > 10)
-    assert done.finish is Finish.CANCELLED
-    assert 0 < done.generated_tokens <= 10
+    request = Request(
+        "x = ", options=CompletionOptions(max_tokens=50, extent=Extent.ALL, sampling=SAMPLED)
+    )
+    done = engine.complete(replace(request, cancelled=lambda: next(looks) > 10))
+    assert done.meta.finish is Finish.CANCELLED
+    assert 0 < done.meta.generated_tokens <= 10
 
 
 def test_a_deadline_in_the_past_gives_nothing_and_says_so(engine: Engine) -> None:
     done = engine.complete(Request(PAGE, deadline=time.monotonic()))
-    assert (done.finish, done.candidates) == (Finish.DEADLINE, ())
+    assert (done.meta.finish, done.candidates) == (Finish.DEADLINE, ())
 
 
 def test_after_a_cancel_the_engine_goes_on_as_before(engine: Engine) -> None:
     want = ask(tiny_engine(), PAGE).candidates
     looks = iter(range(1000))
-    engine.complete(Request(PAGE * 2), cancelled=lambda: next(looks) > 1)
+    engine.complete(Request(PAGE * 2, cancelled=lambda: next(looks) > 1))
     assert ask(engine, PAGE).candidates == want
 
 
@@ -215,8 +221,8 @@ def test_prompt_and_completion_fit_the_context(context_tokens: int) -> None:
     engine = tiny_engine(context_tokens=context_tokens)
     limit = min(context_tokens, tiny_loaded().config.context_tokens)
     done = ask(engine, PAGE * 40, PAGE * 40, max_tokens=500)
-    assert done.prompt_tokens + done.generated_tokens <= limit
-    assert done.prompt_tokens > limit // 4
+    assert done.meta.prompt_tokens + done.meta.generated_tokens <= limit
+    assert done.meta.prompt_tokens > limit // 4
 
 
 @pytest.mark.parametrize(
@@ -233,8 +239,8 @@ def test_prompt_and_completion_fit_the_context(context_tokens: int) -> None:
 )
 def test_odd_files_get_an_answer(engine: Engine, prefix: str, suffix: str) -> None:
     done = ask(engine, prefix, suffix)
-    assert done.finish in (Finish.EOS, Finish.LINES, Finish.TOKENS)
-    assert done.prompt_tokens <= 2048
+    assert done.meta.finish in (Finish.EOS, Finish.LINES, Finish.TOKENS)
+    assert done.meta.prompt_tokens <= 2048
 
 
 @pytest.mark.parametrize(
@@ -259,7 +265,7 @@ def test_where_the_text_says_nothing_the_model_is_not_asked(engine: Engine, text
     session = engine.new_session()
     for below in ("", "\n \n"):
         done = engine.complete(Request(text, below, "a.py"), session=session)
-        assert (done.candidates, done.prompt_tokens) == ((), 0)
+        assert (done.candidates, done.meta.prompt_tokens) == ((), 0)
     assert len(session.sequence) == 0
 
 
@@ -280,4 +286,4 @@ def test_where_the_text_says_nothing_the_model_is_not_asked(engine: Engine, text
     ],
 )
 def test_where_it_says_anything_it_is(engine: Engine, text: str, below: str) -> None:
-    assert ask(engine, text, below).prompt_tokens > 0
+    assert ask(engine, text, below).meta.prompt_tokens > 0

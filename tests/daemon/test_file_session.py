@@ -32,10 +32,10 @@ def session(repair: Repair | None = None) -> FileSession:
     return FileSession(loaded.model, loaded.tokenizer, builder, sequence, repair or Repair())
 
 
-def prepare(file: FileSession, cursor: int, wanted: PromptOptions, look_up=lambda: None):
+def prepare(file: FileSession, cursor: int, wanted: PromptOptions, raise_if_cancelled=lambda: None):
     """What was planned, and the logits after the prompt."""
     planned = file.plan(cursor, wanted)
-    return planned, file.fill(planned, look_up)
+    return planned, file.fill(planned, raise_if_cancelled)
 
 
 def options(order: Order, budget: int = 2000, **more) -> PromptOptions:
@@ -230,12 +230,12 @@ def test_a_cancel_between_steps_leaves_a_cache_that_goes_on() -> None:
     file.show(TEXT)
     looks = iter([None, None, KeyboardInterrupt])
 
-    def look_up() -> None:
+    def raise_if_cancelled() -> None:
         if error := next(looks, None):
             raise error
 
     with pytest.raises(KeyboardInterrupt):
-        prepare(file, 400, options(Order.PSM), look_up)
+        prepare(file, 400, options(Order.PSM), raise_if_cancelled)
     file.sequence.check_integrity()
     assert len(file.sequence) == 256
     planned, logits = prepare(file, 400, options(Order.PSM))

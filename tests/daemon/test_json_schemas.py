@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from keyturn.api.request import CompletionOptions
 from keyturn.cache.errors import InputError
 from keyturn.daemon.completion.engine import Engine, EngineOptions
 from keyturn.daemon.completion.request import Request
@@ -52,9 +53,9 @@ def test_a_completion_follows_the_schema(tmp_path: Path):
     file = tmp_path / "schema.json"
     file.write_text(json.dumps(schema))
     engine = Engine(tiny_loaded(), EngineOptions(json_schemas=(SchemaRule("*.json", str(file)),)))
-    done = engine.complete(Request('{"x": "', '"}\n', "a.json", max_tokens=8))
-    assert done.grammar.mode != "off", done.grammar
+    done = engine.complete(Request('{"x": "', '"}\n', "a.json", CompletionOptions(max_tokens=8)))
+    assert done.meta.grammar.mode != "off", done.meta.grammar
     assert done.text in ("left", "right", "")
-    assert done.grammar.refused > 0
-    free = engine.complete(Request('{"x": "', '"}\n', "a.py", max_tokens=8))
+    assert done.meta.grammar.refused > 0
+    free = engine.complete(Request('{"x": "', '"}\n', "a.py", CompletionOptions(max_tokens=8)))
     assert free.text not in ("left", "right")

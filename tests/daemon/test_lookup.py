@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from small_engine import job_for
 
 from keyturn.api.request import CompletionOptions, CompletionRequest
 from keyturn.daemon.engines.lookup import LookupEngine
@@ -39,7 +40,7 @@ class Desk:
         file = self.open(name, before + after)
         options = CompletionOptions(candidates=candidates)
         wanted = CompletionRequest(file.key.uri, 1, len(before), options=options)
-        found = self.engine.complete(file, wanted, time.monotonic() + 60, lambda: False)
+        found = self.engine.complete(file, job_for(wanted, file.key))
         return [completion.text for completion in found]
 
 

@@ -1,10 +1,10 @@
 """The service's engine: one session for each file, within one budget."""
 
 import dataclasses
-import time
 import weakref
 
 import pytest
+from small_engine import job_for
 
 from keyturn.api.report import Completion
 from keyturn.api.request import CompletionOptions, CompletionRequest
@@ -38,7 +38,7 @@ def ask(made: ModelEngine, name: str, text: str, offset: int) -> list[Completion
     uri = f"file:///{name}.py"
     file = File(FileKey(1, uri), "python", 1, text)
     request = CompletionRequest(uri, 1, offset, options=CompletionOptions(max_tokens=4))
-    return made.complete(file, request, time.monotonic() + 60, lambda: False)
+    return made.complete(file, job_for(request, file.key))
 
 
 def test_files_give_way_in_the_order_of_their_use_and_all_are_answered() -> None:
@@ -75,7 +75,7 @@ def test_files_of_the_same_window_are_looked_up_and_others_are_not(monkeypatch) 
         uri = f"file:///{name}.py"
         file = File(FileKey(client, uri), "python", 1, PAGE + f"x = '{name}'\n")
         request = CompletionRequest(uri, 1, 9, options=CompletionOptions(max_tokens=2))
-        made.complete(file, request, time.monotonic() + 60, lambda: False)
+        made.complete(file, job_for(request, file.key))
     assert [len(others) for others in seen] == [0, 0, 1, 1]
     tokens = tiny_loaded().tokenizer.encode(PAGE + "x = 'c'\n")
     assert list(seen[3][0]) == tokens

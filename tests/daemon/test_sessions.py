@@ -1,8 +1,7 @@
 """Files that `keyturn complete` names: one session each, whoever asks, within the budget."""
 
-import time
-
 import pytest
+from small_engine import job_for
 
 from keyturn.api.report import Completion
 from keyturn.api.request import CompletionOptions, CompletionRequest, GrammarMode
@@ -36,7 +35,7 @@ def ask(made: ModelEngine, client: int, uri: str, text: str, at: int = 300) -> C
     file = File(FileKey(client, uri), "", 1, text)
     options = CompletionOptions(max_tokens=4, grammar=GrammarMode.OFF)
     request = CompletionRequest(uri, 1, at, options=options)
-    found = made.complete(file, request, time.monotonic() + 60, lambda: False)
+    found = made.complete(file, job_for(request, file.key))
     made.forget(file.key)
     return found[0]
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from keyturn.api.report import Finish
-from keyturn.api.request import Extent, GrammarMode, Sampling, SpeculationMode
+from keyturn.api.request import CompletionOptions, Extent, GrammarMode, Sampling, SpeculationMode
 from keyturn.cache.sequence import CachedSequence
 from keyturn.daemon.completion.engine import Engine, EngineOptions
 from keyturn.daemon.completion.request import Request
@@ -64,8 +64,13 @@ def requests(count: int, **more) -> list[Request]:
         at = chance.randrange(1, len(text))
         sampling = (Sampling(), Sampling(1.0, 0.9, seed=number), Sampling(2.0))[number % 3]
         path = "a.json" if text is JSON else "a.py"
-        asked = Request(text[:at], text[at:], path, 16, Extent.ALL, sampling)
-        made.append(replace(asked, **more))
+        asked = Request(
+            text[:at],
+            text[at:],
+            path,
+            CompletionOptions(max_tokens=16, extent=Extent.ALL, sampling=sampling),
+        )
+        made.append(asked.with_options(**more))
     return made
 
 
@@ -74,17 +79,17 @@ def requests(count: int, **more) -> list[Request]:
 def test_every_arm_says_what_plain_decoding_says(engine: Engine, arm, grammar) -> None:
     drafted = accepted = 0
     for request in requests(12, grammar=grammar):
-        plain = engine.complete(replace(request, speculate=SpeculationMode.OFF))
-        assert plain.speculation.drafted == 0
-        found = engine.complete(replace(request, speculate=arm))
+        plain = engine.complete(request.with_options(speculation=SpeculationMode.OFF))
+        assert plain.meta.speculation.drafted == 0
+        found = engine.complete(request.with_options(speculation=arm))
         assert found.candidates == plain.candidates
-        assert found.finish is plain.finish
-        assert found.generated_tokens == plain.generated_tokens
-        assert found.grammar.mode is plain.grammar.mode
-        assert found.grammar.refused == plain.grammar.refused
-        drafted += found.speculation.drafted
-        accepted += found.speculation.accepted
-        assert found.speculation.passes <= plain.speculation.passes
+        assert found.meta.finish is plain.meta.finish
+        assert found.meta.generated_tokens == plain.meta.generated_tokens
+        assert found.meta.grammar.mode is plain.meta.grammar.mode
+        assert found.meta.grammar.refused == plain.meta.grammar.refused
+        drafted += found.meta.speculation.drafted
+        accepted += found.meta.speculation.accepted
+        assert found.meta.speculation.passes <= plain.meta.speculation.passes
     assert 0 < accepted < drafted
 
 
@@ -92,10 +97,10 @@ def test_several_candidates_and_stop_rules_are_those_of_plain_decoding(engine: E
     accepted = 0
     for extent in (Extent.LINE, Extent.BLOCK, Extent.AUTO):
         for request in requests(8, grammar=GrammarMode.OFF, candidates=3, extent=extent):
-            plain = engine.complete(replace(request, speculate=SpeculationMode.OFF))
+            plain = engine.complete(request.with_options(speculation=SpeculationMode.OFF))
             found = engine.complete(request)
             assert found.candidates == plain.candidates
-            accepted += found.speculation.accepted
+            accepted += found.meta.speculation.accepted
     assert accepted > 0
 
 
@@ -105,8 +110,10 @@ def test_a_session_through_edits_answers_as_plain_decoding(engine: Engine) -> No
     for _ in range(12):
         at = chance.randrange(len(text))
         text = text[:at] + chance.choice(["", "x = 1\n", "return self\n"]) + text[at + 5 :]
-        request = Request(text[:at], text[at:], "a.py", 10, grammar=GrammarMode.OFF)
-        plain = engine.complete(replace(request, speculate=SpeculationMode.OFF), session=one)
+        request = Request(
+            text[:at], text[at:], "a.py", CompletionOptions(max_tokens=10, grammar=GrammarMode.OFF)
+        )
+        plain = engine.complete(request.with_options(speculation=SpeculationMode.OFF), session=one)
         assert engine.complete(request, session=other).candidates == plain.candidates
         other.sequence.check_integrity()
 
@@ -114,23 +121,25 @@ def test_a_session_through_edits_answers_as_plain_decoding(engine: Engine) -> No
 def test_streamed_text_is_the_text(engine: Engine) -> None:
     for request in requests(8, grammar=GrammarMode.OFF):
         pieces: list[str] = []
-        found = engine.complete(request, stream=pieces.append)
+        found = engine.complete(replace(request, stream=pieces.append))
         assert "".join(pieces) == (found.candidates[0].text if found.candidates else "")
 
 
 @pytest.mark.parametrize("looks", [1, 2, 3, 5])
 def test_a_cancel_between_rounds_keeps_what_was_certain(engine: Engine, looks: int) -> None:
     for request in requests(4, grammar=GrammarMode.OFF):
-        whole = engine.complete(replace(request, speculate=SpeculationMode.OFF))
+        whole = engine.complete(request.with_options(speculation=SpeculationMode.OFF))
         counter = itertools.count()
-        found = engine.complete(request, lambda c=counter: next(c) >= looks + 1)
-        if found.finish is Finish.CANCELLED:
-            assert whole.generated_tokens >= found.generated_tokens
+        found = engine.complete(replace(request, cancelled=lambda c=counter: next(c) >= looks + 1))
+        if found.meta.finish is Finish.CANCELLED:
+            assert whole.meta.generated_tokens >= found.meta.generated_tokens
 
 
 def test_an_arm_that_the_model_does_not_have_is_an_error(engine: Engine) -> None:
     with pytest.raises(ModelError, match="use --speculate auto"):
-        engine.complete(Request("x = ", speculate=SpeculationMode.EXIT))
+        engine.complete(
+            Request("x = ", options=CompletionOptions(speculation=SpeculationMode.EXIT))
+        )
 
 
 def test_deleted_text_and_other_files_are_looked_up(engine: Engine) -> None:

@@ -213,7 +213,7 @@ def test_a_refusal_may_interrupt_the_search():
 
     toys = (Toy(depth=3, hostility=0.3, seed=seed) for seed in range(100))
     toy = next(toy for toy in toys if greedy(toy, toy.trie()).refused)
-    budget = Budget(64, look_up=enough)
+    budget = Budget(64, raise_if_cancelled=enough)
     with pytest.raises(Enough):
         greedy(toy, toy.trie(), budget=budget)
 

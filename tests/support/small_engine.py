@@ -14,10 +14,15 @@ from typing import Any
 from keyturn.api.report import Completion, CompletionMeta
 from keyturn.api.request import CompletionRequest
 from keyturn.daemon.server.engine_thread import File, OpenFiles
-from keyturn.daemon.server.jobs import FileKey
+from keyturn.daemon.server.jobs import Complete, FileKey
 from keyturn.lsp.backend import BackendState
 
 STEP_SECONDS = 0.002
+
+
+def job_for(request: CompletionRequest, key: FileKey) -> Complete:
+    """One that nobody waits for, with a minute's time."""
+    return Complete(key, request, time.monotonic() + 60, lambda outcome: None)
 
 
 def suggestion(version: int, offset: int, text: str) -> str:
@@ -34,21 +39,15 @@ class TinyEngine:
         self.refreshed: list[FileKey | None] = []  # None: the model itself
         self.closed = False
 
-    def complete(
-        self,
-        file: File,
-        request: CompletionRequest,
-        deadline: float,
-        cancelled: Callable[[], bool],
-        stream: Callable[[str], None] | None = None,
-    ) -> list[Completion]:
+    def complete(self, file: File, job: Complete) -> list[Completion]:
+        request = job.request
         if "BREAK" in file.text:
             raise RuntimeError("broken on purpose")
         self.completed.append(request.uri)
         if "SLOW" in file.text:
             self.stopped.clear()
             self.begun.set()
-            while not cancelled() and time.monotonic() < deadline:
+            while not job.cancelled.is_set() and time.monotonic() < job.deadline:
                 time.sleep(STEP_SECONDS)
             self.stopped.set()
         text = suggestion(file.version, request.offset, file.text)

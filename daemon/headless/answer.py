@@ -1,33 +1,31 @@
-"""What the daemon answered to a headless question."""
+"""The answer to a headless question, whoever gave it."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ...api.report import Completion, CompletionMeta
+from ...api.report import CompletionMeta
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteAnswer:
-    """What the daemon found; prints as `in_process.Answer` does."""
+class Answer:
+    """The texts worth showing, best first, perhaps none; and how they came to be."""
 
-    completions: tuple[Completion, ...]
-    load_ms: float  # waited for the model
+    texts: tuple[str, ...]
+    meta: CompletionMeta
+    load_ms: float  # spent on loading the model, or waited for it
 
     @property
     def text(self) -> str:
-        return self.completions[0].text if self.completions else ""
+        """The best one, or nothing."""
+        return self.texts[0] if self.texts else ""
 
     def as_json(self) -> dict[str, Any]:
-        meta = self.completions[0].meta if self.completions else CompletionMeta()
-        use = meta.cache
-        cache = (
-            {}
-            if use is None
-            else {"cache": {**asdict(use), "stale_share": round(use.stale_share, 4)}}
-        )
+        """What `--json` and `--ndjson` print."""
+        meta, use = self.meta, self.meta.cache
+        cache = {} if use is None else {**asdict(use), "stale_share": round(use.stale_share, 4)}
         return {
             "text": self.text,
-            "candidates": [each.text for each in self.completions if each.text],
+            "candidates": list(self.texts),
             "finish": meta.finish or "",
             "tokens": {
                 "prompt": meta.prompt_tokens,
@@ -42,7 +40,7 @@ class RemoteAnswer:
             },
             "grammar": {**asdict(meta.grammar), "bound": round(meta.grammar.bound, 4)},
             "speculation": asdict(meta.speculation),
-            **cache,
+            **({"cache": cache} if cache else {}),
             "model": meta.model,
             "device": meta.device,
         }
