@@ -73,12 +73,6 @@ class DaemonClient:
             await asyncio.sleep(pause)
             pause = min(longest, pause * 2)
 
-    async def connect_once(self) -> None:
-        """One link, for a command that ends soon. Raises `BackendError`."""
-        link = await connect_or_start(self._paths, self._hello, self._spawn)
-        self._reading = asyncio.create_task(self._follow(link))
-        await self._connected.wait()
-
     async def _follow(self, link: Link) -> None:
         """Use one link until it breaks."""
         self._link = link

@@ -6,11 +6,10 @@ import pytest
 from everyday import Situation, situations
 from scripted import Scripted
 
-from keyturn.api.request import Extent, GrammarMode
+from keyturn.api.request import CompletionOptions, Extent, GrammarMode, Sampling
 from keyturn.daemon.completion.engine import Engine
 from keyturn.daemon.completion.request import Request
 from keyturn.models.decoding import decode
-from keyturn.models.decoding.sampler import Sampling
 from keyturn.models.prompts.fim import PromptBuilder
 
 from .tiny_engine import tiny_engine
@@ -37,10 +36,7 @@ def check(engine: Engine, seed: int, patch: pytest.MonkeyPatch) -> int:
     patch.setattr(
         decode, "Verifier", lambda *given: Scripted(tokenizer, lines, seed, stop, given[5])
     )
-    request = Request(
-        situation.prefix,
-        situation.suffix,
-        situation.name,
+    options = CompletionOptions(
         max_tokens=chance.choice([20, 60, 100, 200]),
         extent=chance.choice(list(Extent)),
         grammar=chance.choice([GrammarMode.EXACT, GrammarMode.OFF, GrammarMode.OFF]),
@@ -48,7 +44,15 @@ def check(engine: Engine, seed: int, patch: pytest.MonkeyPatch) -> int:
     )
     left = iter(range(chance.choice([100_000, chance.randint(1, 200)])))
     pieces: list[str] = []
-    found = engine.complete(request, lambda: next(left, None) is None, pieces.append)
+    request = Request(
+        situation.prefix,
+        situation.suffix,
+        situation.name,
+        options,
+        cancelled=lambda: next(left, None) is None,
+        stream=pieces.append,
+    )
+    found = engine.complete(request)
     assert "".join(pieces) == found.text, (seed, request)
     return len(pieces)
 

@@ -22,15 +22,15 @@ class Scripted:
         lines: Sequence[str],
         seed: int,
         stop: int,
-        look_up: Callable[[], None],
+        raise_if_cancelled: Callable[[], None],
     ) -> None:
-        """`stop` is the token by which it ends; `look_up` is called for each token, and may raise,
-        as a `Verifier`'s."""
+        """`stop` is the token by which it ends; `raise_if_cancelled` is called for each
+        token, as a `Verifier`'s."""
         self._tokenizer = tokenizer
         self._lines = [line.encode() + b"\n" for line in lines]
         self._seed = seed
         self._stop = stop
-        self._look_up = look_up
+        self._raise_if_cancelled = raise_if_cancelled
         self._tokens = {tokenizer.token_bytes(t): t for t in range(tokenizer.vocabulary)}
         self.passes = 0
 
@@ -45,7 +45,7 @@ class Scripted:
 
     def logits(self, path: Sequence[int], prune: object = None) -> Tensor:
         """(vocabulary,) after the `path` behind the prompt."""
-        self._look_up()
+        self._raise_if_cancelled()
         self.passes += 1
         logits = torch.full((self._tokenizer.vocabulary,), -30.0)
         written = b"".join(map(self._tokenizer.token_bytes, path))
