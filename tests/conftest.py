@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from leftovers import end, left_behind, mark_this_run
 
 from keyturn.models.hub.cache_folder import cache_folder
 from keyturn.models.hub.download import ModelFiles, obtain
 from keyturn.models.hub.progress import Progress
 from keyturn.models.hub.registry import DEFAULT_MODEL, find
+from support.leftovers import end, left_behind, mark_this_run
 
 if not Path("/dev/nvidia0").exists():
     # Kernels run in Triton's interpreter where there is no GPU; it is read when they are imported.

@@ -80,6 +80,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 }
 MOST_FILES = 17  # in a folder, before a newcomer gets lost
 SOURCES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+TESTS = [path for path in (ROOT / "tests").rglob("*.py") if "data" not in path.parts]
 
 
 def imported_modules(path: Path) -> set[str]:
@@ -131,6 +132,16 @@ def test_a_folder_can_be_taken_in_at_a_glance_and_says_what_it_is(folder: Path) 
     files = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
     assert len(files) <= MOST_FILES, "divide it"
     assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text())), "say what it is"
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in TESTS}), ids=str)
+def test_tests_stand_in_rooms_like_those_of_what_they_test(folder: Path) -> None:
+    assert len(list(folder.glob("*.py"))) <= MOST_FILES, "divide it"
+    room = folder.relative_to(ROOT / "tests")
+    if room.parts and room.parts[0] in FOLDERS:
+        assert (ROOT / room / "__init__.py").exists(), f"there is no {room}/ that it could test"
+    else:
+        assert str(room.parent) == "." or room.parts[0] == "support", "only support/ has rooms"
 
 
 @pytest.mark.parametrize(

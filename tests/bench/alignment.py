@@ -31,8 +31,8 @@ from keyturn.api.request import GrammarMode
 from keyturn.models.constrained.aligned_sampling import Aligner, Budget
 from keyturn.models.constrained.trie import Node, Trie
 
-sys.path.append(str(Path(__file__).parents[1] / "support"))
-from toys import STOP, Text, Toy, noise, uniforms, variation
+sys.path.append(str(Path(__file__).parents[1]))
+from support.models.toys import STOP, Text, Toy, noise, uniforms, variation
 
 if TYPE_CHECKING:
     from keyturn.models.constrained.guide import Guide, Places

@@ -121,9 +121,8 @@ class Bench:
             from keyturn.models.tokenizer.bpe import Tokenizer
 
             return Tokenizer(open_checkpoint(self.model_file).vocabulary())
-        if str(ROOT) not in sys.path:
-            sys.path.insert(0, str(ROOT))
-        from tests.models.tiny_tokenizer import tiny_tokenizer
+        sys.path.append(str(ROOT / "tests"))
+        from support.models.tiny_tokenizer import tiny_tokenizer
 
         return tiny_tokenizer()
 

@@ -19,9 +19,9 @@ from typing import Any
 
 import click
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+sys.path.append(str(Path(__file__).parents[1]))
 
-from editor import Editor, environment, keyturn
+from support.editors.editor import Editor, environment, keyturn
 
 LINE = "result_{0} = compute_{0}(first, second)\n"
 MOST_CHARACTERS = 4_000

@@ -1,9 +1,9 @@
 """The alignment bench computes what it says, on one toy and few samples."""
 
 import pytest
-from toys import Toy
 
 from keyturn.api.request import GrammarMode
+from support.models.toys import Toy
 
 from .alignment import Row, judge, next_sample
 

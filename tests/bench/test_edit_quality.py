@@ -7,8 +7,8 @@ import pytest
 
 from keyturn.daemon.completion.diff import hunks
 from keyturn.models.prompts.fim import Order
+from support.daemon.model_engines import tiny_loaded
 
-from ..daemon.tiny_engine import tiny_loaded
 from .edit_quality import ARMS, Case, Judge, cases, table
 
 ROOT = Path(__file__).parents[2] / "daemon"

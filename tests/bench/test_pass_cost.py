@@ -2,7 +2,8 @@
 
 import torch
 
-from ..models.tiny import oracle, ours
+from support.models.tiny import oracle, ours
+
 from .pass_cost import SIZES, filled, one_pass
 
 

@@ -11,9 +11,8 @@ from keyturn.cache.budget import Budget, Spill
 from keyturn.cache.errors import OverBudget
 from keyturn.cache.sequence import CachedSequence
 from keyturn.cache.spill import DiskSpill, HostSpill
-
-from ..models.tiny import random_tokens
-from .drive import fresh, move_to, new_sequence, run, stored, target, tiny
+from support.cache.edited_sequence import fresh, move_to, new_sequence, run, stored, target, tiny
+from support.models.tiny import random_tokens
 
 MODEL = tiny(2)
 PER_TOKEN = MODEL.new_arena().bytes_per_row

@@ -14,9 +14,8 @@ from keyturn.cache.correction import Correction, conflict, materialise, turn_que
 from keyturn.cache.errors import ContextOverflow, OverBudget
 from keyturn.cache.plan import Insert, Repair, plan_edit
 from keyturn.cache.sequence import CachedSequence
-
-from ..models.tiny import VOCABULARY, random_tokens
-from .drive import fresh, move_to, new_sequence, run, stored, target, tiny
+from support.cache.edited_sequence import fresh, move_to, new_sequence, run, stored, target, tiny
+from support.models.tiny import VOCABULARY, random_tokens
 
 ONE_LAYER = tiny(1)
 THREE_LAYERS = tiny(3)

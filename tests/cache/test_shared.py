@@ -10,9 +10,8 @@ from keyturn.cache.correction import Correction, materialise, turn_query
 from keyturn.cache.errors import ContextOverflow
 from keyturn.cache.sequence import CachedSequence
 from keyturn.cache.staleness import next_span
-
-from ..models.tiny import random_tokens
-from .drive import fresh, new_sequence, run, stored, tiny
+from support.cache.edited_sequence import fresh, new_sequence, run, stored, tiny
+from support.models.tiny import random_tokens
 
 ONE_LAYER, MODEL = tiny(1), tiny(3)
 CLOSE: Any = {"atol": 3e-4, "rtol": 3e-4}

@@ -8,9 +8,8 @@ from torch.testing import assert_close
 
 from keyturn.cache.plan import Repair
 from keyturn.cache.staleness import next_span, staleness
-
-from ..models.tiny import random_tokens
-from .drive import fresh, move_to, new_sequence, run, stored, target, tiny
+from support.cache.edited_sequence import fresh, move_to, new_sequence, run, stored, target, tiny
+from support.models.tiny import random_tokens
 
 MODEL = tiny(3)
 CLOSE: Any = {"atol": 5e-4, "rtol": 5e-4}

@@ -19,28 +19,12 @@ from keyturn.cache.tokens import TokenisedText
 from keyturn.models.tokenizer.bpe import Tokenizer
 from keyturn.models.tokenizer.pretokenizer import pre_tokenizer
 from keyturn.models.tokenizer.vocabulary import Vocabulary
-
-from ..models.tiny_tokenizer import tiny_tokenizer
+from support.models.tiny_tokenizer import tiny_tokenizer
+from support.random_edits import SNIPPETS, random_edit
 
 STYLES = ["qwen2", "deepseek-coder", "starcoder", "llama-bpe", "gpt-2", "default"]
 SOURCE = "".join(map(inspect.getsource, (textwrap, inspect)))
 TRACES = Path(__file__).parents[1] / "data" / "editing-traces"
-SNIPPETS = [
-    *"abfxyz_ ().,:=0\"'#\t\n",
-    *("self", "  ", "\n    ", "\n\n", "12345", "return value", "    def f(self):\n", "\r\n"),
-    *(
-        "don't",
-        "I'll",
-        "naïve",
-        "日本語",
-        "\u3000",
-        "😀",
-        "\x0c",
-        "\x85",
-        "<|fim_prefix|>",
-        " \n \n",
-    ),
-]
 
 
 @cache
@@ -64,13 +48,6 @@ def check(text: TokenisedText, tokenizer: Tokenizer, expected: str) -> None:
     assert text.text == expected
     assert list(text.ids) == tokenizer.encode(expected)
     assert len(set(text.part(0, len(expected)).labels)) == len(text.ids)
-
-
-def random_edit(random: Random, text: str) -> tuple[int, int, str]:
-    start = random.randint(0, len(text))
-    stop = min(len(text), start + random.choice([0, 0, 0, 1, 1, 2, 7, 60]))
-    new = "".join(random.choices(SNIPPETS, k=random.choice([0, 1, 1, 2, 5])))
-    return start, stop, new
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ..models.tiny import oracle
-from ..models.tiny_tokenizer import tiny_tokenizer, tokenizer_json
+from support.models.tiny import oracle
+from support.models.tiny_tokenizer import tiny_tokenizer, tokenizer_json
 
 
 @pytest.fixture(scope="session")

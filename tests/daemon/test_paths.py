@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from editor import environment, keyturn
 
 from keyturn.daemon.paths import (
     DaemonPaths,
@@ -17,6 +16,7 @@ from keyturn.daemon.paths import (
     daemon_paths,
     make_private,
 )
+from support.editors.editor import environment, keyturn
 
 
 def test_variables_take_precedence(tmp_path: Path):

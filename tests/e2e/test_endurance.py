@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from editor import Editor, environment, keyturn
+
+from support.editors.editor import Editor, environment, keyturn
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pytest
 import pytest_asyncio
-from everyday import Situation, editor, parses, situations, suggested
 
 from keyturn.daemon.completion.regions import PAGES
 from keyturn.daemon.workspace.language import language_of
@@ -19,6 +18,7 @@ from keyturn.models.decoding.rubbish import rubbish
 from keyturn.models.decoding.trim import trim
 from keyturn.models.grammar.languages import GRAMMARS
 from keyturn.models.hub.download import ModelFiles
+from support.editors.everyday import Situation, editor, parses, situations, suggested
 
 pytestmark = pytest.mark.timeout(1200)
 together = pytest.mark.asyncio(loop_scope="module")  # with the session that all ask

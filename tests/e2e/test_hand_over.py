@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from editor import Editor, environment, keyturn
+
+from support.editors.editor import Editor, environment, keyturn
 
 OLD = "0.0.1"
 NEW = version("keyturn")

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from editor import Editor, environment, keyturn
+
+from support.editors.editor import Editor, environment, keyturn
 
 TEXT = "first_value = compute()\nsecond = 1\nfirst_va"
 REST = "lue = compute()"

@@ -10,9 +10,9 @@ from typing import Any
 
 import psutil
 import pytest
-from editor import environment, keyturn
 
 from keyturn.daemon.protocol import MAX_FRAME_BYTES
+from support.editors.editor import environment, keyturn
 
 SOURCE = "import os\n\n\ndef size_of(path):\n    return os.path.gets\n"
 WHERE = ["--line", "5", "--column", "24", "--stdin-filename", "size.py"]

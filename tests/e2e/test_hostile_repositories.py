@@ -13,11 +13,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from editor import Editor, environment, keyturn
 
 from keyturn.daemon import protocol
 from keyturn.daemon.paths import daemon_paths
 from keyturn.lsp.backend import Feedback, OpenDocument, Outcome, TextEdit
+from support.editors.editor import Editor, environment, keyturn
 
 TEXT = "first_value = compute()\nsecond = 1\nfirst_va"
 REST = "lue = compute()"

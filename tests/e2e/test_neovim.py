@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from editor import environment, keyturn
-from needs import missing
-from neovim import NVIM, REPOSITORY, Neovim
+
+from support.editors.editor import environment, keyturn
+from support.editors.neovim import NVIM, REPOSITORY, Neovim
+from support.needs import missing
 
 pytestmark = pytest.mark.usefixtures("nvim")
 

@@ -15,9 +15,9 @@ from keyturn.models.hub.registry import DEFAULT_MODEL
 from keyturn.models.loading.loader import Loaded, load
 from keyturn.models.nn.reencode import encode
 from keyturn.models.prompts.fim import Order, PromptBuilder, PromptOptions
+from support.random_edits import random_edit
 
 from ..bench.edit_quality import cases
-from ..cache.test_tokens import random_edit
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 ROOT = Path(__file__).parents[2] / "daemon"

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import filelock
 import pytest
-from editor import Editor, environment, keyturn
-from leftovers import left_behind
+
+from support.editors.editor import Editor, environment, keyturn
+from support.leftovers import left_behind
 
 TEXT = "first_value = compute()\nfirst_va"
 

@@ -14,11 +14,20 @@ from pathlib import Path
 
 import psutil
 import pytest
-from editor import environment, keyturn
 from playwright.sync_api import Browser
-from vscode import REPOSITORY, CodeServer, Window, code_server, make_vsix, open_browser, run, wait
 
 from keyturn.models.hub.cache_folder import cache_folder
+from support.editors.editor import environment, keyturn
+from support.editors.vscode import (
+    REPOSITORY,
+    CodeServer,
+    Window,
+    code_server,
+    make_vsix,
+    open_browser,
+    run,
+    wait,
+)
 
 pytestmark = [pytest.mark.editor, pytest.mark.timeout(900)]
 

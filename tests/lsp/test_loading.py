@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from daemon_fixture import Daemon
-from editor import Editor, environment
-from small_engine import suggestion
 
 from keyturn.daemon.server import jobs
 from keyturn.lsp.backend import Phase
+from support.daemon.running import Daemon
+from support.daemon.small_engine import suggestion
+from support.editors.editor import Editor, environment
 
 TEXT = "x = "
 

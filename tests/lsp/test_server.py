@@ -16,7 +16,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities
 
-SERVER = [sys.executable, str(Path(__file__).parents[1] / "support" / "tiny_server.py")]
+SERVER = [sys.executable, str(Path(__file__).parents[1] / "support" / "lsp" / "tiny_server.py")]
 URI = "file:///demo/x.py"
 
 

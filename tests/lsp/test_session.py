@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from tiny_backend import TinyBackend
 
 from keyturn.api.report import Completion
 from keyturn.api.request import Extent, Trigger
@@ -11,6 +10,7 @@ from keyturn.lsp.backend import Outcome, Superseded
 from keyturn.lsp.documents import Change, Documents, Place
 from keyturn.lsp.options import Options
 from keyturn.lsp.session import Session
+from support.lsp.tiny_backend import TinyBackend
 
 URI = "file:///a.py"
 

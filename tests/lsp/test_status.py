@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from lsprotocol import types
-from tiny_backend import TinyBackend
 
 from keyturn.api.request import GrammarMode, SpeculationMode, Trigger
 from keyturn.lsp.backend import BackendState, Phase
 from keyturn.lsp.documents import Change, Documents
 from keyturn.lsp.options import Options
 from keyturn.lsp.server import KeyturnServer
+from support.lsp.tiny_backend import TinyBackend
 
 URI = "file:///a.py"
 

@@ -16,15 +16,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from editor import environment, keyturn
 from PIL import Image
 from playwright.sync_api import Page
-from vscode import CodeServer, Window, code_server, make_vsix, open_browser
 
 from keyturn.models.hub.cache_folder import cache_folder
 from keyturn.models.hub.download import obtain
 from keyturn.models.hub.progress import Progress
 from keyturn.models.hub.registry import DEFAULT_MODEL, find
+
+sys.path.append(str(Path(__file__).parents[1]))
+from support.editors.editor import environment, keyturn
+from support.editors.vscode import CodeServer, Window, code_server, make_vsix, open_browser
 
 WIDTH, HEIGHT = 760, 530
 STILL = ".codicon { animation: none !important }"  # else every turn of a spinner is a frame

@@ -10,8 +10,7 @@ import pytest
 from keyturn.models.grammar.languages import load_automaton
 from keyturn.models.grammar.treesitter.automaton import Automaton
 from keyturn.models.grammar.treesitter.parsing import ParseState
-
-from .corpus import (
+from support.corpus import (
     infilling,
     library_files,
     python_accepts,

@@ -8,8 +8,14 @@ import pytest
 from keyturn.daemon.workspace.language import language_of
 from keyturn.models.grammar.languages import GRAMMARS, load_automaton
 from keyturn.models.grammar.treesitter.document import Document
-
-from .corpus import SAMPLES, infilling, library_files, python_accepts, read, tree_sitter_accepts
+from support.corpus import (
+    SAMPLES,
+    infilling,
+    library_files,
+    python_accepts,
+    read,
+    tree_sitter_accepts,
+)
 
 REACH = 160  # characters fed behind a cut
 

@@ -9,7 +9,6 @@ import random
 import time
 
 import pytest
-from brokencode import broken
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,8 +16,8 @@ from keyturn.models.grammar import isolate
 from keyturn.models.grammar.isolate import GrammarProcess
 from keyturn.models.grammar.languages import GRAMMARS, open_oracle
 from keyturn.models.grammar.oracle import Opening, Oracle
-
-from .corpus import sample
+from support.broken_code import broken
+from support.corpus import sample
 
 LANGUAGES = sorted(GRAMMARS)
 FUZZ_SECONDS = float(os.environ.get("KEYTURN_FUZZ_SECONDS", "60"))  # for each language

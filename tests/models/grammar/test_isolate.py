@@ -10,8 +10,7 @@ import pytest
 from keyturn.models.grammar import isolate
 from keyturn.models.grammar.isolate import STRIKES, GrammarProcess, IsolatedState
 from keyturn.models.grammar.languages import open_oracle
-
-from .corpus import sample
+from support.corpus import sample
 
 
 @pytest.fixture

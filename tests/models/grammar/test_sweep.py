@@ -18,8 +18,7 @@ from keyturn.models.hub.download import ModelFiles
 from keyturn.models.loading.gguf import GgufFile
 from keyturn.models.tokenizer.bpe import Tokenizer
 from keyturn.models.tokenizer.vocabulary import from_gguf
-
-from .corpus import sources, valid_texts
+from support.corpus import sources, valid_texts
 
 FILES_PER_LANGUAGE = int(os.environ.get("KEYTURN_SWEEP_FILES", "40"))
 CUTS_PER_FILE = int(os.environ.get("KEYTURN_SWEEP_CUTS", "40"))

@@ -1,0 +1,288 @@
+"""The engine: requests in, finished suggestions out, on a tiny random model."""
+
+import time
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from keyturn.api.report import Finish
+from keyturn.api.request import CompletionOptions, Extent, GrammarMode, Sampling
+from keyturn.cache.plan import Repair
+from keyturn.daemon.completion.engine import Engine
+from keyturn.daemon.completion.request import Found, Request
+from keyturn.models.decoding.trim import trim
+from support.daemon.model_engines import tiny_engine, tiny_loaded
+from support.models.tiny_tokenizer import PAGE
+
+SAMPLED = Sampling(temperature=2.0, seed=5)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return tiny_engine()
+
+
+def ask(engine: Engine, prefix: str, suffix: str = "", **more) -> Found:
+    request = {name: more.pop(name) for name in ("deadline", "path") if name in more}
+    # off: a random model has nothing to say that Python would take
+    defaults = {"max_tokens": 12, "extent": Extent.ALL, "sampling": SAMPLED}
+    options = CompletionOptions(**{"grammar": GrammarMode.OFF, **defaults, **more})
+    return engine.complete(Request(prefix, suffix, **{"path": "a.py", **request}, options=options))
+
+
+def test_the_same_request_gives_the_same_answer_whatever_came_between(engine: Engine) -> None:
+    first = ask(engine, PAGE, "\nx = 1\n")
+    ask(engine, "something else", "entirely")
+    again = ask(engine, PAGE, "\nx = 1\n")
+    fresh = ask(tiny_engine(), PAGE, "\nx = 1\n")
+    assert first.text
+    assert first.candidates == again.candidates == fresh.candidates
+
+
+def test_a_file_that_no_grammar_could_read_in_time_is_completed_without_one_at_once(
+    engine: Engine,
+) -> None:
+    found = ask(engine, "x = 1\n" * 100_000 + "x = ", grammar=GrammarMode.EXACT)
+    assert found.text
+    assert found.meta.grammar.mode is GrammarMode.OFF
+    assert "500,000 characters" in found.meta.grammar.reason
+    assert found.meta.grammar.took_ms < 1_000  # no process was asked
+
+
+def test_another_seed_gives_another_answer(engine: Engine) -> None:
+    texts = {
+        ask(engine, PAGE, sampling=Sampling(temperature=2.0, seed=seed)).text for seed in range(4)
+    }
+    assert len(texts) > 1
+
+
+def test_a_request_that_starts_like_the_last_one_reuses_it(engine: Engine) -> None:
+    ask(engine, PAGE)
+    more = ask(engine, PAGE + "\ndef ")
+    assert more.meta.prompt_tokens - more.meta.reused_tokens < 8
+    assert ask(engine, "no").meta.reused_tokens < 4
+
+
+def test_every_file_can_have_a_session_of_its_own(engine: Engine) -> None:
+    one, other = engine.new_session(), engine.new_session()
+    request = Request(PAGE, options=CompletionOptions(max_tokens=4, sampling=SAMPLED), path="a.py")
+    first = engine.complete(request, session=one)
+    engine.complete(Request("x = 2"), session=other)
+    again = engine.complete(request, session=one)
+    assert again.meta.reused_tokens == first.meta.prompt_tokens - 1
+    assert again.candidates == first.candidates == engine.complete(request).candidates
+
+
+def test_a_session_says_what_an_edit_cost() -> None:
+    engine = tiny_engine(repair=Repair(exact=8))
+    session = engine.new_session()
+    assert engine.complete(Request(PAGE, PAGE), session=session).meta.cache is not None
+    edited = engine.complete(Request("import os\n" + PAGE, PAGE), session=session)
+    assert edited.meta.cache is not None
+    assert edited.meta.cache.encoded < edited.meta.prompt_tokens
+    assert edited.meta.reused_tokens == edited.meta.prompt_tokens - edited.meta.cache.encoded
+    assert edited.meta.cache.carried > 50
+    assert 0 < edited.meta.cache.stale_share < 1
+    while session.refresh(64):
+        pass
+    assert session.staleness().share == 0
+
+
+@given(edits=st.lists(st.tuples(st.integers(0, 700), st.text("ab \r\n(", max_size=5)), max_size=4))
+@settings(max_examples=20, deadline=None)
+def test_a_refreshed_session_answers_like_an_engine_without_one(edits) -> None:
+    engine = tiny_engine()
+    session, text = engine.new_session(), PAGE.replace("\n", "\r\n")
+    for offset, new in [(300, ""), *edits]:
+        offset = min(offset, len(text))
+        text = text[:offset] + new + text[offset:]
+        request = Request(text[:offset], text[offset:], options=CompletionOptions(max_tokens=6))
+        engine.complete(request, session=session)
+        while session.refresh(64):
+            pass
+        session.sequence.check_integrity()
+        assert (
+            engine.complete(request, session=session).candidates
+            == tiny_engine().complete(request).candidates
+        )
+
+
+def test_several_candidates_are_distinct_and_the_first_is_the_only_one_of_a_single_request(
+    engine: Engine,
+) -> None:
+    for sampling in (Sampling(), SAMPLED):
+        one = ask(engine, PAGE, sampling=sampling)
+        many = ask(engine, PAGE, sampling=sampling, candidates=4)
+        texts = [candidate.text for candidate in many.candidates]
+        assert len(texts) == len(set(texts)) == 4
+        assert texts[0] == one.text
+
+
+def test_the_prefill_is_shared_by_all_candidates(engine: Engine) -> None:
+    session = engine.new_session()
+    request = Request(
+        PAGE,
+        options=CompletionOptions(max_tokens=3, sampling=SAMPLED, candidates=4, extent=Extent.ALL),
+    )
+    ran: list[int] = []
+    model = engine.loaded.model
+    run = model.run
+
+    def counting(hidden, *more):
+        ran.append(len(hidden))
+        return run(hidden, *more)
+
+    model.run = counting  # type: ignore[method-assign]
+    try:
+        done = engine.complete(request, session=session)
+    finally:
+        del model.run
+    assert sum(ran) <= done.meta.prompt_tokens + done.meta.generated_tokens
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.sampled_from(["", "x = ", "def f():", "def f():\n    ", PAGE]),
+    st.sampled_from(["", "\n", ")", "\n    return 1\n"]),
+    st.integers(0, 1000),
+    st.sampled_from(Extent),
+    st.sampled_from(["", "a.py"]),
+    st.sampled_from([0.0, 3.0]),
+)
+def test_what_is_streamed_is_what_is_returned(
+    engine: Engine, prefix: str, suffix: str, seed: int, extent: Extent, path: str, warmth: float
+) -> None:
+    pieces: list[str] = []
+    request = Request(
+        prefix,
+        suffix,
+        path,
+        CompletionOptions(
+            max_tokens=30, extent=extent, sampling=Sampling(temperature=warmth, seed=seed)
+        ),
+    )
+    done = engine.complete(replace(request, stream=pieces.append))
+    assert "".join(pieces) == done.text
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 1000), st.sampled_from(["", "    return 1", ")"]))
+def test_suggestions_are_trimmed_text_with_the_files_line_ends(
+    engine: Engine, seed: int, below: str
+) -> None:
+    more = {"max_tokens": 30, "sampling": Sampling(temperature=3.0, seed=seed)}
+    unix = ask(engine, "def f():\n    ", f"\n{below}\n", **more)
+    windows = ask(engine, "def f():\r\n    ", f"\r\n{below}\r\n", **more)
+    assert windows.text == unix.text.replace("\n", "\r\n")
+    assert trim(unix.text, "def f():\n    ", f"\n{below}\n") == unix.text
+
+
+def test_nothing_to_suggest_is_no_candidate(engine: Engine) -> None:
+    """Among many samples of one token some are blank, and some end the completion at once."""
+    done = [ask(engine, "x", "\n", extent=Extent.LINE, max_tokens=1, sampling=Sampling(3.0, seed=s))
+            for s in range(200)]  # fmt: skip
+    empty = [completion for completion in done if not completion.candidates]
+    assert empty
+    assert all(completion.text == "" for completion in empty)
+
+
+def test_a_cancel_before_the_start_gives_nothing_and_says_so(engine: Engine) -> None:
+    done = engine.complete(Request(PAGE, cancelled=lambda: True))
+    assert (done.meta.finish, done.candidates) == (Finish.CANCELLED, ())
+
+
+def test_a_cancel_on_the_way_gives_what_there_is_by_then(engine: Engine) -> None:
+    looks = iter(range(1000))
+    request = Request(
+        "x = ", options=CompletionOptions(max_tokens=50, extent=Extent.ALL, sampling=SAMPLED)
+    )
+    done = engine.complete(replace(request, cancelled=lambda: next(looks) > 10))
+    assert done.meta.finish is Finish.CANCELLED
+    assert 0 < done.meta.generated_tokens <= 10
+
+
+def test_a_deadline_in_the_past_gives_nothing_and_says_so(engine: Engine) -> None:
+    done = engine.complete(Request(PAGE, deadline=time.monotonic()))
+    assert (done.meta.finish, done.candidates) == (Finish.DEADLINE, ())
+
+
+def test_after_a_cancel_the_engine_goes_on_as_before(engine: Engine) -> None:
+    want = ask(tiny_engine(), PAGE).candidates
+    looks = iter(range(1000))
+    engine.complete(Request(PAGE * 2, cancelled=lambda: next(looks) > 1))
+    assert ask(engine, PAGE).candidates == want
+
+
+@pytest.mark.parametrize("context_tokens", [64, 200, 100_000])
+def test_prompt_and_completion_fit_the_context(context_tokens: int) -> None:
+    engine = tiny_engine(context_tokens=context_tokens)
+    limit = min(context_tokens, tiny_loaded().config.context_tokens)
+    done = ask(engine, PAGE * 40, PAGE * 40, max_tokens=500)
+    assert done.meta.prompt_tokens + done.meta.generated_tokens <= limit
+    assert done.meta.prompt_tokens > limit // 4
+
+
+@pytest.mark.parametrize(
+    ("prefix", "suffix"),
+    [
+        ("", ""),
+        (PAGE * 4000, PAGE * 4000),  # megabytes
+        ("x = [" + "1, " * 70_000, "]"),  # a line of 200 kB
+        ("", "y" * 200_000),
+        ("\t\tif x:\r\n\t\t\t", "\r\n"),
+        ("<|fim_middle|><|endoftext|>", "<|fim_prefix|>"),
+        ("日本 = '😀", "'"),
+    ],
+)
+def test_odd_files_get_an_answer(engine: Engine, prefix: str, suffix: str) -> None:
+    done = ask(engine, prefix, suffix)
+    assert done.meta.finish in (Finish.EOS, Finish.LINES, Finish.TOKENS)
+    assert done.meta.prompt_tokens <= 2048
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " \n\t\r\n",
+        "\ufeff\n",
+        "#!/bin/sh\n",
+        "#!/bin/sh\r\n\r\n",
+        "# Copyright 2026 Ada Lovelace\n",
+        "#!/usr/bin/env python3\n# -*- coding: utf-8 -*-\n\n",
+        "// SPDX-License-Identifier: MIT\r\n\r\n// Copyright 2026 Ada Lovelace\r\n",
+        "/*\n * Copyright (c) 2026\n * All rights reserved.\n */\n\n",
+        "# ",  # a title, or a comment
+        "// Copyright 2026 Ada Lovelace\n\n// ",
+        '"""',
+        'if __name__ == "__main__":\n    ',
+    ],
+)
+def test_where_the_text_says_nothing_the_model_is_not_asked(engine: Engine, text: str) -> None:
+    session = engine.new_session()
+    for below in ("", "\n \n"):
+        done = engine.complete(Request(text, below, "a.py"), session=session)
+        assert (done.candidates, done.meta.prompt_tokens) == ((), 0)
+    assert len(session.sequence) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "below"),
+    [
+        ("x", ""),
+        ("", "\nx"),
+        ("#!/bin/sh\nx", ""),
+        ("#!", ""),
+        ("#", ""),
+        ("# the n-th Fibonacci number\n", ""),
+        ("# Copyright 2026 Ada Lovelace\n\n# the n-th Fibonacci number\n", ""),
+        ("# Copyright 2026 Ada Lovelace\n", "def f():\n    pass\n"),
+        ("// Copyright 2026 Ada Lovelace\n#include <stdio.h>\n", ""),
+        ("# Demo\n\n", ""),
+        ('def main():\n    pass\n\n\nif __name__ == "__main__":\n    ', ""),
+    ],
+)
+def test_where_it_says_anything_it_is(engine: Engine, text: str, below: str) -> None:
+    assert ask(engine, text, below).meta.prompt_tokens > 0

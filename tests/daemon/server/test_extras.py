@@ -1,0 +1,147 @@
+"""What runs beside the daemon: the watch on files it depends on, the metrics for Prometheus."""
+
+import asyncio
+import shutil
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from keyturn.daemon.config import Config, load_config
+from keyturn.daemon.server.extras import start_extras
+from keyturn.daemon.workspace.watch import Watcher
+from keyturn.lsp.backend import Feedback, Outcome
+from support.daemon.running import Daemon, ready, request
+
+
+async def test_a_burst_of_changes_counts_once_and_other_files_do_not(tmp_path: Path):
+    watched, other = tmp_path / "config.toml", tmp_path / "other.toml"
+    seen = asyncio.Queue[None]()
+    watcher = Watcher([watched], lambda: seen.put_nowait(None))
+    watcher.start()
+    try:
+        for _ in range(5):
+            other.write_text("a")
+            watched.write_text("b")
+        await asyncio.wait_for(seen.get(), 20)
+        replacement = tmp_path / "config.toml.new"
+        replacement.write_text("c")
+        replacement.rename(watched)  # as editors save
+        await asyncio.wait_for(seen.get(), 20)
+        watched.read_text()
+        other.write_text("d")
+        await asyncio.sleep(0.6)
+        assert seen.empty()
+    finally:
+        watcher.stop()
+
+
+async def test_what_does_not_exist_yet_or_no_more_is_noticed_when_it_comes(tmp_path: Path):
+    watched = tmp_path / "made" / "later" / "config.toml"
+    seen = asyncio.Queue[None]()
+    watcher = Watcher([watched], lambda: seen.put_nowait(None))
+    watcher.start()
+    try:
+        for _ in range(2):
+            watched.parent.mkdir(parents=True)
+            await asyncio.wait_for(seen.get(), 20)
+            watched.write_text("a")
+            await asyncio.wait_for(seen.get(), 20)
+            shutil.rmtree(tmp_path / "made")
+            await asyncio.wait_for(seen.get(), 20)
+    finally:
+        watcher.stop()
+
+
+async def test_a_changed_choice_of_model_is_loaded_and_other_settings_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = tmp_path / "config"
+    folder.mkdir()
+    file = folder / "config.toml"
+    monkeypatch.setenv("KEYTURN_CONFIG_DIR", str(folder))
+
+    def reread() -> Config:
+        return load_config(workspace=tmp_path)
+
+    async with Daemon(tmp_path / "run") as daemon:
+        client = daemon.client()
+        await ready(client)
+        extras = await start_extras(daemon.server, reread)
+        file.write_text("[daemon]\nexit_minutes = 3\n")
+        await asyncio.sleep(0.6)
+        assert len(daemon.maker.made) == 1
+        file.write_text("[model]\nname = 'other'\n")
+        while len(daemon.maker.made) < 2:
+            await asyncio.sleep(0.01)
+        assert len(await client.complete(request())) == 1
+        await extras.aclose()
+
+
+async def test_a_local_model_is_loaded_again_when_its_files_change_also_one_chosen_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("KEYTURN_CONFIG_DIR", str(tmp_path / "config"))
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("1")
+    async with Daemon(tmp_path / "run") as daemon:
+        await ready(daemon.client())
+        extras = await start_extras(daemon.server, lambda: load_config(workspace=tmp_path))
+        (tmp_path / "config").mkdir()
+        (tmp_path / "config" / "config.toml").write_text(f"[model]\nname = '{model}'\n")
+        while len(daemon.maker.made) < 2:
+            await asyncio.sleep(0.01)
+        (model / "config.json").write_text("2")
+        while len(daemon.maker.made) < 3:
+            await asyncio.sleep(0.01)
+        await extras.aclose()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+async def get(port: int, path: str) -> str:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    answer = (await reader.read()).decode()
+    writer.close()
+    return answer
+
+
+async def test_prometheus_reads_the_counts(tmp_path: Path):
+    port = free_port()
+    config = load_config({"daemon.metrics_port": port}, tmp_path, {}, tmp_path)
+    async with Daemon(tmp_path / "run") as daemon:
+        extras = await start_extras(daemon.server, lambda: config)
+        client = daemon.client()
+        await ready(client)
+        await client.complete(request())
+        await client.control(Feedback("file:///a", Outcome.ACCEPTED, 5))
+        text = await get(port, "/metrics")
+        assert 'keyturn_requests_total{ended="completed"} 1.0' in text
+        assert 'keyturn_outcomes_total{outcome="accepted"} 1.0' in text
+        assert "keyturn_accepted_characters_total 5.0" in text
+        assert 'keyturn_latency_milliseconds{percentile="p50",phase="total"}' in text
+        assert "keyturn_clients 1.0" in text
+        assert (await get(port, "/other")).startswith("HTTP/1.1 404")
+        await extras.aclose()
+
+
+async def test_a_port_that_is_taken_costs_the_metrics_only(tmp_path: Path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        config = load_config({}, tmp_path, {}, tmp_path)
+        daemon_settings = replace(config.daemon, metrics_port=taken.getsockname()[1])
+        config = replace(config, daemon=daemon_settings)
+        async with Daemon(tmp_path / "run") as daemon:
+            extras = await start_extras(daemon.server, lambda: config)
+            client = daemon.client()
+            await ready(client)
+            assert len(await client.complete(request())) == 1
+            await extras.aclose()

@@ -1,0 +1,44 @@
+"""What is promised to the bit holds under more than one instruction set of this processor.
+
+The sets are chosen by environment variables that the libraries read as they start, so each runs the
+tests of kernels, attention and speculation in a process of its own. FBGEMM has no such variable.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+TESTS = Path(__file__).parents[1]
+MODULES = ("nn/test_attention", "nn/test_autotune", "nn/test_cuda_graphs", "nn/test_linear",
+           "nn/test_transformer", "speculative/test_forced", "speculative/test_speculator",
+           "speculative/test_verify", "decoding/test_decode",
+           "constrained/test_guided_decoder")  # fmt: skip
+
+# Below each of torch's names for what a processor has: what else it can run, for torch and oneDNN.
+OTHERS = {
+    "AVX512": [("avx2", "AVX2"), ("avx512", "AVX512_CORE")],
+    "AVX2": [("default", "SSE41")],
+}
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("torch_set", "onednn_set"), OTHERS.get(torch.backends.cpu.get_cpu_capability(), [])
+)
+def test_kernels_attention_and_speculation_hold_under_another_instruction_set(
+    torch_set: str, onednn_set: str
+) -> None:
+    environment = {
+        **os.environ, "ATEN_CPU_CAPABILITY": torch_set, "ONEDNN_MAX_CPU_ISA": onednn_set
+    }  # fmt: skip
+    files = [str(TESTS / f"{module}.py") for module in MODULES]
+    found = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files],
+        env=environment, capture_output=True, text=True, cwd=TESTS.parents[1],
+    )  # fmt: skip
+    assert found.returncode == 0, found.stdout[-6000:] + found.stderr[-2000:]
+    assert " passed" in found.stdout

@@ -1,0 +1,1 @@
+"""What tests stand on: small real models, engines and editors, and the judges of what they do."""

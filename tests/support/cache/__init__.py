@@ -1,0 +1,1 @@
+"""Sequences for tests of the cache."""

@@ -1,0 +1,1 @@
+"""Engines and daemons small enough to reason about."""

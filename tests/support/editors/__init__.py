@@ -1,0 +1,1 @@
+"""Editors, as processes and as sessions."""

@@ -1,0 +1,1 @@
+"""A backend and a server for tests of the editor's side."""

@@ -1,0 +1,1 @@
+"""Small real models and tokenizers, and where they come from."""
