@@ -24,6 +24,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 mark_this_run()
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that asks for the real model has the marker of that name."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "real_model" in item.fixturenames:
+            item.add_marker("real_model")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
     """No file of tests ends with a process of ours that is still there."""

@@ -11,7 +11,7 @@ from torch.testing import assert_close
 from keyturn.cache.sequence import CachedSequence
 from keyturn.cache.tokens import TokenisedText
 from keyturn.daemon.completion.file_session import FileSession
-from keyturn.models.hub.registry import DEFAULT_MODEL
+from keyturn.models.hub.download import ModelFiles
 from keyturn.models.loading.loader import Loaded, load
 from keyturn.models.nn.reencode import encode
 from keyturn.models.prompts.fim import Order, PromptBuilder, PromptOptions
@@ -24,9 +24,9 @@ ROOT = Path(__file__).parents[2] / "daemon"
 
 
 @pytest.fixture(scope="module")
-def loaded() -> Loaded:
+def loaded(real_model: ModelFiles) -> Loaded:
     """In float32: with int8 activations, cutting a prefill differently moves logits by more."""
-    return load(DEFAULT_MODEL, "cpu", "float32")
+    return load(real_model.name, "cpu", "float32")
 
 
 @pytest.mark.parametrize("order", [Order.PSM, Order.SUFFIX_FIRST])
