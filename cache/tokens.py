@@ -58,13 +58,14 @@ class TokenisedText:
     def ids(self) -> Sequence[int]:
         return self._ids
 
-    def edit(self, start: int, stop: int, new: str) -> None:
-        """Replace the characters `start .. stop`. Raises `EditOutOfRange`, with nothing changed."""
+    def edit(self, start: int, stop: int, new: str, result: str | None = None) -> None:
+        """Replace the characters `start .. stop`. `result` is the text after it, from a caller that
+        has made it already. Raises `EditOutOfRange`, with nothing changed."""
         if not 0 <= start <= stop <= len(self.text):
             raise EditOutOfRange(
                 f"edit of characters {start} to {stop} in a text of {len(self.text)}"
             )
-        text = self.text[:start] + new + self.text[stop:]
+        text = self.text[:start] + new + self.text[stop:] if result is None else result
         shift = len(new) - (stop - start)
         first = self._piece_before(start)
         begin = int(self._starts[first]) if len(self._starts) else 0

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 
 from ..cache.errors import InputError
+from .file_text import BYTE_ORDER_MARK
 
-BYTE_ORDER_MARK = "\ufeff"
 LINE_END = re.compile(r"\r\n|\n|\r")
 
 

@@ -24,8 +24,7 @@ from ...models.decoding.trim import certain, decided, trim
 from ...models.prompts.fim import Prompt
 from ...models.speculative.speculator import Speculation
 from ..workspace.language import Language
-from .line_endings import Surroundings
-from .request import Candidate, Request, distinct
+from .request import Candidate, Near, Request, distinct
 
 TRIES_PER_CANDIDATE = 3  # before fewer are given
 CUT_SHORT = (Finish.TOKENS, Finish.DEADLINE, Finish.CANCELLED)
@@ -38,7 +37,7 @@ class Job:
 
     request: Request
     language: Language  # at the cursor
-    near: Surroundings
+    near: Near
     prompt: Prompt
     stop_tokens: frozenset[int]
     limit_tokens: int

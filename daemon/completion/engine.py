@@ -30,10 +30,9 @@ from ..workspace.language import language_of
 from .candidates import INTERRUPTED, Candidates, Job
 from .file_session import FileSession
 from .grammars import Grammars
-from .line_endings import Surroundings
 from .nothing_said import says_nothing
 from .regions import region_at
-from .request import Candidate, Found, Request, distinct
+from .request import Candidate, Found, Near, Request, distinct
 
 MOST_CHARACTERS = 1_000_000  # of a file with a session, which tokenises all of it
 
@@ -84,18 +83,14 @@ class Engine:
             return Found((), replace(meta, finish=Finish.EOS))
         clock = Clock()
         limit = min(request.options.max_tokens, self.context_tokens // 2)
-        near = Surroundings.of(
-            request.prefix, request.suffix, self.context_tokens * CHARACTERS_PER_TOKEN
-        )
+        near = request.near(self.context_tokens * CHARACTERS_PER_TOKEN)
         if len(request.prefix) + len(request.suffix) > MOST_CHARACTERS:
             session = None
         if session is None:
             ready = self._exact(request, near, limit)
         else:
             ready = self._by_difference(request, limit, session)
-        longer = max(len(request.prefix), len(request.suffix))
-        whole = Surroundings.of(request.prefix, request.suffix, longer)
-        region = region_at(request.path, whole.prefix, whole.suffix)
+        region = region_at(request.path, request.prefix, request.suffix)
         job = Job(
             request=request,
             language=region.language,
@@ -104,7 +99,9 @@ class Engine:
             stop_tokens=self._builder.stops,
             limit_tokens=limit,
         )
-        guided = self._grammars.begin(request, region, job.trimmed)  # while the model reads too
+        followed = None if session is None else session.grammar
+        # While the model reads too.
+        guided = self._grammars.begin(request, region, job.trimmed, followed)
         scene = replace(ready.scene, others=(*others, *ready.scene.others))
         speculation = self.speculator.speculation(request.options.speculation, scene)
         meta = replace(meta, tokenise_ms=clock.lap_ms())
@@ -147,7 +144,7 @@ class Engine:
         )
 
     # region Two ways to have a prompt in a cache
-    def _exact(self, request: Request, near: Surroundings, limit_tokens: int) -> "Ready":
+    def _exact(self, request: Request, near: Near, limit_tokens: int) -> "Ready":
         prompt = self._builder.build(near.prefix, near.suffix, self._prompt_options(limit_tokens))
         sequence = self._sequence
         reused = min(shared(sequence.tokens, prompt.tokens), len(prompt.tokens) - 1)
@@ -161,9 +158,9 @@ class Engine:
         return Ready(prompt, sequence, reused, scene, fill, lambda: None)
 
     def _by_difference(self, request: Request, limit_tokens: int, session: FileSession) -> "Ready":
-        whole = Surroundings.of(request.prefix, request.suffix, MOST_CHARACTERS)
-        session.show(whole.prefix + whole.suffix)
-        planned = session.plan(len(whole.prefix), self._prompt_options(limit_tokens))
+        if not session.shows(request.prefix, request.suffix):
+            session.show(request.prefix + request.suffix)
+        planned = session.plan(len(request.prefix), self._prompt_options(limit_tokens))
         plan = planned.plan
 
         def fill(job: Job) -> Tensor:
@@ -177,7 +174,7 @@ class Engine:
             return CacheUse(session.encoded_tokens, plan.carried, plan.repaired, share, spans)
 
         reused = len(planned.prompt.tokens) - plan.encoded
-        scene = session.scene(len(whole.prefix), planned.prompt, language_of(request.path).id)
+        scene = session.scene(len(request.prefix), planned.prompt, language_of(request.path).id)
         return Ready(planned.prompt, session.sequence, reused, scene, fill, use)
 
     def _prompt_options(self, limit_tokens: int) -> PromptOptions:

@@ -19,11 +19,13 @@ from ...cache.plan import EditPlan, Repair, Target, plan_edit, probed
 from ...cache.sequence import CachedSequence
 from ...cache.staleness import Staleness, next_span, staleness
 from ...cache.tokens import TokenisedText
+from ...models.grammar.isolate import Followed
 from ...models.nn.reencode import encode, most_deviating
 from ...models.nn.transformer import Transformer
 from ...models.prompts.fim import Prompt, PromptBuilder, PromptOptions
 from ...models.speculative.draft import Scene
 from ...models.tokenizer.bpe import Tokenizer
+from ..file_text import Edited
 from .deleted_text import Scraps
 from .diff import hunks
 from .related import Related
@@ -53,6 +55,7 @@ class FileSession:
     repair: Repair = field(default_factory=Repair)
     path: str = ""
     clock: Callable[[], float] = time.monotonic  # seconds
+    grammar: Followed = field(default_factory=Followed)
     text: TokenisedText = field(init=False)
     encoded_tokens: int = field(init=False, default=0)  # by the last `fill`
     related: Related = field(init=False, default_factory=Related)
@@ -69,12 +72,14 @@ class FileSession:
 
     # region Text
 
-    def edit(self, start: int, stop: int, new: str) -> None:
-        """Replace characters. Raises `EditOutOfRange`, with nothing changed."""
+    def edit(self, start: int, stop: int, new: str, result: str | None = None) -> None:
+        """Replace characters; `result` is the text after it, where the caller has it. Raises
+        `EditOutOfRange`, with nothing changed."""
         old = self.text.text[max(0, start) : max(0, stop)]
-        self.text.edit(start, stop, new)
+        self.text.edit(start, stop, new, result)
         self.related.saw(self.text.text, start, old, new)
         self.scraps.saw(start, old, new)
+        self.grammar.edited(start)
         self._tokens = None
         if self._shows:
             first, last = self._shows
@@ -86,10 +91,31 @@ class FileSession:
             self._tokens = np.asarray(self.text.ids, np.int32)
         return self._tokens
 
+    def follow(self, before: str, edits: Sequence[Edited]) -> None:
+        """Edit as an editor did whose text was `before`. If that is not the string held here, the
+        text is another by now, and `show` will compare."""
+        if self.text.text is before:
+            for edit, after in edits:
+                self._replace(edit.start, edit.end, edit.text, after)
+
+    def shows(self, prefix: str, suffix: str) -> bool:
+        """Whether the file's text is these two."""
+        text, size = self.text.text, len(prefix) + len(suffix)
+        return len(text) == size and text.startswith(prefix) and text.endswith(suffix)
+
     def show(self, text: str) -> None:
         """Make `text` the file's text, whatever edits that takes."""
-        for hunk in hunks(self.text.text, text):
-            self.edit(hunk.start, hunk.stop, hunk.new)
+        if self.text.text is not text:
+            self._replace(0, len(self.text.text), text, text)
+
+    def _replace(self, start: int, stop: int, new: str, after: str) -> None:
+        """Edit only what differs between the new characters and the old: formatters replace a whole
+        text to change a line."""
+        found = hunks(self.text.text[start:stop], new)
+        made = after if len(found) == 1 else None
+        for hunk in found:
+            self.edit(start + hunk.start, start + hunk.stop, hunk.new, made)
+        self.text.text = after  # the very string: `follow` knows it by that
 
     # endregion
     # region Prompt

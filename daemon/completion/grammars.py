@@ -8,7 +8,7 @@ from ...api.report import Finish
 from ...api.request import GrammarMode
 from ...models.constrained.guide import Guide
 from ...models.constrained.trie_cache import Remembered
-from ...models.grammar.isolate import GrammarProcess
+from ...models.grammar.isolate import Followed, GrammarProcess
 from ...models.grammar.languages import has_grammar
 from ...models.grammar.oracle import Opening, Unavailable
 from ..workspace.json_schemas import SchemaRule, schema_of
@@ -27,12 +27,17 @@ class Grammars:
         self._remembered = Remembered()
 
     def begin(
-        self, request: Request, region: Region, finished: Callable[[str, Finish], str]
+        self,
+        request: Request,
+        region: Region,
+        finished: Callable[[str, Finish], str],
+        followed: Followed | None = None,
     ) -> Callable[[], Guide]:
         """Start reading what is left of the cursor; call what is returned for the guide, once the
         prompt is in the cache. A guide without a grammar lets everything pass and says why.
-        `finished` makes a completion's text what the user will see."""
-        opened = self._open(request, region)
+        `finished` makes a completion's text what the user will see. `followed`: of a file whose
+        edits are told to it."""
+        opened = self._open(request, region, followed)
 
         def guide() -> Guide:
             began = time.perf_counter()
@@ -51,7 +56,9 @@ class Grammars:
 
         return guide
 
-    def _open(self, request: Request, region: Region) -> Callable[[], Opening]:
+    def _open(
+        self, request: Request, region: Region, followed: Followed | None
+    ) -> Callable[[], Opening]:
         language, left = region.language.id, region.prefix
         if request.options.grammar is GrammarMode.OFF:
             return partial(Unavailable("switched off").open, left)
@@ -60,7 +67,8 @@ class Grammars:
         if len(left) > MOST_LEFT:
             return partial(Unavailable(f"more than {MOST_LEFT:,} characters to read").open, left)
         schema = schema_of(request.path, self._schemas) if language == "json" else ""
-        return self._process.oracle(request.path, language, schema).begin(left)
+        oracle = self._process.oracle(request.path, language, schema)
+        return oracle.begin(left, followed, len(request.prefix) - len(left))
 
     def close(self) -> None:
         """End the worker."""

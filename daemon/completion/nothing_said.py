@@ -2,8 +2,6 @@
 
 import re
 
-from ..cursor import BYTE_ORDER_MARK
-
 MARKS = r"(?:#+(?!\w)|//+!?|--+|;+|%+|/\*+|\*+/?|<!--|\"\"\"|''')"
 COMMENT = re.compile(rf"[ \t]*{MARKS}")
 MARK_ALONE = re.compile(rf"\s*(?:{MARKS}\s+|\"\"\"|''')\Z")  # of a comment or a title
@@ -18,7 +16,7 @@ def says_nothing(prefix: str, suffix: str) -> bool:
     file is, a main guard with nothing to call, or the mark of a comment not begun."""
     if suffix and not suffix.isspace():
         return False
-    text = prefix.removeprefix(BYTE_ORDER_MARK)
+    text = prefix
     if text.startswith("#!"):
         text = text.partition("\n")[2] if "\n" in text else text
     text = _behind_legal(text)

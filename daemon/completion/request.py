@@ -15,13 +15,28 @@ def never() -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Near:
+    """The text near the cursor."""
+
+    prefix: str
+    suffix: str
+    newline: str
+
+    def restored(self, text: str) -> str:
+        """Generated text with the file's line ends."""
+        return text.replace("\n", self.newline)
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """Complete between `prefix` and `suffix` of the file at `path`, which need not exist."""
+    """Complete between `prefix` and `suffix` of the file at `path`, which need not exist. Their
+    lines end in a line feed (`file_text.FileText`), what is answered has the file's `newline`."""
 
     prefix: str
     suffix: str = ""
     path: str = ""
     options: CompletionOptions = field(default_factory=CompletionOptions)
+    newline: str = "\n"
     deadline: float | None = None  # by time.monotonic(), seconds; that of `options` is not read
     cancelled: Callable[[], bool] = never  # looked at between steps
     stream: Callable[[str], None] | None = None  # gets the first candidate's text in pieces
@@ -29,6 +44,11 @@ class Request:
     def with_options(self, **changed: Any) -> "Request":
         """The same with other options."""
         return replace(self, options=replace(self.options, **changed))
+
+    def near(self, characters: int) -> Near:
+        """At most so many on either side of the cursor."""
+        start = max(0, len(self.prefix) - characters)
+        return Near(self.prefix[start:], self.suffix[:characters], self.newline)
 
     def decoding_now(self) -> "Request":
         """As it stands when its prompt has been read: the time for decoding begins."""

@@ -7,12 +7,13 @@ choice for machines that have room for no model (`model.name = "lookup"`).
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...api.report import Completion, CompletionMeta, Finish
 from ..config import LOOKUP
+from ..file_text import Edited
 from ..server.engine_thread import File, OpenFiles
 from ..server.jobs import Complete, FileKey
 from ..workspace.project_files import Library
@@ -38,19 +39,23 @@ class LookupEngine:
     def complete(self, file: File, job: Complete) -> list[Completion]:
         started = time.monotonic()
         offset, wanted = job.request.offset, job.request.options.candidates
-        before = file.text[max(0, offset - LONGEST) : offset]
-        texts = [file.text[: max(0, offset - 1)], *self._others(file)]
+        raw = file.text.raw
+        before = raw[max(0, offset - LONGEST) : offset]
+        texts = [raw[: max(0, offset - 1)], *self._others(file)]
         found: dict[str, None] = {}  # in order, each once
         for text, at in _places(texts, before):
             if job.cancelled.is_set() or time.monotonic() > job.deadline:
                 break
-            if line := _line_after(text, at, file, offset):
+            if line := _line_after(text, at, raw, offset):
                 found[line] = None
             if len(found) == wanted:
                 break
         took_ms = (time.monotonic() - started) * 1e3
         meta = CompletionMeta(LOOKUP, finish=Finish.LINES, total_ms=took_ms)
         return [Completion(text, offset, offset, meta) for text in found]
+
+    def edit(self, before: File, edits: Sequence[Edited]) -> None:
+        """Every request looks at the texts themselves."""
 
     def refresh(self, key: FileKey | None, interrupted: Callable[[], bool]) -> None:
         """There is nothing to bring up to date: every request looks at the texts themselves."""
@@ -70,7 +75,7 @@ class LookupEngine:
         """Of the same window, newest opened first; what is open there is not looked at on disk."""
         ours = [each for each in self._open_files() if each.key.client == file.key.client]
         opened = [each for each in ours if each.key != file.key]
-        yield from (each.text for each in reversed(opened))
+        yield from (each.text.raw for each in reversed(opened))
         paths = {self._path_of(each.key.uri) for each in opened}
         for volume in self._library.around(Path(self._path_of(file.key.uri))):
             if str(volume.path) not in paths:
@@ -105,11 +110,11 @@ def _reach(text: str, before: str) -> int:
     return low if low >= SHORTEST else 0
 
 
-def _line_after(text: str, at: int, file: File, offset: int) -> str:
+def _line_after(text: str, at: int, raw: str, offset: int) -> str:
     """The rest of the line at `at`, less what stands behind the cursor already."""
     stop = text.find("\n", at)
     found = text[at : len(text) if stop < 0 else stop].rstrip()
-    behind = file.text[offset : offset + 200].partition("\n")[0].strip()
+    behind = raw[offset : offset + 200].partition("\n")[0].strip()
     repeated = 0
     while repeated < min(len(found), len(behind)) and found[-1 - repeated] == behind[-1 - repeated]:
         repeated += 1

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,10 +11,11 @@ from ...cache.budget import Budget
 from ...models.device import Aside, aside, give_back
 from ...models.errors import ModelError
 from ...models.loading.loader import Loaded
-from ..completion.engine import Engine, EngineOptions
+from ..completion.engine import MOST_CHARACTERS, Engine, EngineOptions
 from ..completion.file_session import FileSession
 from ..completion.idle_refresh import Refresher
 from ..completion.request import Request
+from ..file_text import Edited
 from ..server.engine_thread import File
 from ..server.jobs import Complete, FileKey
 from .sessions import Sessions
@@ -59,23 +60,30 @@ class ModelEngine:
 
     def complete(self, file: File, job: Complete) -> list[Completion]:
         started = time.monotonic()
-        offset = job.request.offset
+        offset, text = job.request.offset, file.text.text
+        cursor = file.text.offset(offset)
         found = self._engine.complete(
             Request(
-                prefix=file.text[:offset],
-                suffix=file.text[offset:],
+                prefix=text[:cursor],
+                suffix=text[cursor:],
                 path=self._path_of(file.key.uri),
                 options=job.request.options,
+                newline=file.text.newline(offset),
                 deadline=job.deadline,
                 cancelled=job.cancelled.is_set,
                 stream=job.stream,
             ),
-            session=self._session(file.key),
+            session=self._session(file),
             others=self._sessions.others(file.key),
         )
         meta = replace(found.meta, total_ms=(time.monotonic() - started) * 1e3)
         texts = [candidate.text for candidate in found.candidates] or [""]
-        return [Completion(text, offset, offset, meta) for text in texts]
+        return [Completion(each, offset, offset, meta) for each in texts]
+
+    def edit(self, before: File, edits: Sequence[Edited]) -> None:
+        session = self._sessions.get(before.key)
+        if session is not None:
+            session.follow(before.text.text, edits)
 
     def refresh(self, key: FileKey | None, interrupted: Callable[[], bool]) -> None:
         if not self._loaded.settle(interrupted):
@@ -119,12 +127,17 @@ class ModelEngine:
         del self._engine, self._loaded, self._sessions  # these make sessions of the engine
         give_back(device)
 
-    def _session(self, key: FileKey) -> FileSession:
-        """The file's, with room for a whole context. Raises `OverBudget`."""
+    def _session(self, file: File) -> FileSession | None:
+        """The file's, with room for a whole context; none for one that is too long to follow.
+        Raises `OverBudget`."""
+        if len(file.text.text) > MOST_CHARACTERS:
+            self.forget(file.key)
+            return None
         if self._allowance is not None:
             self._budget.most_bytes = self._allowance(self._budget.used_bytes)
         evicted = self._budget.evicted
-        session = self._sessions.use(key)
+        session = self._sessions.use(file.key)
         if self._budget.evicted > evicted:
             give_back(self._loaded.model.device)
+        session.show(file.text.text)
         return session

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from ...api.report import Finish
 from ...cache.errors import InputError
 from ..config import LOOKUP
+from ..file_text import FileText
 from .answer import Answer
 from .question import FOREVER_MS, Question
 from .time_limit import TimeUp
@@ -84,11 +85,15 @@ class Headless:
 
         from ..completion.request import Request
 
+        around = question.around
+        text, cursor = FileText.of(around.prefix + around.suffix), len(around.prefix)
+        within = text.offset(cursor)
         request = Request(
-            prefix=question.around.prefix,
-            suffix=question.around.suffix,
+            prefix=text.text[:within],
+            suffix=text.text[within:],
             path=question.filename,
             options=wishes.options(FOREVER_MS, decode_ms),
+            newline=text.newline(cursor),
             deadline=deadline,
             stream=stream,
         )

@@ -10,14 +10,15 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ...api.report import Completion
 from ...cache.errors import KeyturnError
 from ...lsp.backend import BackendState, Phase
+from ..file_text import Edited, FileText
 from .jobs import (
     Close,
     Complete,
@@ -48,13 +49,17 @@ class File:
     key: FileKey
     language: str
     version: int
-    text: str
+    text: FileText
 
 
 class Engine(Protocol):
     """What completes code. Called in the engine thread only."""
 
     name: str
+
+    def edit(self, before: File, edits: Sequence[Edited]) -> None:
+        """An open file was edited, which was `before`: once for each edit, in their order."""
+        ...
 
     def complete(self, file: File, job: Complete) -> list[Completion]:
         """What fits at the request's offset. Past the job's deadline with what there is; once it
@@ -148,7 +153,7 @@ class EngineThread(threading.Thread):
     def _handle(self, job: Job) -> None:
         match job:
             case Open(file, language, version, text):
-                self._files[file] = File(file, language, version, text)
+                self._files[file] = File(file, language, version, FileText.of(text))
             case Edit(file, version, edits):
                 self._edit(file, version, edits)
             case Close(file):
@@ -171,15 +176,19 @@ class EngineThread(threading.Thread):
         present = self._files.get(file)
         if present is None:
             return  # closed, or never opened; a completion for it will say so
+        made: list[Edited] = []
         text = present.text
         for edit in edits:
-            if not 0 <= edit.start <= edit.end <= len(text):
+            if not 0 <= edit.start <= edit.end <= len(text.raw):
                 # Its text and ours differ: nothing is completed until it is opened again.
                 logger.warning("an edit lies outside of its document, which is closed for that")
                 self._close(file)
                 return
-            text = edit.apply(text)
-        self._files[file] = File(file, present.language, version, text)
+            text, edited = text.edited(edit)
+            made.append(edited)
+        self._files[file] = replace(present, version=version, text=text)
+        if self._engine is not None:
+            self._engine.edit(present, made)
 
     def _close(self, file: FileKey) -> None:
         if self._files.pop(file, None) is not None and self._engine is not None:
@@ -189,7 +198,7 @@ class EngineThread(threading.Thread):
         file = self._files.get(job.file)
         if file is None or file.version != job.request.version:
             return Outcome(unknown=True)
-        if not 0 <= job.request.offset <= len(file.text):
+        if not 0 <= job.request.offset <= len(file.text.raw):
             return Outcome(unknown=True)
         if job.cancelled.is_set():
             return Outcome(cancelled=True)
@@ -260,15 +269,13 @@ class EngineThread(threading.Thread):
             file = self._files.get(digest_of)
             if file is None:
                 return {}
-            return {
-                "version": file.version,
-                "sha256": hashlib.sha256(file.text.encode("utf-8", "surrogatepass")).hexdigest(),
-            }
+            data = file.text.raw.encode("utf-8", "surrogatepass")
+            return {"version": file.version, "sha256": hashlib.sha256(data).hexdigest()}
         engine = {} if self._engine is None else self._engine.status()
         return {
             "model": self._model,
             "open_files": len(self._files),
-            "open_characters": sum(len(file.text) for file in self._files.values()),
+            "open_characters": sum(len(file.text.raw) for file in self._files.values()),
             **engine,
         }
 

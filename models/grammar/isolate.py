@@ -20,13 +20,38 @@ from typing import Any
 
 from .errors import GrammarWorkerError, GrammarWorkerFailed
 from .oracle import Opening, State, Unconstrained
-from .overlap import common_prefix
 from .worker import DOCUMENTS, HEAD_BYTES, OVERTIME, pack, read_length, unpack
 
 OPEN_SECONDS = 10.0  # until an answer: a large file's first reading, the start of the process
 STEP_SECONDS = 1.0  # usually 20 to 100 microseconds
 STRIKES = 3  # failures of a language before it is left alone
 REST_SECONDS = 3600.0  # until a failure is forgiven
+
+
+@dataclass(slots=True, eq=False)
+class Followed:
+    """How much of one file's text the worker has. Told of every edit of it, so that nothing needs
+    to be kept here, or compared."""
+
+    start: int = 0  # of the part that the worker has, in characters
+    unchanged: int = 0  # up to here, the text is as it was when that was sent
+
+    @property
+    def key(self) -> str:
+        """The file's name in the worker: another session of the same file may have other text."""
+        return f"followed {id(self)}"
+
+    def edited(self, start: int) -> None:
+        """The first character that is another now."""
+        self.unchanged = min(self.unchanged, start)
+
+    def known(self, start: int) -> int:
+        """How many characters from `start` on the worker has, if the part begins there."""
+        return max(0, self.unchanged - start) if start == self.start else 0
+
+    def sent(self, start: int, stop: int) -> None:
+        """The worker has this part now."""
+        self.start, self.unchanged = start, stop
 
 
 class GrammarProcess:
@@ -41,7 +66,7 @@ class GrammarProcess:
         module = __name__.rpartition(".")[0] + ".worker"
         self._command = command or (sys.executable, "-m", module)
         self._process: subprocess.Popen[bytes] | None = None
-        self._lefts: OrderedDict[str, str] = OrderedDict()  # what the worker was last sent
+        self._sizes: OrderedDict[str, int] = OrderedDict()  # characters the worker has of a file
         self._released: list[int] = []
         self._clock = clock
         self._strikes: dict[str, deque[float]] = {}  # when a language failed last
@@ -58,7 +83,7 @@ class GrammarProcess:
         if self._process is not None and self._process.poll() is None:
             return
         self.generation += 1
-        self._lefts.clear()
+        self._sizes.clear()
         self._released.clear()
         self._sent = self._received = 0
         try:
@@ -78,24 +103,39 @@ class GrammarProcess:
         if self._process is not None:
             self._end()
 
-    def begin(self, file: str, language: str, left: str, schema: str = "") -> Callable[[], Opening]:
-        """Send `left`, or what changed of it since the last time, to be opened while the caller
-        does something else; call what is returned to wait for it, before anything else is asked.
-        `schema` is the file of a JSON schema."""
+    def begin(
+        self,
+        file: str,
+        language: str,
+        left: str,
+        schema: str = "",
+        followed: Followed | None = None,
+        start: int = 0,
+    ) -> Callable[[], Opening]:
+        """Send `left` to be opened while the caller does something else; call what is returned to
+        wait for it, before anything else is asked. `schema` is the file of a JSON schema.
+
+        `left` begins at character `start` of a text whose edits `followed` is told of: what the
+        worker has of it is not sent again."""
+        if followed is None:
+            followed = Followed()
+        else:
+            file = followed.key
         if self._rests(language):
             reason = f"the grammar of {language} failed {STRIKES} times: left alone for a while"
             return lambda: _unconstrained(reason)
         try:
             self.start()
-            kept = common_prefix(self._lefts.get(file, ""), left)
+            kept = min(self._sizes.get(file, 0), followed.known(start), len(left))
             ticket = self._send("open", file, language, schema, kept, left[kept:])
         except GrammarWorkerError as error:
             reason = self._told(error, language)
             return lambda: _unconstrained(reason)
-        self._lefts[file] = left
-        self._lefts.move_to_end(file)
-        if len(self._lefts) > DOCUMENTS:
-            self._lefts.popitem(last=False)
+        followed.sent(start, start + len(left))
+        self._sizes[file] = len(left)
+        self._sizes.move_to_end(file)
+        if len(self._sizes) > DOCUMENTS:
+            self._sizes.popitem(last=False)
         generation = self.generation
         return lambda: self._opened(language, generation, ticket)
 
@@ -205,9 +245,11 @@ class IsolatedOracle:
         """See `oracle.Oracle`."""
         return self.begin(left)()
 
-    def begin(self, left: str) -> Callable[[], Opening]:
+    def begin(
+        self, left: str, followed: Followed | None = None, start: int = 0
+    ) -> Callable[[], Opening]:
         """Open while the caller does something else: see `GrammarProcess.begin`."""
-        return self.process.begin(self.file, self.language, left, self.schema)
+        return self.process.begin(self.file, self.language, left, self.schema, followed, start)
 
 
 class IsolatedState:

@@ -12,6 +12,7 @@ from keyturn.api.request import CompletionOptions, Extent, GrammarMode, Sampling
 from keyturn.cache.plan import Repair
 from keyturn.daemon.completion.engine import Engine
 from keyturn.daemon.completion.request import Found, Request
+from keyturn.daemon.file_text import FileText
 from keyturn.models.decoding.trim import trim
 from support.daemon.model_engines import tiny_engine, tiny_loaded
 from support.models.tiny_tokenizer import PAGE
@@ -90,11 +91,11 @@ def test_a_session_says_what_an_edit_cost() -> None:
     assert session.staleness().share == 0
 
 
-@given(edits=st.lists(st.tuples(st.integers(0, 700), st.text("ab \r\n(", max_size=5)), max_size=4))
+@given(edits=st.lists(st.tuples(st.integers(0, 700), st.text("ab \n(", max_size=5)), max_size=4))
 @settings(max_examples=20, deadline=None)
 def test_a_refreshed_session_answers_like_an_engine_without_one(edits) -> None:
     engine = tiny_engine()
-    session, text = engine.new_session(), PAGE.replace("\n", "\r\n")
+    session, text = engine.new_session(), PAGE
     for offset, new in [(300, ""), *edits]:
         offset = min(offset, len(text))
         text = text[:offset] + new + text[offset:]
@@ -174,7 +175,7 @@ def test_suggestions_are_trimmed_text_with_the_files_line_ends(
 ) -> None:
     more = {"max_tokens": 30, "sampling": Sampling(temperature=3.0, seed=seed)}
     unix = ask(engine, "def f():\n    ", f"\n{below}\n", **more)
-    windows = ask(engine, "def f():\r\n    ", f"\r\n{below}\r\n", **more)
+    windows = ask(engine, "def f():\n    ", f"\n{below}\n", newline="\r\n", **more)
     assert windows.text == unix.text.replace("\n", "\r\n")
     assert trim(unix.text, "def f():\n    ", f"\n{below}\n") == unix.text
 
@@ -263,7 +264,8 @@ def test_odd_files_get_an_answer(engine: Engine, prefix: str, suffix: str) -> No
 def test_where_the_text_says_nothing_the_model_is_not_asked(engine: Engine, text: str) -> None:
     session = engine.new_session()
     for below in ("", "\n \n"):
-        done = engine.complete(Request(text, below, "a.py"), session=session)
+        read = FileText.of(text).text
+        done = engine.complete(Request(read, below, "a.py"), session=session)
         assert (done.candidates, done.meta.prompt_tokens) == ((), 0)
     assert len(session.sequence) == 0
 

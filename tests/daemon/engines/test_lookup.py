@@ -9,6 +9,7 @@ import pytest
 
 from keyturn.api.request import CompletionOptions, CompletionRequest
 from keyturn.daemon.engines.lookup import LookupEngine
+from keyturn.daemon.file_text import FileText
 from keyturn.daemon.server.engine_thread import File
 from keyturn.daemon.server.jobs import FileKey
 from keyturn.daemon.uris import path_of
@@ -31,7 +32,7 @@ class Desk:
 
     def open(self, name: str, text: str) -> File:
         uri = (self.folder / name).as_uri()
-        self.opened[name] = File(FileKey(1, uri), "python", 1, text)
+        self.opened[name] = File(FileKey(1, uri), "python", 1, FileText.of(text))
         return self.opened[name]
 
     def ask(self, text: str, name: str = "here.py", candidates: int = 1) -> list[str]:

@@ -13,6 +13,7 @@ from keyturn.daemon.completion.idle_refresh import IdleWork, Refresher
 from keyturn.daemon.config import ModelChoice
 from keyturn.daemon.engines.make_engine import budget
 from keyturn.daemon.engines.model_engine import ModelEngine
+from keyturn.daemon.file_text import FileText
 from keyturn.daemon.server.engine_thread import File
 from keyturn.daemon.server.jobs import FileKey
 from keyturn.daemon.uris import path_of
@@ -54,7 +55,7 @@ def test_files_of_the_same_window_are_looked_up_and_others_are_not(monkeypatch) 
     monkeypatch.setattr(made._engine, "complete", looking)
     for client, name in ((1, "a"), (2, "b"), (1, "c"), (1, "a")):
         uri = f"file:///{name}.py"
-        file = File(FileKey(client, uri), "python", 1, PAGE + f"x = '{name}'\n")
+        file = File(FileKey(client, uri), "python", 1, FileText.of(PAGE + f"x = '{name}'\n"))
         request = CompletionRequest(uri, 1, 9, options=CompletionOptions(max_tokens=2))
         made.complete(file, job_for(request, file.key))
     assert [len(others) for others in seen] == [0, 0, 1, 1]
@@ -68,7 +69,7 @@ def test_kernels_that_were_quick_to_make_are_shown_until_idle_time_replaces_them
     layers[0] = dataclasses.replace(layers[0], up=LateLinear(layers[0].up, lambda: layers[1].up))
     refresher = Refresher(IdleWork.FULL, lambda: False)
     made = ModelEngine(loaded, EngineOptions(), path_of, Budget(1 << 30), refresher)
-    file = File(FileKey(1, "file:///a.py"), "python", 1, "")
+    file = File(FileKey(1, "file:///a.py"), "python", 1, FileText.of(""))
     assert made.status()["kernels_to_pack"] == 1
     made.refresh(file.key, lambda: True)
     assert made.status()["kernels_to_pack"] == 1
@@ -85,7 +86,7 @@ def test_idle_time_makes_a_file_exact_and_stops_when_interrupted() -> None:
     made = model_engine(2)
     ask(made, "a", PAGE, 400)
     ask(made, "a", "import re\n" + PAGE, 410)
-    file = File(FileKey(1, "file:///a.py"), "python", 1, "")
+    file = File(FileKey(1, "file:///a.py"), "python", 1, FileText.of(""))
     assert made.status()["files"][0]["stale_share"] > 0
     made.refresh(file.key, lambda: True)
     assert made.status()["files"][0]["stale_share"] > 0

@@ -10,6 +10,7 @@ from keyturn.daemon.completion.engine import EngineOptions
 from keyturn.daemon.completion.idle_refresh import IdleWork, Refresher
 from keyturn.daemon.engines import sessions
 from keyturn.daemon.engines.model_engine import ModelEngine
+from keyturn.daemon.file_text import FileText
 from keyturn.daemon.server.engine_thread import File
 from keyturn.daemon.server.jobs import FileKey
 from keyturn.daemon.uris import HEADLESS_SCHEME, KEPT_SCHEME, path_of
@@ -31,7 +32,7 @@ def engine(files: float) -> ModelEngine:
 
 def ask(made: ModelEngine, client: int, uri: str, text: str, at: int = 300) -> Completion:
     """What one client does: it comes, asks and goes."""
-    file = File(FileKey(client, uri), "", 1, text)
+    file = File(FileKey(client, uri), "", 1, FileText.of(text))
     options = CompletionOptions(max_tokens=4, grammar=GrammarMode.OFF)
     request = CompletionRequest(uri, 1, at, options=options)
     found = made.complete(file, job_for(request, file.key))

@@ -6,9 +6,11 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from keyturn.models.grammar import isolate
-from keyturn.models.grammar.isolate import STRIKES, GrammarProcess, IsolatedState
+from keyturn.models.grammar.isolate import STRIKES, Followed, GrammarProcess, IsolatedState
 from keyturn.models.grammar.languages import open_oracle
 from support.corpus import sample
 
@@ -143,6 +145,45 @@ def test_states_nobody_holds_are_dropped_in_the_worker_too(process: GrammarProce
         state.feed(b"1")
     assert len(process._released) <= 1
     assert isinstance(state, IsolatedState)
+
+
+@given(data=st.data())
+@settings(max_examples=15, deadline=None)
+def test_of_a_text_whose_edits_are_told_only_the_rest_is_sent(data):
+    """The worker repeats what it has, so a wrong count of known characters shows."""
+    process = echoing()
+    texts = {Followed(): sample("python")[:60] for _ in range(2)}
+    for _ in range(data.draw(st.integers(1, 12))):
+        followed = data.draw(st.sampled_from(list(texts)))
+        text = texts[followed]
+        if data.draw(st.booleans()):
+            start = data.draw(st.integers(0, len(text)))
+            end = data.draw(st.integers(start, len(text)))
+            texts[followed] = text[:start] + data.draw(st.text("ab\n", max_size=3)) + text[end:]
+            followed.edited(start)
+        elif data.draw(st.integers(0, 9)) == 9:
+            process.close()  # a new worker knows nothing
+        else:
+            begin = data.draw(st.sampled_from([0, 0, 0, 5, len(text)]))
+            stop = data.draw(st.integers(min(begin, len(text)), len(text)))
+            left = text[begin:stop]
+            opened = process.oracle("a.py", "python").begin(left, followed, begin)()
+            assert opened.reason == left
+    process.close()
+
+
+def echoing() -> GrammarProcess:
+    """One whose worker gives what it has of a file as the reason."""
+    program = (
+        "import sys\n"
+        "from keyturn.models.grammar import worker\n"
+        "from keyturn.models.grammar.oracle import Unavailable\n"
+        "class Echo:\n"
+        "    def open(self, left): return Unavailable(left).open(left)\n"
+        "worker.open_oracle = lambda language, schema: Echo()\n"
+        "worker.main()\n"
+    )
+    return GrammarProcess((sys.executable, "-c", program))
 
 
 def test_many_files_are_kept_apart_beyond_what_the_worker_remembers(process: GrammarProcess):

@@ -10,6 +10,7 @@ from keyturn.cache.plan import Repair
 from keyturn.daemon.completion.engine import Engine, EngineOptions
 from keyturn.daemon.completion.idle_refresh import IdleWork, Refresher
 from keyturn.daemon.engines.model_engine import ModelEngine
+from keyturn.daemon.file_text import FileText
 from keyturn.daemon.server.engine_thread import File
 from keyturn.daemon.server.jobs import FileKey
 from keyturn.daemon.uris import path_of
@@ -50,6 +51,6 @@ def model_engine(files: float, work: IdleWork = IdleWork.FULL) -> ModelEngine:
 
 def ask(engine: ModelEngine, name: str, text: str, offset: int) -> list[Completion]:
     uri = f"file:///{name}.py"
-    file = File(FileKey(1, uri), "python", 1, text)
+    file = File(FileKey(1, uri), "python", 1, FileText.of(text))
     request = CompletionRequest(uri, 1, offset, options=CompletionOptions(max_tokens=4))
     return engine.complete(file, job_for(request, file.key))

@@ -8,11 +8,12 @@ its deadline, as decoding does; with `BREAK` it raises.
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from keyturn.api.report import Completion, CompletionMeta
 from keyturn.api.request import CompletionRequest
+from keyturn.daemon.file_text import Edited
 from keyturn.daemon.server.engine_thread import File, OpenFiles
 from keyturn.daemon.server.jobs import Complete, FileKey
 from keyturn.lsp.backend import BackendState
@@ -41,17 +42,20 @@ class TinyEngine:
 
     def complete(self, file: File, job: Complete) -> list[Completion]:
         request = job.request
-        if "BREAK" in file.text:
+        if "BREAK" in file.text.raw:
             raise RuntimeError("broken on purpose")
         self.completed.append(request.uri)
-        if "SLOW" in file.text:
+        if "SLOW" in file.text.raw:
             self.stopped.clear()
             self.begun.set()
             while not job.cancelled.is_set() and time.monotonic() < job.deadline:
                 time.sleep(STEP_SECONDS)
             self.stopped.set()
-        text = suggestion(file.version, request.offset, file.text)
+        text = suggestion(file.version, request.offset, file.text.raw)
         return [Completion(text, request.offset, request.offset, CompletionMeta(self.name))]
+
+    def edit(self, before: File, edits: Sequence[Edited]) -> None:
+        """It answers from the text as it is."""
 
     def refresh(self, key: FileKey | None, interrupted: Callable[[], bool]) -> None:
         self.refreshed.append(key)
