@@ -26,7 +26,7 @@ def engine() -> Engine:
 
 
 def ask(engine: Engine, prefix: str, suffix: str = "", **more) -> Found:
-    request = {name: more.pop(name) for name in ("deadline", "path") if name in more}
+    request = {name: more.pop(name) for name in ("deadline", "newline", "path") if name in more}
     # off: a random model has nothing to say that Python would take
     defaults = {"max_tokens": 12, "extent": Extent.ALL, "sampling": SAMPLED}
     options = CompletionOptions(**{"grammar": GrammarMode.OFF, **defaults, **more})
