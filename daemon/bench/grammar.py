@@ -10,7 +10,7 @@ import argparse
 import json
 import statistics
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -180,7 +180,7 @@ def _requests(text: str, places: int, new_tokens: int) -> "list[tuple[str, Reque
         )
         requests.append((GREEDY, request))
         sampling = Sampling(SAMPLE_TEMPERATURE, seed=number)
-        requests.append((SAMPLED, replace(request, sampling=sampling)))
+        requests.append((SAMPLED, request.with_options(sampling=sampling)))
     return requests
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from keyturn.api.request import CompletionOptions, CompletionRequest, Extent, Trigger
+from keyturn.api.request import CompletionOptions, CompletionRequest, Extent, Sampling, Trigger
 from keyturn.daemon import protocol
 from keyturn.daemon.client.startup import connect
 from keyturn.lsp.backend import (
@@ -46,6 +46,15 @@ def framed(body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + body
 
 
+def wild_sampling(temperature: float, top_p: float, min_p: float, seed: int) -> Sampling:
+    """One that only a hostile client could make."""
+    sampling = Sampling()
+    given = {"temperature": temperature, "top_p": top_p, "min_p": min_p, "seed": seed}
+    for name, value in given.items():
+        object.__setattr__(sampling, name, value)
+    return sampling
+
+
 uris = st.sampled_from(["file:///a", "file:///b"])
 small = st.integers(-2, 6) | numbers
 edits = st.builds(TextEdit, small, small, st.text(max_size=3)).map(lambda edit: (edit,))
@@ -55,10 +64,7 @@ options = st.builds(
     max_tokens=small,
     candidates=small,
     deadline_ms=small,
-    temperature=floats,
-    top_p=floats,
-    min_p=floats,
-    seed=small,
+    sampling=st.builds(wild_sampling, floats, floats, floats, small),
 )
 commands = st.one_of(
     st.builds(protocol.Digest, uris),
