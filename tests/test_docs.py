@@ -1,5 +1,6 @@
 """What the documentation says about files, commands and settings is what is there."""
 
+import ast
 import json
 import re
 import shlex
@@ -50,6 +51,23 @@ def test_every_path_that_is_named_exists(page: str):
     named = re.findall(rf"(?<![\w/.~-])(?:{folders})/[\w./*-]*[\w/*]", (ROOT / page).read_text())
     missing = [path for path in named if path != BUILT and not any(ROOT.glob(path.rstrip("/")))]
     assert not missing
+
+
+def test_every_function_that_the_architecture_names_is_in_its_file():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    named = re.findall(r"`([\w/]+\.py): ([\w.]+)`", page)
+    assert len(named) > 20
+    for path, name in named:
+        body: list[ast.stmt] = ast.parse((ROOT / path).read_text()).body
+        for part in name.split("."):
+            found = [
+                each
+                for each in body
+                if isinstance(each, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+                and each.name == part
+            ]
+            assert found, f"{path}: {name}"
+            body = found[0].body
 
 
 def test_the_architecture_names_every_package():
