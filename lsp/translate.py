@@ -1,5 +1,6 @@
 """Between the protocol's types and ours."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -12,6 +13,8 @@ from .documents import Change, Document, Place
 from .position import Encoding
 
 ACCEPTED_COMMAND = "keyturn.accepted"
+WORD_BEFORE = re.compile(r"\w+\Z")
+LONGEST_WORD = 200  # characters
 
 
 def changes_of(params: types.DidChangeTextDocumentParams) -> list[Change]:
@@ -85,9 +88,11 @@ def extending(
 def menu_items(
     document: Document, completions: Iterable[Completion], encoding: Encoding
 ) -> list[types.CompletionItem]:
-    """Items for the ordinary menu of a client without ghost text."""
+    """Items for the ordinary menu of a client without ghost text. Each begins with the word that
+    the cursor is in or behind: editors compare it with that word."""
     items: list[types.CompletionItem] = []
-    for rank, completion in enumerate(completions):
+    for rank, given in enumerate(completions):
+        completion = _with_word(document, given)
         first, _, more = completion.text.partition("\n")
         items.append(
             types.CompletionItem(
@@ -105,6 +110,12 @@ def menu_items(
             )
         )
     return items
+
+
+def _with_word(document: Document, completion: Completion) -> Completion:
+    word = WORD_BEFORE.search(document.text[: completion.start][-LONGEST_WORD:])
+    begun = word[0] if word else ""
+    return replace(completion, text=begun + completion.text, start=completion.start - len(begun))
 
 
 def status_of(state: BackendState, enabled: bool) -> dict[str, object]:

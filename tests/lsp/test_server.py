@@ -441,7 +441,10 @@ def test_a_client_without_ghost_text_gets_an_ordinary_menu(pipe: Pipe):
     pipe.notify("textDocument/didOpen", {"textDocument": document})
     where = {"textDocument": {"uri": URI}, "position": {"line": 0, "character": 2}}
     [item] = pipe.call("textDocument/completion", where)["result"]["items"]
-    assert item["textEdit"]["newText"] == "2:1"
+    # It is compared with the word that has been begun, and replaces it by itself.
+    assert item["filterText"] == item["textEdit"]["newText"] == "ab2:1"
+    assert item["textEdit"]["range"]["start"] == {"line": 0, "character": 0}
+    assert item["textEdit"]["range"]["end"] == {"line": 0, "character": 2}
 
 
 @pytest.mark.parametrize("offered", [["utf-8", "utf-16"], ["utf-32"], ["utf-16"]])
