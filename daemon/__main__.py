@@ -37,12 +37,12 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            from .headless.exit_codes import INTERRUPTED
+            from .commands._exit_codes import INTERRUPTED
 
             click.echo("keyturn: interrupted", err=True)
             ctx.exit(INTERRUPTED)
         except KeyturnError as error:
-            from .headless.exit_codes import exit_code
+            from .commands._exit_codes import exit_code
 
             click.echo(f"keyturn: {error}", err=True)
             ctx.exit(exit_code(error))

@@ -24,9 +24,9 @@ from .backend import (
 )
 from .debounce import Debounce
 from .documents import Change, Document, Documents, Place
+from .extent import wants_block
 from .options import Options
 from .outcome import Outcomes
-from .shape import wants_block
 from .suggestions import Suggestions
 
 LOADING_MS = 10_000  # for a request that the user made while the model is not there yet

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from .. import bench
-from ..headless.exit_codes import one_line_errors
+from ._exit_codes import one_line_errors
 
 
 class LazyBenches(click.Group):

@@ -19,7 +19,6 @@ from ..config import Config, load_config
 from ..cursor import cut, decode_text
 from ..headless.answers import Answers
 from ..headless.edits import Replay
-from ..headless.exit_codes import NOTHING, exit_code, one_line_errors
 from ..headless.in_process import Choice, Headless
 from ..headless.nothing import why_nothing
 from ..headless.question import (
@@ -37,6 +36,7 @@ from ..headless.remote import NotAnswered, RemoteHeadless
 from ..headless.time_limit import TimeUp
 from ..paths import daemon_paths
 from ..workspace.language import language_of
+from ._exit_codes import NOTHING, exit_code, one_line_errors
 
 DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 

@@ -32,10 +32,10 @@ def run(detach: bool, model: str | None, starter: int | None) -> None:
     """Be the daemon. Exits with 75 if another one is running."""
     from ..config import Config, ModelChoice, load_config, options_in
     from ..engines.make_engine import engine_maker
-    from ..headless.exit_codes import one_line_errors
     from ..paths import daemon_paths
     from ..server.detach import detach as leave
     from ..server.process import LOST_THE_RACE, host
+    from ._exit_codes import one_line_errors
 
     wanted = leave(starter) if detach else lambda: True
     flags = {"model.name": model} if model else {}
@@ -86,7 +86,7 @@ def restart(ctx: click.Context) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(as_json: bool) -> None:
     """Show what the daemon is doing. Exits with 3 if none runs."""
-    from .status import lines
+    from ._status import lines
 
     found = _run(_ask(StatusQuery()))
     if found is None:

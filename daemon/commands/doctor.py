@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from ..config import load_config
-from ..headless.exit_codes import UNAVAILABLE, one_line_errors
+from ._exit_codes import UNAVAILABLE, one_line_errors
 
 
 @click.command("doctor")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..configured import configured
-from ..headless.exit_codes import one_line_errors
+from ._exit_codes import one_line_errors
 
 if TYPE_CHECKING:
     from ...models.hub.progress import Progress

@@ -14,7 +14,7 @@ from ...models.hub.progress import Progress
 from ...models.hub.registry import NamedModel, find
 from ...models.loading.inventory import Holding, holding, inventory, remove
 from ..config import load_config
-from ..headless.exit_codes import one_line_errors
+from ._exit_codes import one_line_errors
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 

@@ -53,7 +53,6 @@ class FileSession:
     builder: PromptBuilder
     sequence: CachedSequence
     repair: Repair = field(default_factory=Repair)
-    path: str = ""
     clock: Callable[[], float] = time.monotonic  # seconds
     grammar: Followed = field(default_factory=Followed)
     text: TokenisedText = field(init=False)
@@ -212,7 +211,7 @@ class FileSession:
         return hidden
 
     def _target(self, cursor: int, options: PromptOptions) -> tuple[Prompt, Target, list[range]]:
-        room = self.builder.room_tokens(options, self.path)
+        room = self.builder.room_tokens(options)
         text = self.text
         start, stop = self._shown(cursor, room, options.prefix_share)
         left, right = text.part(start, cursor), text.part(cursor, stop)
@@ -220,7 +219,6 @@ class FileSession:
             left.ids[max(0, len(left.ids) - room) :],
             right.ids[: max(0, room - len(left.ids))],
             options,
-            self.path,
         )
         prefix, suffix = range(*prompt.prefix), range(*prompt.suffix)
         labels = [0] * len(prompt.tokens)

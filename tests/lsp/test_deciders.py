@@ -3,8 +3,8 @@
 import pytest
 
 from keyturn.lsp.debounce import Debounce
+from keyturn.lsp.extent import wants_block
 from keyturn.lsp.options import Options
-from keyturn.lsp.shape import wants_block
 
 
 def test_options_are_read_in_either_case_and_bad_values_are_named():

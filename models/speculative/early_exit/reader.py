@@ -1,6 +1,5 @@
 """What a layer's state says of the next token, without and with a linear map in between."""
 
-from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 import torch
@@ -38,17 +37,6 @@ class RawReader:
 
     def read(self, exit_: int, hidden: Tensor) -> Guess:
         return best(self._head(hidden), self._ids)
-
-
-class LinearReader:
-    """A linear map per exit in front of the head, solved in closed form (`linear_map`)."""
-
-    def __init__(self, maps: Mapping[int, Tensor], head: Linear, ids: Tensor | None = None) -> None:
-        self._maps = maps
-        self._then = RawReader(head, ids)
-
-    def read(self, exit_: int, hidden: Tensor) -> Guess:
-        return self._then.read(exit_, mapped(self._maps[exit_], hidden))
 
 
 def mapped(map_: Tensor, hidden: Tensor) -> Tensor:

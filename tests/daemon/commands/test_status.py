@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from keyturn.daemon import protocol
-from keyturn.daemon.commands.status import lines
+from keyturn.daemon.commands._status import lines
 from keyturn.lsp.backend import Feedback, Outcome, StatusQuery
 from support.daemon.model_engines import ask, model_engine
 from support.daemon.running import Daemon, ready, request

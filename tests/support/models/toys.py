@@ -14,8 +14,8 @@ from torch import Tensor
 from keyturn.models.constrained.aligned_sampling import Aligner
 from keyturn.models.constrained.best_first import BestFirst
 from keyturn.models.constrained.trie import Trie
-from keyturn.models.grammar.finite import FiniteOracle
 from keyturn.models.grammar.oracle import State
+from support.models.finite import FiniteOracle
 
 LETTERS = b"abcd"
 STOP = len(LETTERS)

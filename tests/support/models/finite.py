@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .oracle import Opening, Unconstrained, reach
+from keyturn.models.grammar.oracle import Opening, Unconstrained, reach
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import click
 
 from ...cache.errors import EditOutOfRange, InputError, KeyturnError
 from ...models.grammar.errors import GrammarError
-from .time_limit import TimeUp
+from ..headless.time_limit import TimeUp
 
 NOTHING = 1  # nothing to suggest
 USAGE = 2
