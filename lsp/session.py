@@ -5,6 +5,7 @@ JSON-RPC: `server.py` translates. Everything here runs on one event loop.
 """
 
 import asyncio
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -71,6 +72,8 @@ class Session:
         self._outcomes = Outcomes()
         self._debounce = Debounce()
         self._asking: dict[str, Asking] = {}  # newest request per document
+        self._numbers = itertools.count()  # of calls of `complete`
+        self._newest: dict[str, int] = {}  # the last call per document
         self._ahead: dict[str, Ahead] = {}
         self._background: set[asyncio.Task[Any]] = set()
 
@@ -109,6 +112,7 @@ class Session:
         document = self.documents.close(uri)
         self._suggestions.forget(uri)
         self._outcomes.forget(uri)
+        self._newest.pop(uri, None)
         self._stop_asking(uri)
         if document is not None and self._allowed(document):
             self._backend.close(uri)
@@ -147,9 +151,10 @@ class Session:
         if document is None or not self._allowed(document):
             self._stop_asking(uri)
             return []
+        number = self._newest[uri] = next(self._numbers)
         offset = document.offset(place, self.documents.encoding)
         if trigger is not Trigger.INVOKED:
-            asked = await self._asked_by_hand(document, offset)
+            asked = await self._asked_by_hand(document, offset, number)
             known = self._suggestions.fitting(uri, document.text, offset)
             if known or asked or self.options.waits_to_be_asked(uri):
                 self._stop_asking(uri)
@@ -170,9 +175,10 @@ class Session:
             if self._asking.get(uri) is asking:
                 del self._asking[uri]
 
-    async def _asked_by_hand(self, document: Document, offset: int) -> bool:
+    async def _asked_by_hand(self, document: Document, offset: int, number: int) -> bool:
         """Wait for what the user asked for at this place, if that is under way; whether it was
-        answered, and not cancelled. Raises `Superseded` if the document has changed meanwhile."""
+        answered, and not cancelled. Raises `Superseded` if the document has changed meanwhile, or
+        it was cancelled for what was asked after this, which is call `number`."""
         place = document.version, offset
         while (asking := self._asking.get(document.uri)) is not None:
             if asking.trigger is not Trigger.INVOKED or (asking.version, asking.offset) != place:
@@ -182,6 +188,8 @@ class Session:
                 raise Superseded("the document has changed since")
             if not asking.task.cancelled():
                 return True
+            if self._newest.get(document.uri) != number:
+                raise Superseded("something newer was asked")
         return False
 
     async def _ask(self, document: Document, offset: int, trigger: Trigger) -> list[Completion]:

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ..api.report import Completion, CompletionMeta
+from ..api.report import Completion, CompletionMeta, Finish
 from .extent import fits_word
 
 PAIRS = {"(": ")", "[": "]", "{": "}", '"': '"', "'": "'", "`": "`"}
@@ -30,6 +30,8 @@ class Suggestion:
     def rest(self, document: str, offset: int) -> Completion | None:
         """What is left of it at `offset` of `document`; None if it doesn't fit there."""
         typed = offset - self.anchor
+        if typed == 0 and self.meta.finish is Finish.DEADLINE:
+            return None  # there may be time for all of it now
         if not 0 <= typed < len(self.text):
             return None
         closed = len(document) - offset - self.after_length

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import click
 
+from ...api.report import Finish
 from ...cache.errors import CacheError, InputError
 from ..config import Config, load_config
 from ..cursor import cut, decode_text
@@ -156,6 +157,8 @@ def _one(options: dict[str, Any], config: Config, source: BinaryIO, output: Bina
         write(answer.text)
     if not answer.text and not options["as_json"]:
         click.echo(f"keyturn: nothing to suggest: {why_nothing(answer.as_json())}", err=True)
+    elif answer.meta.finish is Finish.DEADLINE and not options["as_json"]:
+        click.echo("keyturn: cut short by the time limit; --timeout gives more", err=True)
     return 0 if answer.text else NOTHING
 
 

@@ -6,7 +6,13 @@ MARKS = r"(?:#+(?!\w)|//+!?|--+|;+|%+|/\*+|\*+/?|<!--|\"\"\"|''')"
 COMMENT = re.compile(rf"[ \t]*{MARKS}")
 MARK_ALONE = re.compile(rf"\s*(?:{MARKS}\s+|\"\"\"|''')\Z")  # of a comment or a title
 LEGAL = re.compile(
-    r"copyright|\(c\)|©|licen[cs]e|all rights reserved|SPDX-|(?<!\w)coding[:=]", re.IGNORECASE
+    r"""\bcopyright\b | ©\ *\d | \(c\)\ *\d{4} | \ball\ rights\ reserved\b | \bSPDX-
+      | \blicen[cs]ed\ (?:under|to)\b | \bpermission\ is\ hereby\ granted\b
+      | \b(?:MIT|BSD|ISC|Apache|Mozilla|Public)\ (?:software\ |public\ )?licen[cs]e\b
+      | \blicen[cs]e\ *:
+      | ^\W*(?:vim:.*file)?(?:en)?coding\ *[:=]\ *[\w.-]+\W*$
+    """,
+    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
 MAIN_GUARD = re.compile(r"if __name__ == (['\"])__main__\1:\s*")
 
@@ -25,12 +31,13 @@ def says_nothing(prefix: str, suffix: str) -> bool:
 
 def _behind_legal(text: str) -> str:
     """The text behind the comments that it begins with and that are about its licence."""
-    while text.strip():
-        block, rest = "", text.lstrip()
-        while COMMENT.match(rest) and "\n" in rest:
-            line, _, rest = rest.partition("\n")
-            block += line
-        if not LEGAL.search(block):
-            break
-        text = rest
-    return text
+    start = 0
+    while True:
+        while start < len(text) and text[start].isspace():
+            start += 1
+        end = start
+        while COMMENT.match(text, end) and (stop := text.find("\n", end)) >= 0:
+            end = stop + 1
+        if not LEGAL.search(text, start, end):
+            return text[start:]
+        start = end

@@ -111,11 +111,18 @@ def parse_object(line: bytes) -> dict[str, Any]:
         value = json.loads(line.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise InputError(f"the line is not valid UTF-8 at byte {error.start}") from None
-    except (ValueError, RecursionError) as error:
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-        raise InputError(f"the line is not valid JSON: {reason}") from None
+    except RecursionError:
+        raise InputError("the line is not valid JSON: nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"the line is not valid JSON: {error.msg}") from None
+    except ValueError:  # of so many digits Python makes no number
+        raise InputError("the line is not valid JSON: a number is out of range") from None
     if not isinstance(value, dict):
         raise InputError("the line is not a JSON object")
+    try:
+        json.dumps(value.get("id"), allow_nan=False)
+    except ValueError:
+        raise InputError("the field 'id' has a number that is out of range") from None
     return value
 
 

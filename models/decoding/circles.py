@@ -22,7 +22,7 @@ NUMBER = re.compile(r"\d+")
 QUOTES = ("'", '"')
 DATA = re.compile(r"[\d\s.,;-]*")  # numbers in a row are no circle
 RULER = re.compile(r"[-=|:+*#~_.\s]*")
-DANGLING = re.compile(r"[\s+\-*/,&|.<>=]+\Z")
+DANGLING = re.compile(r"(?:[\s+\-*/,&|.<=]|(?<=[\s=-])>)+\Z")  # no tag loses its end
 
 Similar = Callable[[str, str], bool]
 

@@ -19,7 +19,7 @@ ENTRY = re.compile(
       | (?P<field>[\w-]+)\s*[:=]\s*{LITERAL}(?=\s*,)             # red: "#ff0000",
       | (?:[\w<>]+\s+){{0,4}}(?P<constant>[A-Z]\w*)\s*=\s*{LITERAL}   # static final int RED = 1;
       | \#\s*define\s+(?P<macro>\w+)\s+{LITERAL}
-    )\s*[,;]?\s*""",
+    )\s*+[,;]?\s*+""",
     re.VERBOSE,
 )
 POINT = re.compile(r"\s*(?:[-*+]|\d+[.)])\s+(?P<point>\S.*)")  # of a list in prose

@@ -7,7 +7,7 @@ for somebody else to fill in. None of that is a suggestion, unless the file spea
 import re
 
 MARKS = r"(?:#+|//+|--+|/\*+|\*+|<!--|;+|%+|\"\"\"|'''|\{/\*)"  # of comments and docstrings
-START = rf"^[ \t]*(?:{MARKS}[ \t]*)*"
+START = rf"^[ \t]*+(?:{MARKS}[ \t]*+)*+"  # nothing of it is given back: a ruler is long
 WHAT = (
     r"(?:code|logic|implementation|solution|function|method|content|data|text|values?|statements?)"
 )
@@ -37,19 +37,22 @@ PLACEHOLDERS = (
     rf"(?:implement|process|handle|do) (?:the |this )?\w+ (?:\w+ )?here{END}",
 )
 SAID = re.compile(START + "(?:" + "|".join(SPEECH) + ")", re.MULTILINE)
-BEFORE = rf"(?:(?:^|(?<=\s)){MARKS}[^\n]*?|^(?:[ \t]*<\w+>|[^\w\n]*))\b"
+BEFORE = rf"(?:(?:^|(?<=\s))(?>{MARKS})[^\n]{{0,200}}?|^(?:[ \t]*+<\w+>|[^\w\n]*+))\b"
 LEFT_OPEN = re.compile(BEFORE + "(?:" + "|".join(PLACEHOLDERS) + ")", re.IGNORECASE | re.MULTILINE)
 ELLIPSIS = re.compile(rf"^[ \t]*{MARKS}[ \t]*(?:\.\.\.|…)[ \t]*(?:\*/)?$", re.MULTILINE)
+WORD = re.compile(r"\w")
 FENCE = re.compile(r"^[ \t]*(?:```|~~~)", re.MULTILINE)
-MARKUP = frozenset({"markdown"})  # fences are its own
+MARKUP = frozenset({"markdown", "mdx"})  # fences are its own
 
 
-def rubbish(text: str, around: str, language: str = "") -> int:
+def rubbish(text: str, around: str, language: str = "", line: str = "") -> int:
     """Where the first of such words begin in `text`, with their comment; its length if there are
-    none. What the text `around` says of the kind may be said again."""
+    none. What the text `around` says of the kind may be said again. `line` is what stands before
+    `text` in its first line: in the middle of code, nobody is spoken to."""
     found = [len(text)]
+    begun = len(text.partition("\n")[0]) if WORD.search(line) else 0
     for pattern in (SAID, LEFT_OPEN, ELLIPSIS, *(() if language in MARKUP else (FENCE,))):
-        match = pattern.search(text)
+        match = pattern.search(text, begun if pattern is SAID else 0)
         if match is not None and pattern.search(around) is None:
             found.append(match.start())
     return min(found)

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from ...api.request import Sampling
 
+LEAST_TEMPERATURE = 1e-30  # what float32 can divide by
+
 
 class Sampler:
     """Draws tokens for one candidate; `stream` tells the candidates of one request apart."""
@@ -37,7 +39,8 @@ class Sampler:
         """The distribution that `draw` draws from: (…, vocabulary) to the same, float32."""
         if self.greedy:
             return torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).float()
-        p = torch.softmax(logits.float() / self.sampling.temperature, dim=-1)
+        below = logits.float() - logits.max(dim=-1, keepdim=True).values  # else tiny ones overflow
+        p = torch.softmax(below / max(self.sampling.temperature, LEAST_TEMPERATURE), dim=-1)
         kept = keep_min_p(p, self.sampling.min_p) & keep_top_p(p, self.sampling.top_p)
         p = p.where(kept, 0)
         return p / p.sum(-1, keepdim=True)

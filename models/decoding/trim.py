@@ -29,9 +29,9 @@ def trim(text: str, prefix: str, suffix: str, cut_short: bool = False, language:
     `cut_short`: the text ended at a limit and not where the model would have ended it.
     """
     text = _without_indentation(text.partition("\ufffd")[0], prefix)
-    worth = rubbish(text, prefix + suffix, language)
-    text, cut_short = text[:worth], cut_short and worth == len(text)
     line = prefix[prefix.rfind("\n") + 1 :]
+    worth = rubbish(text, prefix + suffix, language, line)
+    text, cut_short = text[:worth], cut_short and worth == len(text)
     rest = suffix.partition("\n")[0]
     if rest.strip():
         text = _within_line(text, line, rest)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from keyturn.api.report import Completion
+from keyturn.api.report import Completion, Finish
 from keyturn.api.request import Extent, Trigger
 from keyturn.lsp.backend import Outcome, Superseded
 from keyturn.lsp.documents import Change, Documents, Place
@@ -157,6 +157,33 @@ async def test_a_user_who_moved_on_is_not_kept_waiting_for_what_they_asked_for_b
     assert elsewhere.cancelled()
     with pytest.raises(Superseded):
         await behind
+
+
+async def test_what_waits_for_the_user_s_own_request_gives_way_to_what_is_asked_after_it():
+    editor = Editor("SLOW")
+    explicit = editor.ask(Trigger.INVOKED)
+    await settle()
+    waiting = editor.ask()
+    await settle()
+    elsewhere = asyncio.create_task(editor.session.complete(URI, Place(0, 2), Trigger.TYPING))
+    await settle()
+    editor.backend.go.set()
+    [completion] = await elsewhere
+    assert completion.start == 2
+    assert explicit.cancelled()
+    with pytest.raises(Superseded):
+        await waiting
+
+
+async def test_what_was_cut_short_is_not_the_answer_for_ever_but_can_be_typed_along():
+    editor = Editor("x = ")
+    editor.backend.finish = Finish.DEADLINE
+    [first] = await editor.ask()
+    assert [each.text for each in await editor.ask()] == [first.text]
+    assert len(editor.backend.requests) == 2
+    editor.type(first.text[0])
+    assert [each.text for each in await editor.ask()] == [first.text[1:]]
+    assert len(editor.backend.requests) == 2
 
 
 async def test_documents_do_not_cancel_each_other():

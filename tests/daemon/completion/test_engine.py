@@ -273,6 +273,9 @@ def test_where_the_text_says_nothing_the_model_is_not_asked(engine: Engine, text
 @pytest.mark.parametrize(
     ("text", "below"),
     [
+        ("# License plate recogniser\n# Write a function that reads plates\n", ""),
+        ("# Parse the header Content-coding: gzip\n", ""),
+        ("# " + "Walk\n#\n# " * 150_000, ""),
         ("x", ""),
         ("", "\nx"),
         ("#!/bin/sh\nx", ""),

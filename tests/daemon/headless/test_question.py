@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from keyturn.cache.errors import InputError
 from keyturn.daemon.cursor import Around, ByteOffset, LineColumn, Marker
-from keyturn.daemon.headless.question import LineError, Wishes, parse, place_of
+from keyturn.daemon.headless.question import LineError, Wishes, parse, parse_object, place_of
 
 HERE = {"text": "ab", "offset": 1}
 
@@ -107,3 +107,9 @@ def test_no_line_whatsoever_does_anything_worse(value: Any) -> None:
     data = value if isinstance(value, bytes) else json.dumps(value).encode()
     with suppress(InputError):
         parse(data, Wishes())
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "1e400", "-1e400", "NaN", "Infinity"])
+def test_a_number_that_no_answer_could_repeat_is_refused_as_such(number: str) -> None:
+    with pytest.raises(InputError, match="out of range"):
+        parse_object(f'{{"id": {number}}}'.encode())

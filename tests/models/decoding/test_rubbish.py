@@ -100,3 +100,17 @@ def test_a_file_that_speaks_so_itself_may_go_on() -> None:
 
 def test_code_fences_are_part_of_markdown() -> None:
     assert trim("```sh\nmake\n```", "# Demo\n", "", language="markdown") == "```sh\nmake\n```"
+
+
+@pytest.mark.parametrize("mark", "#/-*;%<=~.")
+@pytest.mark.parametrize("line", ["{}", "{} ", " {}", "{}\n"])
+def test_a_long_ruler_is_read_in_one_go(mark: str, line: str) -> None:
+    """Of nested repetitions, forty characters would take for ever."""
+    text = line.format(mark) * 4_000
+    assert rubbish(text, text) == len(text)
+
+
+@pytest.mark.parametrize("text", ["I'm sorry, no such file\")", 'Here is the list of files")'])
+def test_what_code_says_to_its_user_is_a_suggestion(text: str) -> None:
+    assert trim(text, 'print("', "\n") == text
+    assert trim(text, "# ", "\n") == ""

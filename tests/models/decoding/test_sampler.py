@@ -132,3 +132,11 @@ def test_a_batch_of_positions_gives_the_rows_distributions() -> None:
     batch = sampler.probabilities(rows)
     for row, p in zip(rows, batch, strict=True):
         assert torch.allclose(p, sampler.probabilities(row))
+
+
+@pytest.mark.parametrize("temperature", [1e-45, 1e-40, 1e-30, 1e-6])
+@pytest.mark.parametrize("top_p", [0.9, 1.0])
+def test_hardly_any_temperature_is_greedy(temperature: float, top_p: float) -> None:
+    logits = torch.cat((LOGITS * 10, torch.tensor([-torch.inf])))
+    p = Sampler(Sampling(temperature, top_p)).probabilities(logits)
+    assert p.tolist() == [1.0] + [0.0] * len(LOGITS)

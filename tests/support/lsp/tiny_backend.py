@@ -8,7 +8,7 @@ only when the test lets it.
 import asyncio
 from typing import Any
 
-from keyturn.api.report import Completion, CompletionMeta
+from keyturn.api.report import Completion, CompletionMeta, Finish
 from keyturn.api.request import CompletionRequest
 from keyturn.lsp.backend import (
     BackendError,
@@ -29,6 +29,7 @@ class TinyBackend:
         self.controls: list[Control] = []
         self.go = asyncio.Event()
         self.answer: str | None = None
+        self.finish = Finish.LINES
 
     @property
     def feedback(self) -> list[Feedback]:
@@ -60,8 +61,9 @@ class TinyBackend:
                 self.cancelled += 1
                 raise
         answer = self.answer or f"{len(text[: request.offset])}:{version}"
+        meta = CompletionMeta("tiny", finish=self.finish)
         return [
-            Completion(answer + "!" * i, request.offset, request.offset, CompletionMeta("tiny"))
+            Completion(answer + "!" * i, request.offset, request.offset, meta)
             for i in range(request.options.candidates)
         ]
 
