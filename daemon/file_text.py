@@ -61,6 +61,7 @@ class FileText:
         new = _read(raw[start : len(raw) - (len(before) - end)], start)
         within = TextEdit(self.offset(start), self.offset(end), new)
         text = within.apply(self.text)
+        text = raw if text == raw else text  # the last carriage return may be gone
         return FileText(raw, text), Edited(within, text)
 
 

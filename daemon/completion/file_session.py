@@ -19,7 +19,7 @@ from ...cache.plan import EditPlan, Repair, Target, plan_edit, probed
 from ...cache.sequence import CachedSequence
 from ...cache.staleness import Staleness, next_span, staleness
 from ...cache.tokens import TokenisedText
-from ...models.grammar.isolate import Followed
+from ...models.grammar.followed import Followed
 from ...models.nn.reencode import encode, most_deviating
 from ...models.nn.transformer import Transformer
 from ...models.prompts.fim import Prompt, PromptBuilder, PromptOptions

@@ -8,7 +8,8 @@ from ...api.report import Finish
 from ...api.request import GrammarMode
 from ...models.constrained.guide import Guide
 from ...models.constrained.trie_cache import Remembered
-from ...models.grammar.isolate import Followed, GrammarProcess
+from ...models.grammar.followed import Followed
+from ...models.grammar.isolate import GrammarProcess
 from ...models.grammar.languages import has_grammar
 from ...models.grammar.oracle import Opening, Unavailable
 from ..workspace.json_schemas import SchemaRule, schema_of

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import GrammarWorkerError, GrammarWorkerFailed
+from .followed import Followed
 from .oracle import Opening, State, Unconstrained
 from .worker import DOCUMENTS, HEAD_BYTES, OVERTIME, pack, read_length, unpack
 
@@ -26,32 +27,6 @@ OPEN_SECONDS = 10.0  # until an answer: a large file's first reading, the start 
 STEP_SECONDS = 1.0  # usually 20 to 100 microseconds
 STRIKES = 3  # failures of a language before it is left alone
 REST_SECONDS = 3600.0  # until a failure is forgiven
-
-
-@dataclass(slots=True, eq=False)
-class Followed:
-    """How much of one file's text the worker has. Told of every edit of it, so that nothing needs
-    to be kept here, or compared."""
-
-    start: int = 0  # of the part that the worker has, in characters
-    unchanged: int = 0  # up to here, the text is as it was when that was sent
-
-    @property
-    def key(self) -> str:
-        """The file's name in the worker: another session of the same file may have other text."""
-        return f"followed {id(self)}"
-
-    def edited(self, start: int) -> None:
-        """The first character that is another now."""
-        self.unchanged = min(self.unchanged, start)
-
-    def known(self, start: int) -> int:
-        """How many characters from `start` on the worker has, if the part begins there."""
-        return max(0, self.unchanged - start) if start == self.start else 0
-
-    def sent(self, start: int, stop: int) -> None:
-        """The worker has this part now."""
-        self.start, self.unchanged = start, stop
 
 
 class GrammarProcess:

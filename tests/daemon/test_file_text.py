@@ -54,6 +54,7 @@ def test_edits_give_what_the_whole_text_gives_and_say_what_they_were(raw: str, e
         text, edited = before.edited(edit)
         assert text == FileText.of(edit.apply(before.raw))
         assert edited.edit.apply(before.text) == edited.text == text.text
+        assert (text.text is text.raw) == (text.text == text.raw)
 
 
 @given(raw=RAW, place=st.integers(0, 12))

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keyturn.models.grammar import isolate
-from keyturn.models.grammar.isolate import STRIKES, Followed, GrammarProcess, IsolatedState
+from keyturn.models.grammar.followed import Followed
+from keyturn.models.grammar.isolate import STRIKES, GrammarProcess, IsolatedState
 from keyturn.models.grammar.languages import open_oracle
 from support.corpus import sample
 
