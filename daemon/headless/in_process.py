@@ -14,7 +14,7 @@ from ...cache.errors import InputError
 from ..config import LOOKUP
 from ..file_text import FileText
 from .answer import Answer
-from .question import FOREVER_MS, Question
+from .question import FOREVER_MS, Question, decode_limit
 from .time_limit import TimeUp
 
 if TYPE_CHECKING:
@@ -77,10 +77,11 @@ class Headless:
         wishes = question.wishes
         started = time.monotonic() if started is None else started
         deadline = None if wishes.timeout is None else started + wishes.timeout
-        decode_ms = self._decode_ms if wishes.timeout is None else None
+        waited = self._engine is None
+        decode_ms = decode_limit(self._decode_ms, waited) if wishes.timeout is None else None
         before = time.perf_counter()
         engine = self._engine or self._load()
-        load_ms = 0.0 if self._engine else (time.perf_counter() - before) * 1000
+        load_ms = (time.perf_counter() - before) * 1000 if waited else 0.0
         self._engine = engine
 
         from ..completion.request import Request

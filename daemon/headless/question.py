@@ -13,6 +13,7 @@ from ...cache.errors import InputError
 from ..cursor import Around, ByteOffset, LineColumn, Marker, Place, checked, cut
 
 FOREVER_MS = 24 * 3600 * 1000
+FIRST_DECODE_MS = 10_000  # for whoever has waited for the model already, which starts slowly
 EXTENTS = tuple(map(str, Extent))
 GRAMMAR_MODES = tuple(map(str, GrammarMode))
 SPECULATION_MODES = tuple(map(str, SpeculationMode))
@@ -60,6 +61,12 @@ class Wishes:
             GrammarMode(self.grammar),
             SpeculationMode(self.speculate),
         )
+
+
+def decode_limit(decode_ms: int | None, waited: bool) -> int | None:
+    """When decoding ends with what it has. `waited`: the question has waited for the model, so
+    that seconds more are little, and a cut answer would be a poor one after so long."""
+    return max(decode_ms, FIRST_DECODE_MS) if decode_ms and waited else decode_ms
 
 
 @dataclass(frozen=True, slots=True)

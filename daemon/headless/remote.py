@@ -20,7 +20,7 @@ from ..paths import DaemonPaths
 from ..protocol import ProtocolError, Why
 from ..uris import HEADLESS_SCHEME, KEPT_SCHEME
 from .answer import Answer
-from .question import FOREVER_MS, Question
+from .question import FOREVER_MS, Question, decode_limit
 from .remote_progress import RemoteProgress
 from .streamed import Streamed
 from .time_limit import TimeUp
@@ -220,7 +220,8 @@ class RemoteHeadless:
 
     def _request(self, uri: str, question: Question, until: float | None) -> CompletionRequest:
         left_ms = FOREVER_MS if until is None else int((until - time.monotonic()) * 1e3)
-        decode_ms = self._decode_ms if until is None else None
+        waits = self._state.phase is not Phase.READY
+        decode_ms = decode_limit(self._decode_ms, waits) if until is None else None
         options = question.wishes.options(max(1, left_ms), decode_ms)
         offset = len(question.around.prefix)
         return CompletionRequest(uri, self._number, offset, Trigger.INVOKED, options)

@@ -176,3 +176,19 @@ def test_where_no_daemon_can_be_started_this_process_answers_and_says_so_in_one_
     assert json.loads(output)["text"] == answer(environ, *NAMED)["text"]
     assert errors.startswith(b"keyturn: answered without the daemon: ")
     assert errors.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("alone", [(), ALONE])
+def test_a_question_that_has_waited_for_the_model_is_not_cut_off_as_soon_as_others_are(
+    environ: Environ, alone: tuple[str, ...]
+) -> None:
+    stop(environ)
+    hurried = {**environ, "KEYTURN_COMPLETION_DEADLINE_MS": "10"}
+    asked = [{"text": PAGE, "offset": 300, "max_tokens": 400, "grammar": "off"}] * 2
+    lines = "\n".join(map(json.dumps, asked))
+    code, output, errors = complete(hurried, "--ndjson", *alone, text=lines)
+    assert (code, errors) == (0, b"")
+    first, second = map(json.loads, output.splitlines())
+    assert first["timings"]["load"] > second["timings"]["load"] == 0
+    assert first["finish"] != second["finish"] == "deadline"
+    stop(environ)
