@@ -90,7 +90,7 @@ def _model(name: str) -> Finding:
         held = holding(name, cache_folder())
     except KeyturnError as error:
         return Finding("model", name, ok=False, advice=str(error))
-    size = f"{held.files_bytes / 1e6:,.0f} MB"
+    size = f"{held.files_bytes / 1e6:,.0f} MB" if held.files_bytes else "size unknown"
     if held.path is None:
         advice = f"the first completion fetches it ({size}), or now: keyturn model pull {name}"
         return Finding("model", f"{name}, not here", advice=advice)

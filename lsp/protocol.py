@@ -110,6 +110,8 @@ class Protocol(LanguageServerProtocol):
     def structure_message(self, data: dict[str, Any]) -> Any:
         """The message in the protocol's type for it. Raises `JsonRpcInvalidParams`, which says what
         is wrong with which field."""
+        if "method" in data and data["method"] not in types.METHOD_TO_TYPES:
+            data.setdefault("params", None)  # what nobody knows may have none
         try:
             return super().structure_message(data)
         except JsonRpcException as error:
@@ -118,13 +120,17 @@ class Protocol(LanguageServerProtocol):
             raise JsonRpcInvalidParams("; ".join(sentences)) from None
 
     def _check_order(self, data: dict[str, Any], request_id: int | str | None) -> None:
-        if "method" not in data or data["method"] == types.EXIT:
+        if "method" not in data:
             return
         method = data["method"]
         if not isinstance(method, str):
             raise JsonRpcInvalidRequest("the method must be a string")
         if request_id is not None and _is_notification(method):
+            if method == types.EXIT:  # also from who waits for an answer
+                self.lsp_exit()
             raise JsonRpcInvalidRequest(f"{method} is a notification: it has no id")
+        if method == types.EXIT:
+            return
         if self._shutdown:
             raise JsonRpcInvalidRequest("the server is shutting down")
         if method == types.INITIALIZE and self.initialized:
@@ -214,6 +220,8 @@ def _request_id(data: dict[str, Any]) -> int | str | None:
     if "id" not in data and request:
         return None
     number = data.get("id")
+    if isinstance(number, float) and number.is_integer():  # JSON has but one kind of number
+        number = data["id"] = int(number)
     if not isinstance(number, int | str) or isinstance(number, bool):
         wrong = JsonRpcParseError if request else JsonRpcInvalidRequest  # no answer to an answer
         raise wrong("the id must be an integer or a string")

@@ -218,11 +218,13 @@ def _answers(options: dict[str, Any], config: Config, here: Headless) -> Answers
     choice = _choice(options)
     if options["no_daemon"] or choice != Choice(choice.model):
         return Answers(here, None)  # the daemon has devices and prompts of its own
+    configured = config.model.name == choice.model
     daemon = RemoteHeadless(
         daemon_paths(),
         version("keyturn"),
         choice.model,
-        may_start=config.model.name == choice.model,
+        may_start=configured,
+        in_settings=configured and not config.sources["model.name"].startswith("KEYTURN_"),
         progress=sys.stderr,
         decode_ms=config.completion.deadline_ms,
         fresh=options["fresh"],

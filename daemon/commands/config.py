@@ -23,10 +23,14 @@ def show(as_json: bool) -> None:
         click.echo(json.dumps({"settings": rows, "problems": config.problems}))
         return
     for key, value in values.items():
-        shown = ", ".join(value) if isinstance(value, tuple) else value
-        click.echo(f"{key} = {shown}  ({config.sources[key]})")
+        click.echo(f"{key} = {_toml(value)}  ({config.sources[key]})")
     for problem in config.problems:
         click.echo(problem, err=True)
+
+
+def _toml(value: object) -> str:
+    """A value as it would be written in `config.toml`."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 @command.command()

@@ -21,7 +21,7 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 
 @click.group()
 def command() -> None:
-    """List, fetch, inspect and remove models.
+    """List, pull (fetch), inspect, remove, split and join models.
 
     A model is a name from `keyturn model list`, a repository on the Hugging Face hub, a folder of
     safetensors, or a .gguf file.

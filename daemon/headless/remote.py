@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import time
+from collections.abc import Callable
 from typing import TextIO
 
 from ...api.report import Completion, CompletionMeta, Finish
@@ -16,6 +17,7 @@ from ...cache.errors import KeyturnError
 from ...lsp.backend import BackendError, BackendState, OpenDocument, Phase, StatusQuery
 from .. import protocol
 from ..client import startup
+from ..config import LOOKUP
 from ..paths import DaemonPaths
 from ..protocol import ProtocolError, Why
 from ..uris import HEADLESS_SCHEME, KEPT_SCHEME
@@ -27,6 +29,7 @@ from .time_limit import TimeUp
 
 SILENCE_SECONDS = 10.0  # before the daemon is asked whether it is there, and then before it is not
 STATE_SECONDS = 10.0  # until a daemon that has just been started says what it loads
+SWITCH_SECONDS = 2.0  # until one notices that its settings name another model
 
 
 class DaemonFailed(KeyturnError):
@@ -58,16 +61,19 @@ class RemoteHeadless:
         version: str,
         model: str,
         may_start: bool,
+        in_settings: bool = False,
         progress: TextIO | None = None,
         decode_ms: int | None = None,
         fresh: bool = False,
     ) -> None:
-        """`progress` and `decode_ms` as of `Headless`. `fresh`: nothing of an earlier question
+        """`may_start`: a daemon that we start loads `model`; `in_settings`: one that runs does so
+        soon at the latest. `progress` and `decode_ms` as of `Headless`. `fresh`: nothing of an earlier question
         is used, and nothing kept."""
         self._paths = paths
         self._hello = protocol.Hello(protocol.PROTOCOL, version, "complete", os.getpid())
         self._model = model
         self._may_start = may_start
+        self._in_settings = in_settings
         self._progress = RemoteProgress(progress)
         self._decode_ms = decode_ms
         self._fresh = fresh
@@ -118,7 +124,7 @@ class RemoteHeadless:
 
     # region The link
     async def _connect(self) -> None:
-        """Raises `NotAsked`."""
+        """Raises `NotAsked`, `DaemonFailed`."""
         if self._link is not None:
             return
         reach = startup.connect_or_start if self._may_start else startup.connect
@@ -127,16 +133,30 @@ class RemoteHeadless:
             if self._link is None:
                 raise NotAsked
             async with asyncio.timeout(STATE_SECONDS):
-                while self._state.phase is not Phase.FAILED and not self._state.model:
-                    await self._read()
+                await self._read_until(lambda state: bool(state.model))
+            if self._in_settings:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(SWITCH_SECONDS):
+                        await self._read_until(lambda state: state.model == self._model)
         except (BackendError, TimeoutError, ProtocolError, _Lost) as error:
             self._disconnect()
             raise NotAsked(str(error) or "the daemon does not say what it loads") from error
         same_words = self._link.welcome.protocol == self._hello.protocol
         failed = self._state.phase is Phase.FAILED
         if not same_words or failed or self._state.model != self._model:
+            other = self._state.model
             self._disconnect()
+            if same_words and self._model == LOOKUP:
+                raise DaemonFailed(
+                    f"the running daemon has {other}, and {LOOKUP!r} answers in a daemon only: set"
+                    " model.name to it in config.toml, or stop that one with `keyturn daemon stop`"
+                )
             raise NotAsked
+
+    async def _read_until(self, told: Callable[[BackendState], bool]) -> None:
+        """Until the daemon has told this of itself, or that it failed."""
+        while not told(self._state) and self._state.phase is not Phase.FAILED:
+            await self._read()
 
     def _disconnect(self) -> None:
         if self._link is not None:

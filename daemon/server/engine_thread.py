@@ -244,8 +244,10 @@ class EngineThread(threading.Thread):
         self._report(BackendState(Phase.LOADING, "loading", name))
         try:
             self._engine = self._make_engine(name, self._report, self._files.values)
-        except Exception as error:  # ours say what to do; anything else is logged in full
-            logger.exception("loading %s failed", name or "the configured model")
+        except Exception as error:
+            said = isinstance(error, KeyturnError)  # what to do; anything else is logged in full
+            model = name or "the configured model"
+            logger.error("loading %s failed: %s", model, error, exc_info=not said)
             self._failed = time.monotonic(), str(error) or type(error).__name__
             self._model = name
             self._report(BackendState(Phase.FAILED, self._failed[1], name))

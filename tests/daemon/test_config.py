@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,23 @@ def test_show_prints_every_setting_with_its_source(tmp_path: Path):
     shown = json.loads(done.stdout)
     assert shown["settings"]["model.name"] == {"value": "lookup", "source": "KEYTURN_MODEL_NAME"}
     assert "max_tokens" in shown["problems"][0]
+
+
+def test_show_writes_each_value_as_a_settings_file_would(tmp_path: Path):
+    done = subprocess.run(
+        keyturn("config", "show"), env=environment(tmp_path), capture_output=True, check=True
+    )
+    lines = done.stdout.decode().splitlines()
+    settings = load_config(environment={"KEYTURN_MODEL_NAME": "lookup"}, user_folder=tmp_path)
+    assert len(lines) == len(settings.values()) > 20
+    for line in lines:
+        written, _, source = line.rpartition("  (")
+        key, _, value = written.partition(" = ")
+        found = settings.values()[key]
+        assert tomllib.loads(f"it = {value}")["it"] == (
+            list(found) if isinstance(found, tuple) else found
+        )
+        assert source == f"{settings.sources[key]})"
 
 
 @pytest.mark.parametrize(

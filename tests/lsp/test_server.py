@@ -428,6 +428,19 @@ def test_exit_without_shutdown_is_an_error_and_a_closed_input_is_not(pipe: Pipe)
     assert pipe.process.wait(timeout=20) == 1
 
 
+def test_an_exit_that_waits_for_an_answer_gets_one_and_ends_the_process(pipe: Pipe):
+    pipe.initialize()
+    assert pipe.call("exit")["error"]["code"] == -32600
+    assert pipe.process.wait(timeout=20) == 1
+
+
+def test_an_id_that_is_a_whole_number_is_one_however_it_is_written(pipe: Pipe):
+    pipe.initialize()
+    pipe.send(b'{"jsonrpc": "2.0", "id": 41.0, "method": "keyturn/nonsense"}')
+    answer = pipe.receive()
+    assert (answer["id"], answer["error"]["code"]) == (41, -32601)
+
+
 def test_the_end_of_the_input_ends_the_process(pipe: Pipe):
     pipe.initialize()
     assert pipe.close() == 0
@@ -524,6 +537,8 @@ def _as_request(body: bytes) -> int | str | None:
     if not isinstance(data, dict) or "method" not in data:
         return None
     request_id = data.get("id")
+    if isinstance(request_id, float) and request_id.is_integer():
+        return int(request_id)
     usable = isinstance(request_id, int | str) and not isinstance(request_id, bool)
     return request_id if usable else None
 

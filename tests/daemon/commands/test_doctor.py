@@ -74,6 +74,11 @@ def test_an_unknown_model_is_a_fault() -> None:
     assert "unknown model" in findings(result)["model"]["advice"]
 
 
+def test_the_size_of_a_repository_is_not_known_before_it_is_fetched() -> None:
+    model = findings(doctor("--json", "--model", "someone/something"))["model"]
+    assert "size unknown" in model["advice"]
+
+
 def test_the_configured_model_is_looked_at(cache: Path) -> None:
     (cache / "config.toml").write_text("[model]\nname = 'nope'\n")
     result = doctor("--json")

@@ -192,3 +192,36 @@ def test_a_question_that_has_waited_for_the_model_is_not_cut_off_as_soon_as_othe
     assert first["timings"]["load"] > second["timings"]["load"] == 0
     assert first["finish"] != second["finish"] == "deadline"
     stop(environ)
+
+
+def test_a_question_right_after_the_settings_name_another_model_is_answered_by_it(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    environ = environment(tmp_path, KEYTURN_CACHE=str(tmp_path / "cache"))
+    del environ["KEYTURN_MODEL_NAME"]
+    (tmp_path / "config").mkdir()
+    settings = tmp_path / "config" / "config.toml"
+    text = b"first_value = compute()\nsecond = 1\nfirst_va"
+    command = keyturn("complete", "--offset", str(len(text)), "--stdin-filename", "a.py", "--json")
+    try:
+        for model in (str(tiny_folder), "lookup", str(tiny_folder)):
+            settings.write_text(f"[model]\nname = {json.dumps(model)}\n")
+            done = subprocess.run(
+                command, input=text, env=environ, capture_output=True, timeout=120
+            )
+            assert done.returncode in (0, 1), done.stderr
+            assert json.loads(done.stdout)["model"] == model
+        assert status(environ)["requests"] == {"completed": 3}
+    finally:
+        stop(environ)
+
+
+def test_looking_up_is_refused_beside_a_daemon_that_has_a_model(environ: Environ) -> None:
+    answer(environ, *NAMED)
+    looking_up = {**environ, "KEYTURN_MODEL_NAME": "lookup"}
+    done = subprocess.run(
+        keyturn("complete", "--offset", "3"), input=b"value", env=looking_up, capture_output=True
+    )
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert b"keyturn daemon stop" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -167,7 +167,9 @@ async def test_a_model_that_cannot_be_loaded_is_said_so_and_another_can_be_chose
     assert daemon.maker.made[0].closed
 
 
-async def test_a_model_that_does_not_exist_takes_nobody_the_present_one(daemon: Daemon):
+async def test_a_model_that_does_not_exist_takes_nobody_the_present_one(
+    daemon: Daemon, caplog: pytest.LogCaptureFixture
+):
     client = daemon.client()
     await ready(client)
     daemon.maker.unknown.add("nosuch")
@@ -177,6 +179,8 @@ async def test_a_model_that_does_not_exist_takes_nobody_the_present_one(daemon: 
     said = [(state.phase, state.message) for state in daemon.states]
     assert (Phase.FAILED, "unknown model 'nosuch'") in said
     assert said[-1] == (Phase.READY, "unknown model 'nosuch'; going on with tiny")
+    [logged] = [r for r in caplog.records if "unknown model" in r.getMessage()]
+    assert not logged.exc_info  # no traceback for a name misspelt
 
 
 async def test_the_next_model_is_the_next_of_those_configured(daemon: Daemon):

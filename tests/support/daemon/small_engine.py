@@ -17,6 +17,7 @@ from keyturn.daemon.file_text import Edited
 from keyturn.daemon.server.engine_thread import File, OpenFiles
 from keyturn.daemon.server.jobs import Complete, FileKey
 from keyturn.lsp.backend import BackendState
+from keyturn.models.errors import ModelError
 
 STEP_SECONDS = 0.002
 
@@ -87,6 +88,6 @@ class TinyMaker:
         if self.error is not None:
             raise self.error
         if name in self.unknown:
-            raise RuntimeError(f"unknown model {name!r}")
+            raise ModelError(f"unknown model {name!r}")
         self.made.append(TinyEngine(name or "tiny"))
         return self.made[-1]
