@@ -121,8 +121,8 @@ class Headless:
         choice = self._choice
         if choice.model == LOOKUP:
             raise InputError(
-                f"{LOOKUP!r} answers in a daemon only, and whole questions: give another --model, or"
-                " set model.name to it in config.toml and leave --no-daemon, --device, --dtype,"
+                f"{LOOKUP!r} answers in a daemon only, and whole questions: give another --model,"
+                " or set model.name to it in config.toml and leave --no-daemon, --device, --dtype,"
                 " --context-tokens, --order, --json-schema and edits to the others"
             )
         order = None if choice.order is None else Order(choice.order)

@@ -67,8 +67,8 @@ class RemoteHeadless:
         fresh: bool = False,
     ) -> None:
         """`may_start`: a daemon that we start loads `model`; `in_settings`: one that runs does so
-        soon at the latest. `progress` and `decode_ms` as of `Headless`. `fresh`: nothing of an earlier question
-        is used, and nothing kept."""
+        soon at the latest. `progress` and `decode_ms` as of `Headless`. `fresh`: nothing of an
+        earlier question is used, and nothing kept."""
         self._paths = paths
         self._hello = protocol.Hello(protocol.PROTOCOL, version, "complete", os.getpid())
         self._model = model

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from ..speculative.early_exit.reader import LinearMap, mapped
-from .learning import Head, Row, predicted
+from .learning import SOLVED_WINDOWS, Head, Row, predicted
 
-SOLVED_WINDOWS, JUDGED_WINDOWS = 96, 24
+JUDGED_WINDOWS = 24
 
 
 @dataclass(frozen=True)

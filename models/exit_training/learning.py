@@ -17,8 +17,10 @@ from torch import Tensor
 
 from ..errors import TrainingFailed
 from ..nn.linear import Norm
-from .student import Student, normed
+from ..speculative.early_exit.reader import LinearMap, normed
+from .student import Student
 
+SOLVED_WINDOWS = 96  # that a linear map is solved from
 WINDOWS_PER_STEP = 4
 SAMPLED = 1024  # other tokens that take part in the loss
 GAPS = (1, 1, 1, 2, 2, 3, 4)  # drawn uniformly
@@ -38,6 +40,15 @@ class Head:
 
     def logits(self, states: Tensor, weight: Tensor) -> Tensor:
         return F.linear(states if self.norm is None else self.norm(states), weight)
+
+
+def pairs(states: Tensor, top: Tensor, first: int) -> tuple[Tensor, Tensor]:
+    """What an exit sees one token after a verified one (tokens, 2 * hidden), and what the last
+    layer makes of that token (tokens, hidden): of a window's states before the exit and behind the
+    last layer, both (tokens, hidden), from the token `first` on."""
+    first = max(1, first)
+    seen = torch.cat((normed(states[first:]), normed(top[first - 1 : -1])), dim=1)
+    return seen, top[first:]
 
 
 class Learning:
@@ -88,17 +99,11 @@ class Learning:
     @torch.no_grad()
     def solve_entrance(self, rows: Sequence[Row]) -> None:
         """The least-squares map from both inputs, one token apart, to the model's last state."""
-        size = 2 * self.student.shape.hidden
-        gram = torch.zeros(size, size, device=self._device)
-        cross = torch.zeros(size, size // 2, device=self._device)
-        for row in rows:
-            hidden, top = self._of(row, "hidden"), self._of(row, "top")
-            first = max(1, int(row["first"]))
-            x = torch.cat((normed(hidden[first:]), normed(top[first - 1 : -1])), dim=1)
-            gram += x.T @ x
-            cross += x.T @ normed(top[first:])
-        gram += 30 * torch.eye(size, device=self._device)
-        self.student.enter.copy_(torch.linalg.solve(gram, cross).T)
+        size = self.student.shape.hidden
+        solver = LinearMap(2 * size, size, constant=False)
+        for row in rows[:SOLVED_WINDOWS]:
+            solver.add(*pairs(self._of(row, "hidden"), self._of(row, "top"), int(row["first"])))
+        self.student.enter.copy_(solver.solve().T)
 
     # endregion
     # region Steps

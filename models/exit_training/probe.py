@@ -16,10 +16,10 @@ from ..nn.config import ModelConfig
 from ..nn.transformer import Transformer
 from ..speculative.early_exit.file import promise
 from ..speculative.early_exit.head import floats
-from ..speculative.early_exit.reader import LinearMap, mapped, unit
+from ..speculative.early_exit.reader import LinearMap, mapped
 from .corpus import Window
 from .features import FeaturePlan, features
-from .learning import JUDGED_GAPS, Head
+from .learning import JUDGED_GAPS, Head, pairs
 
 PROBED_WINDOWS = 40
 SHARES = (1 / 12, 1 / 8, 1 / 6, 1 / 4, 1 / 3, 1 / 2)  # of the layers
@@ -74,8 +74,4 @@ def probe(
 
 
 def _pairs(got: dict[str, Tensor], exit_: int, window: Window) -> tuple[Tensor, Tensor]:
-    """What an exit sees one token after a verified one (tokens, 2 * hidden), and the last layer's
-    state there (tokens, hidden)."""
-    first = max(1, window.first)
-    states, top = got[f"exit.{exit_}"].float(), got["top"].float()
-    return torch.cat((unit(states[first:]), unit(top[first - 1 : -1])), dim=1), top[first:]
+    return pairs(got[f"exit.{exit_}"].float(), got["top"].float(), window.first)

@@ -5,12 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...cache.rope import RotaryTable, turn
-from ..speculative.early_exit.file import DISTANCES, EPSILON, ExitShape
-
-
-def normed(x: Tensor) -> Tensor:
-    """Each row over its root mean square."""
-    return x * (x.square().mean(dim=-1, keepdim=True) + EPSILON).rsqrt()
+from ..speculative.early_exit.file import DISTANCES, ExitShape
+from ..speculative.early_exit.reader import normed
 
 
 class Student(nn.Module):

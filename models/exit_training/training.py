@@ -32,7 +32,6 @@ from .student import Student
 
 COUNTED_TOKENS = 500_000  # of the corpus, to find the most frequent ones
 READING_SHARE = 0.5  # of the time; the rest is for learning
-SOLVED_WINDOWS = 96
 
 
 @dataclass(frozen=True)
@@ -221,7 +220,7 @@ class Training:
         head = Head(norm, weight.to(model.device), ids.to(model.device))
         learning = Learning(student, head, self.folder / f"exit-{shape.after}.pt")
         if not learning.resume():
-            learning.solve_entrance(rows[:SOLVED_WINDOWS])
+            learning.solve_entrance(rows)
         with self._progress.count(f"exit after layer {shape.after}", round(seconds)) as bar:
             learning.learn(rows, seconds, lambda s, loss: bar.to(round(s), f"loss {loss:.3f}"))
         tokens, acceptance = learning.judge(held_out)

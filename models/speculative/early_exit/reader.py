@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ...nn.linear import Linear
+from .file import EPSILON
 
 
 class Guess(NamedTuple):
@@ -41,32 +42,36 @@ class RawReader:
 
 def mapped(map_: Tensor, hidden: Tensor) -> Tensor:
     """(tokens, inputs) through a map (inputs + 1, outputs), whose last row is a constant."""
-    x = unit(hidden)
+    x = normed(hidden)
     return (x @ map_[:-1] + map_[-1]).to(hidden.dtype)
 
 
-def unit(x: Tensor) -> Tensor:
+def normed(x: Tensor) -> Tensor:
     """Each row over its root mean square, in float32."""
     x = x.float()
-    return x * (x.square().mean(dim=-1, keepdim=True) + 1e-6).rsqrt()
+    return x * (x.square().mean(dim=-1, keepdim=True) + EPSILON).rsqrt()
 
 
 class LinearMap:
     """Sums for the least-squares map from one layer's states to the last one's, both over their
     root mean square: add states, then solve. Ridge regression; needs no steps and no rate."""
 
-    def __init__(self, inputs: int, outputs: int | None = None) -> None:
-        """Features of a state; by default as many come out."""
-        self._gram = torch.zeros(inputs + 1, inputs + 1, dtype=torch.float64)
-        self._cross = torch.zeros(inputs + 1, outputs or inputs, dtype=torch.float64)
+    def __init__(self, inputs: int, outputs: int | None = None, constant: bool = True) -> None:
+        """Features of a state; by default as many come out. `constant`: the map may add one."""
+        rows = inputs + constant
+        self._constant = constant
+        self._gram = torch.zeros(rows, rows, dtype=torch.float64)
+        self._cross = torch.zeros(rows, outputs or inputs, dtype=torch.float64)
 
     def add(self, states: Tensor, last: Tensor) -> None:
         """(tokens, inputs) and (tokens, outputs)."""
-        x = torch.cat((unit(states), torch.ones(len(states), 1, device=states.device)), dim=1)
+        ones = torch.ones(len(states), int(self._constant), device=states.device)
+        x = torch.cat((normed(states), ones), dim=1)
         self._gram += (x.T @ x).double().cpu()
-        self._cross += (x.T @ unit(last)).double().cpu()
+        self._cross += (x.T @ normed(last)).double().cpu()
 
     def solve(self, ridge: float = 30.0) -> Tensor:
-        """(inputs + 1, outputs) float32. `ridge` weighs as much as that many tokens of noise."""
+        """(inputs, outputs) float32, and one row more for the constant, if any. `ridge` weighs as
+        much as that many tokens of noise."""
         damped = self._gram + ridge * torch.eye(len(self._gram), dtype=torch.float64)
         return torch.linalg.solve(damped, self._cross).float()

@@ -25,7 +25,7 @@ from keyturn.models.speculative.early_exit.block import ExitBlock
 from keyturn.models.speculative.early_exit.drafter import ExitDrafter
 from keyturn.models.speculative.early_exit.file import ExitShape, find_exits
 from keyturn.models.speculative.early_exit.head import cut, floats, most_frequent
-from keyturn.models.speculative.early_exit.reader import LinearMap, mapped, unit
+from keyturn.models.speculative.early_exit.reader import LinearMap, mapped, normed
 from keyturn.models.speculative.round import Room
 from support.models.one_drafter import Only, complete
 from support.models.tiny import VOCABULARY, forward, oracle, ours, random_tokens
@@ -146,7 +146,7 @@ def test_a_layer_is_judged_as_it_is_and_through_the_map_that_makes_it_the_last_o
     head = Head(None, torch.randn(40, 8), torch.arange(100, 140))
 
     def row() -> dict[str, Tensor]:
-        top = unit(torch.randn(60, 8))
+        top = normed(torch.randn(60, 8))
         said = head.ids[F.linear(top, head.weight).argmax(dim=-1)]
         return {
             "tokens": torch.zeros(60), "first": torch.tensor(4), "said": said,
@@ -164,8 +164,8 @@ def test_a_linear_map_is_the_least_squares_solution() -> None:
     found = LinearMap(12)
     for part in range(0, 200, 50):
         found.add(states[part : part + 50], last[part : part + 50])
-    x = torch.cat((unit(states), torch.ones(200, 1)), dim=1)
-    expected = torch.linalg.lstsq(x.double(), unit(last).double()).solution
+    x = torch.cat((normed(states), torch.ones(200, 1)), dim=1)
+    expected = torch.linalg.lstsq(x.double(), normed(last).double()).solution
     torch.testing.assert_close(found.solve(ridge=1e-9).double(), expected, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(mapped(found.solve(), states).shape, states.shape)
 
