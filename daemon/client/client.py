@@ -7,7 +7,6 @@ request only.
 """
 
 import asyncio
-import itertools
 import logging
 import os
 import time
@@ -16,11 +15,12 @@ from typing import Any
 
 from ...api.report import Completion
 from ...api.request import CompletionRequest
-from ...lsp.backend import BackendError, BackendState, OpenDocument, Phase, Superseded, TextEdit
+from ...lsp.backend import BackendError, BackendState, OpenDocument, Phase, TextEdit
 from .. import protocol
 from ..paths import DaemonPaths
-from ..protocol import ProtocolError, Why
-from .startup import Link, Spawn, connect_or_start, spawn_daemon
+from ..protocol import ProtocolError
+from .link import Link, Numbered
+from .startup import Spawn, connect_or_start, spawn_daemon
 
 logger = logging.getLogger(__name__)
 
@@ -40,9 +40,6 @@ class DaemonClient:
         self._link: Link | None = None
         self._connected = asyncio.Event()
         self._wanted = asyncio.Event()  # something waits for a daemon
-        self._asleep = False
-        self._numbers = itertools.count(1)
-        self._answers: dict[int, asyncio.Future[Any]] = {}
         self._on_state: Callable[[BackendState], None] = lambda state: None
         self._documents: Callable[[], list[OpenDocument]] = list
 
@@ -66,7 +63,7 @@ class DaemonClient:
                 await self._follow(link)
                 if time.monotonic() - linked > longest:  # it was not what we said first
                     pause = BACK_OFF_SECONDS[0]
-                if self._asleep:
+                if link.state.phase is Phase.ASLEEP:
                     self._wanted.clear()
                     await self._wanted.wait()
                 self._on_state(BackendState(Phase.STARTING, "the daemon is being restarted"))
@@ -80,43 +77,12 @@ class DaemonClient:
             for document in self._documents():
                 self.open(document)
             self._connected.set()
-            while (message := await protocol.read(link.reader, protocol.FromDaemon)) is not None:
-                self._receive(message)
-        except (ProtocolError, ConnectionError) as error:
-            logger.error("the link to the daemon broke: %s", error)
+            await link.listen(self._on_state)
         finally:
             self._link = None
             self._connected.clear()
-            link.writer.close()
-            for answer in self._answers.values():
-                if not answer.done():
-                    answer.set_exception(BackendError("the daemon was lost"))
-            self._answers.clear()
-
-    def _receive(self, message: protocol.FromDaemon) -> None:
-        match message:
-            case protocol.Completed(number, completions):
-                self._settle(number, list(completions))
-            case protocol.Answered(number, data):
-                self._settle(number, data)
-            case protocol.Failed(number, why, text):
-                self._settle(number, _error(why, text))
-            case protocol.State(state):
-                self._asleep = state.phase is Phase.ASLEEP
-                self._on_state(state)
-            case protocol.Refused(text):
-                logger.error("the daemon refused: %s", text)
-            case protocol.Welcome():
-                pass
-
-    def _settle(self, number: int, result: Any) -> None:
-        answer = self._answers.pop(number, None)
-        if answer is None or answer.done():
-            return
-        if isinstance(result, BackendError):
-            answer.set_exception(result)
-        else:
-            answer.set_result(result)
+            link.close()
+            logger.warning("%s", link.lost)
 
     # ------------------------------------------------------------------ lsp.backend.Backend
 
@@ -132,56 +98,38 @@ class DaemonClient:
 
     async def complete(self, request: CompletionRequest) -> list[Completion]:
         seconds = request.options.deadline_ms / 1e3 + 1.0  # the daemon keeps the deadline itself
-        try:
-            async with asyncio.timeout(seconds):
-                await self._daemon()
-                number = next(self._numbers)
-                return await self._ask(number, protocol.Complete(number, request))
-        except TimeoutError:
-            raise BackendError("no answer within the deadline") from None
+        return await self._ask(
+            lambda number: protocol.Complete(number, request), seconds, "within the deadline"
+        )
 
     async def control(self, command: Any) -> dict[str, Any]:
         """Any command of the protocol, those of `Control` among them."""
-        try:
-            async with asyncio.timeout(CONTROL_SECONDS):
-                await self._daemon()
-                number = next(self._numbers)
-                return await self._ask(number, protocol.Command(number, command))
-        except TimeoutError:
-            raise BackendError("the daemon did not answer") from None
+        return await self._ask(
+            lambda number: protocol.Command(number, command),
+            CONTROL_SECONDS,
+            f"within {CONTROL_SECONDS:g} s",
+        )
 
     # ------------------------------------------------------------------ details
 
-    async def _daemon(self) -> None:
-        """Until there is one."""
+    async def _ask(self, request: Numbered, seconds: float, within: str) -> Any:
+        """The answer of the daemon, once there is one."""
         self._wanted.set()
-        await self._connected.wait()
-
-    async def _ask(self, number: int, message: protocol.FromClient) -> Any:
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._answers[number] = answer
         try:
-            if not self._send(message):
-                raise BackendError("the request could not be sent")
-            return await answer
-        except asyncio.CancelledError:
-            self._send(protocol.Cancel(number))
-            raise
-        finally:
-            self._answers.pop(number, None)
+            async with asyncio.timeout(seconds):
+                while self._link is None:
+                    await self._connected.wait()
+                return await self._link.ask(request)
+        except TimeoutError:
+            raise BackendError(f"no answer {within}") from None
+        except ProtocolError as error:
+            raise BackendError(f"the request could not be sent: {error}") from error
 
-    def _send(self, message: protocol.FromClient) -> bool:
-        """Say it if there is a link; a new link begins with everything that is open anyway. False
-        for what no frame can carry, such as a text over the limit: it harms nothing else."""
-        if self._link is None or self._link.writer.is_closing():
-            return True
+    def _send(self, message: protocol.FromClient) -> None:
+        """Say it if there is a link; a new link begins with everything that is open anyway."""
+        if self._link is None:
+            return
         try:
             self._link.send(message)
         except ProtocolError as error:
             logger.error("not sent: %s", error)
-            return False
-        return True
-
-
-def _error(why: Why, message: str) -> BackendError:
-    return Superseded(message) if why in (Why.SUPERSEDED, Why.CANCELLED) else BackendError(message)

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 
 import filelock
 
@@ -21,24 +20,13 @@ from ...lsp.backend import BackendError
 from .. import protocol
 from ..paths import DaemonPaths, UnsafeDirectory, check_files, make_private
 from ..protocol import ProtocolError, Welcome
+from .link import Link
 
 START_SECONDS = 15.0
 WELCOME_SECONDS = 10.0
 POLL_SECONDS = (0.01, 0.25)  # the first wait and the longest
 
 Spawn = Callable[[DaemonPaths], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """An open connection to a daemon that has welcomed us."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    welcome: Welcome
-
-    def send(self, message: protocol.FromClient) -> None:
-        self.writer.write(protocol.pack(message))
 
 
 async def spawn_daemon(paths: DaemonPaths) -> None:
@@ -111,7 +99,7 @@ async def connect_or_start(
         raise BackendError(str(error)) from error
     link = await _current(paths, hello) or await _start(paths, hello, spawn)
     if link.welcome.protocol != hello.protocol:
-        link.writer.close()
+        link.close()
         raise BackendError(
             f"the running daemon is version {link.welcome.version}, this is {hello.version}: "
             "restart the editor, or run `keyturn daemon restart`"
@@ -181,7 +169,7 @@ async def _current(paths: DaemonPaths, hello: protocol.Hello) -> Link | None:
     link = await connect(paths, hello)
     if link is None or not _is_older(link.welcome, hello):
         return link
-    link.writer.close()
+    link.close()
     return None
 
 
@@ -214,7 +202,7 @@ async def _replace(paths: DaemonPaths, hello: protocol.Hello, spawn: Spawn) -> N
     link = await connect(paths, hello)
     if link is not None:
         if not _is_older(link.welcome, hello):
-            link.writer.close()
+            link.close()
             return
         await _hand_over(link)
         await wait_until_gone(paths)
@@ -224,11 +212,10 @@ async def _replace(paths: DaemonPaths, hello: protocol.Hello, spawn: Spawn) -> N
 async def _hand_over(link: Link) -> None:
     """Ask an older daemon to go, and wait until it has answered everybody and closed."""
     link.send(protocol.Command(0, protocol.Shutdown("a newer version takes over")))
-    with contextlib.suppress(TimeoutError, ProtocolError):
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(START_SECONDS):
-            while await protocol.read(link.reader, protocol.FromDaemon) is not None:
-                pass
-    link.writer.close()
+            await link.listen()
+    link.close()
 
 
 def _is_older(welcome: Welcome, hello: protocol.Hello) -> bool:

@@ -6,14 +6,11 @@ import sys
 import time
 from collections import deque
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ...lsp.backend import BackendError, StatusQuery
-
-if TYPE_CHECKING:
-    from ..client.startup import Link
 
 EXIT_UNAVAILABLE = 3
 ANSWER_SECONDS = 10.0  # a busy engine is not waited for longer than one by the daemon itself
@@ -62,7 +59,7 @@ def start() -> None:
 
     async def begin() -> int:
         link = await startup.connect_or_start(daemon_paths(), _hello())
-        link.writer.close()
+        link.close()
         return link.welcome.pid
 
     click.echo(f"the daemon runs as process {_run(begin())}", err=True)
@@ -131,7 +128,9 @@ def _hello() -> Any:
 
 async def _ask(question: Any) -> dict[str, Any] | None:
     """One command to the daemon that runs; None if none does. Raises `BackendError`."""
+    from .. import protocol
     from ..client import startup
+    from ..client.link import LinkLost
     from ..paths import daemon_paths
 
     link = await startup.connect(daemon_paths(), _hello())
@@ -139,34 +138,18 @@ async def _ask(question: Any) -> dict[str, Any] | None:
         return None
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            return await _answer(link, question)
+            return await link.listening().ask(lambda number: protocol.Command(number, question))
+    except LinkLost:
+        if isinstance(question, protocol.Shutdown):
+            return {}  # it was on its way out already
+        raise
     except TimeoutError:
         raise BackendError(
             f"the daemon (process {link.welcome.pid}) has not answered {type(question).__name__} "
             f"within {ANSWER_SECONDS:g} s; `keyturn daemon logs` may say why"
         ) from None
     finally:
-        link.writer.close()
-
-
-async def _answer(link: "Link", question: Any) -> dict[str, Any]:
-    from .. import protocol
-
-    try:
-        link.send(protocol.Command(1, question))
-        while (message := await protocol.read(link.reader, protocol.FromDaemon)) is not None:
-            match message:
-                case protocol.Answered(1, data):
-                    return data
-                case protocol.Failed(1, _, why) | protocol.Refused(why):
-                    raise BackendError(why)
-                case _:
-                    continue
-    except protocol.ProtocolError as error:
-        raise BackendError(f"the daemon does not answer properly: {error}") from error
-    if isinstance(question, protocol.Shutdown):
-        return {}  # it was on its way out already
-    raise BackendError("the daemon has gone without an answer")
+        link.close()
 
 
 async def _stop() -> bool:

@@ -8,15 +8,15 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable
 from typing import TextIO
 
 from ...api.report import Completion, CompletionMeta, Finish
 from ...api.request import CompletionRequest, Trigger
 from ...cache.errors import KeyturnError
-from ...lsp.backend import BackendError, BackendState, OpenDocument, Phase, StatusQuery
+from ...lsp.backend import BackendError, BackendState, OpenDocument, Phase, Superseded
 from .. import protocol
 from ..client import startup
+from ..client.link import Link, LinkLost, RequestFailed
 from ..config import LOOKUP
 from ..paths import DaemonPaths
 from ..protocol import ProtocolError, Why
@@ -27,7 +27,6 @@ from .remote_progress import RemoteProgress
 from .streamed import Streamed
 from .time_limit import TimeUp
 
-SILENCE_SECONDS = 10.0  # before the daemon is asked whether it is there, and then before it is not
 STATE_SECONDS = 10.0  # until a daemon that has just been started says what it loads
 SWITCH_SECONDS = 2.0  # until one notices that its settings name another model
 
@@ -46,10 +45,6 @@ class NotAsked(KeyturnError):
 
 class NotThisOne(NotAsked):
     """The daemon cannot be asked this question; it can be asked others."""
-
-
-class _Lost(Exception):
-    """The daemon has gone, or is going, without an answer."""
 
 
 class RemoteHeadless:
@@ -78,17 +73,17 @@ class RemoteHeadless:
         self._decode_ms = decode_ms
         self._fresh = fresh
         self._runner = asyncio.Runner()
-        self._link: startup.Link | None = None
-        self._state = BackendState(Phase.STARTING)
-        self._number = 0
+        self._link: Link | None = None
+        self._version = 0  # of the documents opened, all of them
+        self._ready = False  # the model is there
+        self._ready_at = 0.0  # when the model was there last, by time.monotonic()
 
     def __enter__(self) -> "RemoteHeadless":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._progress.close()
-        if self._link is not None:
-            self._link.writer.close()
+        self._disconnect()
         self._runner.close()
 
     def answer(
@@ -116,115 +111,100 @@ class RemoteHeadless:
 
     async def _answer(self, question: Question, streamed: Streamed, until: float | None) -> Answer:
         for _ in range(2):  # one that is lost is replaced, once
-            await self._connect()
-            with contextlib.suppress(_Lost):
-                return await self._ask(question, streamed, until)
-            self._disconnect()
+            link = await self._connect()
+            try:
+                return await self._ask(link, question, streamed, until)
+            except (LinkLost, Superseded):
+                self._disconnect()
+            except BackendError as error:
+                raise DaemonFailed(f"{error}, or take --no-daemon") from error
         raise DaemonFailed("the daemon was lost; try again")
 
     # region The link
-    async def _connect(self) -> None:
+    async def _connect(self) -> Link:
         """Raises `NotAsked`, `DaemonFailed`."""
         if self._link is not None:
-            return
+            return self._link
         reach = startup.connect_or_start if self._may_start else startup.connect
         try:
-            self._link = await reach(self._paths, self._hello)
-            if self._link is None:
+            link = await reach(self._paths, self._hello)
+            if link is None:
                 raise NotAsked
-            async with asyncio.timeout(STATE_SECONDS):
-                await self._read_until(lambda state: bool(state.model))
-            if self._in_settings:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(SWITCH_SECONDS):
-                        await self._read_until(lambda state: state.model == self._model)
-        except (BackendError, TimeoutError, ProtocolError, _Lost) as error:
+            self._link = link.listening(self._told)
+            state = await self._state_of(self._link)
+        except (BackendError, TimeoutError) as error:
             self._disconnect()
             raise NotAsked(str(error) or "the daemon does not say what it loads") from error
-        same_words = self._link.welcome.protocol == self._hello.protocol
-        failed = self._state.phase is Phase.FAILED
-        if not same_words or failed or self._state.model != self._model:
-            other = self._state.model
+        same_words = link.welcome.protocol == self._hello.protocol
+        if not same_words or state.phase is Phase.FAILED or state.model != self._model:
             self._disconnect()
             if same_words and self._model == LOOKUP:
                 raise DaemonFailed(
-                    f"the running daemon has {other}, and {LOOKUP!r} answers in a daemon only: set"
-                    " model.name to it in config.toml, or stop that one with `keyturn daemon stop`"
+                    f"the running daemon has {state.model}, and {LOOKUP!r} answers in a daemon"
+                    " only: set model.name to it in config.toml, or stop that one with `keyturn"
+                    " daemon stop`"
                 )
             raise NotAsked
+        return link
 
-    async def _read_until(self, told: Callable[[BackendState], bool]) -> None:
-        """Until the daemon has told this of itself, or that it failed."""
-        while not told(self._state) and self._state.phase is not Phase.FAILED:
-            await self._read()
+    async def _state_of(self, link: Link) -> BackendState:
+        """What the daemon says of itself, once it has a model, the wanted one if it may be about
+        to. Raises `LinkLost`, `TimeoutError`."""
+        async with asyncio.timeout(STATE_SECONDS):
+            await link.told(lambda state: state.phase is Phase.FAILED or bool(state.model))
+        if self._in_settings:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SWITCH_SECONDS):
+                    await link.told(lambda state: state.model == self._model)
+        return link.state
+
+    def _told(self, state: BackendState) -> None:
+        self._progress.show(state)
+        ready, self._ready = self._ready, state.phase is Phase.READY
+        if self._ready and not ready:
+            self._ready_at = time.monotonic()
 
     def _disconnect(self) -> None:
         if self._link is not None:
-            self._link.writer.close()
-        self._link, self._state = None, BackendState(Phase.STARTING)
-
-    async def _read(self) -> protocol.FromDaemon:
-        """The next message. Raises `_Lost`, or `DaemonFailed` if none comes."""
-        assert self._link is not None, "reads while connected"
-        try:
-            message = await _heard(self._link)
-        except OSError as error:
-            raise _Lost from error
-        if message is None or isinstance(message, protocol.Refused):
-            raise _Lost
-        if isinstance(message, protocol.State):
-            self._state = message.state
-            self._progress.show(message.state)
-        return message
+            self._link.close()
+        self._link = None
 
     # endregion
 
-    async def _ask(self, question: Question, streamed: Streamed, until: float | None) -> Answer:
-        """Raises `_Lost`."""
-        assert self._link is not None, "asks while connected"
-        self._number += 1
-        number, uri = self._number, self._uri(question.filename)
+    async def _ask(
+        self, link: Link, question: Question, streamed: Streamed, until: float | None
+    ) -> Answer:
+        """Raises `LinkLost`, `Superseded` by one that has gone; `NotAnswered`, `DaemonFailed`."""
+        self._version += 1
+        uri = self._uri(question.filename)
         text = question.around.prefix + question.around.suffix
         request = self._request(uri, question, until)
         try:
-            self._link.send(protocol.Open(OpenDocument(uri, "", number, text)))
+            link.send(protocol.Open(OpenDocument(uri, "", self._version, text)))
         except ProtocolError as error:  # a text that no frame can carry
             raise NotThisOne(str(error)) from error
+        streamed.begin()
+        asked = time.monotonic()
         try:
-            self._link.send(protocol.Complete(number, request, stream=streamed.wanted))
-            completions, load_ms = await self._answered(number, streamed)
+            completions: list[Completion] = await link.ask(
+                lambda number: protocol.Complete(number, request, stream=streamed.wanted),
+                streamed.add if streamed.wanted else None,
+                patient=False,
+            )
+        except RequestFailed as error:
+            if error.why is Why.DEADLINE:
+                raise TimeoutError from error
+            raise NotAnswered(str(error)) from error
         finally:
-            self._link.send(protocol.Close(uri))
+            link.send(protocol.Close(uri))
         out_of_time = bool(completions) and completions[0].meta.finish is Finish.DEADLINE
         if until is not None and out_of_time:
             raise _time_up(question)
+        load_ms = max(0.0, self._ready_at - asked) * 1e3
         meta = completions[0].meta if completions else CompletionMeta()
         answer = Answer(tuple(each.text for each in completions if each.text), meta, load_ms)
         streamed.end(answer.text)
         return answer
-
-    async def _answered(
-        self, number: int, streamed: Streamed
-    ) -> tuple[tuple[Completion, ...], float]:
-        """The answer to a request, and the milliseconds that it waited for the model. Raises
-        `_Lost`, `NotAnswered`, `DaemonFailed`, `TimeoutError`."""
-        streamed.begin()
-        asked, load_ms = time.monotonic(), 0.0
-        loading = self._state.phase is not Phase.READY
-        while True:
-            match await self._read():
-                case protocol.State(state) if loading and state.phase is Phase.READY:
-                    loading, load_ms = False, (time.monotonic() - asked) * 1e3
-                case protocol.Piece(each, piece) if each == number:
-                    streamed.add(piece)
-                case protocol.Completed(each, completions) if each == number:
-                    return completions, load_ms
-                case protocol.Failed(each, why, said) if each == number:
-                    if why in (Why.CANCELLED, Why.SUPERSEDED):
-                        raise _Lost
-                    raise TimeoutError if why is Why.DEADLINE else NotAnswered(said)
-                case _:
-                    continue
 
     def _uri(self, filename: str) -> str:
         """Under which the daemon knows the text. Half a character is written out: no frame carries
@@ -240,30 +220,10 @@ class RemoteHeadless:
 
     def _request(self, uri: str, question: Question, until: float | None) -> CompletionRequest:
         left_ms = FOREVER_MS if until is None else int((until - time.monotonic()) * 1e3)
-        waits = self._state.phase is not Phase.READY
-        decode_ms = decode_limit(self._decode_ms, waits) if until is None else None
+        decode_ms = decode_limit(self._decode_ms, not self._ready) if until is None else None
         options = question.wishes.options(max(1, left_ms), decode_ms)
         offset = len(question.around.prefix)
-        return CompletionRequest(uri, self._number, offset, Trigger.INVOKED, options)
-
-
-async def _heard(link: startup.Link) -> protocol.FromDaemon | None:
-    """The next message. A daemon that is silent for long is asked for its status, which it tells
-    whatever the engine does. Raises `DaemonFailed` if it stays silent."""
-    reading = asyncio.ensure_future(protocol.read(link.reader, protocol.FromDaemon))
-    try:
-        for asked in (False, True):
-            done, _ = await asyncio.wait({reading}, timeout=SILENCE_SECONDS)
-            if done:
-                return reading.result()
-            if not asked:
-                link.send(protocol.Command(0, StatusQuery()))
-    finally:
-        reading.cancel()
-    raise DaemonFailed(
-        f"the daemon has said nothing for {2 * SILENCE_SECONDS:g} s, as if it were stopped: see"
-        " `keyturn daemon status`, or take --no-daemon"
-    )
+        return CompletionRequest(uri, self._version, offset, Trigger.INVOKED, options)
 
 
 def _time_up(question: Question) -> TimeUp:

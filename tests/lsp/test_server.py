@@ -539,8 +539,9 @@ def _as_request(body: bytes) -> int | str | None:
     request_id = data.get("id")
     if isinstance(request_id, float) and request_id.is_integer():
         return int(request_id)
-    usable = isinstance(request_id, int | str) and not isinstance(request_id, bool)
-    return request_id if usable else None
+    if isinstance(request_id, bool) or not isinstance(request_id, int | str):
+        return None
+    return request_id
 
 
 def test_importing_the_language_server_loads_no_torch_and_no_folder_but_the_words():

@@ -135,14 +135,10 @@ async def status(daemon: Daemon) -> dict[str, Any]:
     hello = protocol.Hello(protocol.PROTOCOL, "1.0", "status", 1)
     link = await connect(daemon.paths, hello)
     assert link is not None
-    link.send(protocol.Command(7, StatusQuery()))
     async with asyncio.timeout(20):
-        while not isinstance(
-            answer := await protocol.read(link.reader, protocol.FromDaemon), protocol.Answered
-        ):
-            assert not isinstance(answer, protocol.Failed | None)
-    link.writer.close()
-    return answer.data
+        found = await link.listening().ask(lambda number: protocol.Command(number, StatusQuery()))
+    link.close()
+    return found
 
 
 def talk(runner: asyncio.Runner, folder: Path, examples: int) -> None:

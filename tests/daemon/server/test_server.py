@@ -89,7 +89,7 @@ async def test_what_is_outstanding_at_a_hand_over_is_answered_as_cancelled(daemo
     assert daemon.running is not None
     await daemon.running
     daemon.running = None
-    link.writer.close()
+    link.close()
     await newer.__aexit__()
 
 
