@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any, Literal, get_args
 
 from ..api.request import CompletionOptions, Extent, GrammarMode, SpeculationMode
-from .uris import path_in
+from ..api.uris import path_in
 
 Multiline = Literal["auto", "always", "never"]
 

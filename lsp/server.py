@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from lsprotocol import types
@@ -12,6 +11,7 @@ from pygls.lsp.server import LanguageServer
 
 from ..api.report import Completion
 from ..api.request import Trigger
+from ..api.uris import file_path
 from . import stdio
 from .backend import (
     Backend,
@@ -24,11 +24,11 @@ from .backend import (
     UseModel,
 )
 from .documents import Documents
-from .options import Options, shown
 from .position import choose
 from .progress import BUSY, LoadProgress
 from .protocol import Protocol, strict_converter
 from .session import Session
+from .settings import Configured, Settings
 from .translate import (
     ACCEPTED_COMMAND,
     extending,
@@ -38,15 +38,8 @@ from .translate import (
     status_of,
     trigger_of,
 )
-from .uris import file_path
 
 logger = logging.getLogger(__name__)
-
-MOST_POP_UPS = 3  # at once, about settings
-
-
-# The options in a workspace (None: wherever the process is), and what is wrong with its settings.
-Configured = Callable[[str | None], tuple[Options, Iterable[str]]]
 
 
 class KeyturnServer(LanguageServer):
@@ -64,19 +57,13 @@ class KeyturnServer(LanguageServer):
         super().__init__(
             "keyturn", version, protocol_cls=Protocol, converter_factory=strict_converter
         )
-        self._configured = configured
-        self.session = Session(backend, documents, Options(), self.problem)
+        self.settings = Settings(configured, self._use_settings)
+        self.session = Session(backend, documents, self.settings.options, self.problem)
         self.state = BackendState(Phase.STARTING)
         self._progress = LoadProgress(self)
         self._troubled = False  # the status bar shows a problem
         self.ready = asyncio.Event()  # the client has said `initialized` and takes notifications
         self.leaving = asyncio.Event()  # the client has said `shutdown`, or has gone
-        self._folders: list[str] = []
-        self._base_options = self.session.options  # those of files
-        self._settings: Mapping[str, Any] = {}  # the editor's, over them
-        self._problems: list[str] = []  # of the settings, shown when the client is ready
-        self._known: set[str] = set()  # those shown, or about to be
-        self.reread()
         _register(self)
 
     def report_server_error(self, error: Exception, source: Any) -> None:
@@ -109,62 +96,21 @@ class KeyturnServer(LanguageServer):
 
     # ------------------------------------------------------------------ settings
 
-    def enter(self, workspace_uris: Iterable[str | None]) -> None:
-        """Use the settings that hold in these folders."""
-        self._folders = [path for uri in workspace_uris if uri and (path := file_path(uri))]
-        self.reread()
-
-    def reread(self) -> None:
-        """Use the settings files as they are now: those of the first folder, but what any folder
-        keeps from us by a glob is kept."""
-        found = [self._configured(path) for path in self._folders or [None]]
-        globs = dict.fromkeys(glob for options, _ in found for glob in options.disabled_globs)
-        self._base_options = replace(found[0][0], disabled_globs=tuple(globs))
-        self._apply([line for _, problems in found for line in problems])
-
-    def configure(self, settings: Any) -> None:
-        """Put the editor's settings over those of the configuration files."""
-        if isinstance(settings, Mapping) and "keyturn" in settings:
-            settings = settings["keyturn"]
-        if isinstance(settings, list) and not settings:  # as Lua sends a table without entries
-            settings = {}
-        if isinstance(settings, Mapping):
-            self._settings = settings
-            self._apply([])
-        elif settings is not None:
-            self._apply([f"keyturn: the settings are {shown(settings)}, but must be an object"])
-
-    def toggle(self) -> bool:
-        """Switch suggestions off, or on again, until the editor's own settings change; which."""
-        self._settings = {**self._settings, "enabled": not self.session.options.enabled}
-        self._apply([])
-        return self.session.options.enabled
-
-    def _apply(self, problems: Iterable[str]) -> None:
-        """`problems` are those of the files; the editor's are found here. Each is shown once."""
-        options, more = self._base_options.updated(self._settings)
-        self.session.set_options(options)
-        fresh = [each for each in dict.fromkeys((*problems, *more)) if each not in self._known]
-        self._known.update(fresh)
-        self._problems += fresh
+    def _use_settings(self) -> None:
+        self.session.set_options(self.settings.options)
         if self.ready.is_set():
-            self.show_problems()
+            self._show_problems()
             self._tell(self.state)  # what is switched off may be another thing now
 
     async def start(self) -> None:
         """The client is ready to be talked to."""
         self.ready.set()
-        self.show_problems()
+        self._show_problems()
         self.state_changed(self.state)
         await self.fetch_settings()
 
-    def show_problems(self) -> None:
-        """One pop-up each, or one for all where they are many."""
-        found, self._problems = self._problems, []
-        if len(found) > MOST_POP_UPS:
-            rest = len(found) - MOST_POP_UPS
-            found = ["; ".join(found[:MOST_POP_UPS]) + f"; and {rest:,} problems more"]
-        for message in found:
+    def _show_problems(self) -> None:
+        for message in self.settings.unsaid():
             self.window_show_message(types.ShowMessageParams(types.MessageType.Warning, message))
 
     async def fetch_settings(self) -> None:
@@ -174,7 +120,7 @@ class KeyturnServer(LanguageServer):
             return
         item = types.ConfigurationItem(section="keyturn")
         answer = await self.workspace_configuration_async(types.ConfigurationParams([item]))
-        self.configure(answer[0] if answer else None)
+        self.settings.configure(answer[0] if answer else None)
 
     # ------------------------------------------------------------------ completions
 
@@ -207,8 +153,9 @@ def _register(server: KeyturnServer) -> None:
         chosen = ServerCapabilitiesBuilder.choose_position_encoding(capabilities)
         session.documents.encoding = choose([getattr(chosen, "value", chosen)])
         folders = params.workspace_folders
-        server.enter([folder.uri for folder in folders] if folders else [params.root_uri])
-        server.configure(params.initialization_options)
+        uris = [folder.uri for folder in folders] if folders else [params.root_uri]
+        server.settings.enter([path for uri in uris if uri and (path := file_path(uri))])
+        server.settings.configure(params.initialization_options)
         text_document = capabilities.text_document
         if text_document is None or text_document.inline_completion is None:
             _register_menu(server)
@@ -220,7 +167,7 @@ def _register(server: KeyturnServer) -> None:
     @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
     async def did_change_configuration(params: types.DidChangeConfigurationParams) -> None:
         if params.settings:
-            server.configure(params.settings)
+            server.settings.configure(params.settings)
         else:
             await server.fetch_settings()
 
@@ -263,7 +210,8 @@ def _register_commands(server: KeyturnServer) -> None:
 
     @server.command("keyturn.toggle")
     async def toggle() -> dict[str, Any]:
-        return {"enabled": server.toggle()}
+        server.settings.toggle()
+        return {"enabled": session.options.enabled}
 
     @server.command("keyturn.cycleModel")
     async def cycle_model() -> dict[str, Any]:

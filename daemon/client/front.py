@@ -78,7 +78,7 @@ async def _follow(server: "KeyturnServer", files: set[Path]) -> None:
     await server.ready.wait()
     from ..workspace.watch import Watcher  # what it imports, the editor need not wait for
 
-    watcher = Watcher(files, server.reread)
+    watcher = Watcher(files, server.settings.reread)
     watcher.start()
     try:
         await asyncio.Event().wait()

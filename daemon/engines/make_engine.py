@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...api.uris import path_of
 from ...lsp.backend import BackendState, Phase
 from ..config import LOOKUP, ModelChoice
 from ..server.engine_thread import Engine, MakeEngine, OpenFiles, Report
-from ..uris import path_of
 from ..workspace.json_schemas import schema_rule
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ has one for all its requests, whichever process they come from, until its cache 
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 
+from ...api.uris import KEPT_SCHEME
 from ...cache.budget import Budget
 from ...models.speculative.draft import Tokens
 from ..completion.file_session import FileSession
 from ..server.jobs import FileKey
-from ..uris import KEPT_SCHEME
 
 KEPT_CLIENT = 0  # whose the kept ones are; connections count from 1
 KEPT_CHARACTERS = 4_000_000  # of their texts, in all

@@ -12,6 +12,7 @@ from typing import TextIO
 
 from ...api.report import Completion, CompletionMeta, Finish
 from ...api.request import CompletionRequest, Trigger
+from ...api.uris import HEADLESS_SCHEME, KEPT_SCHEME
 from ...cache.errors import KeyturnError
 from ...lsp.backend import BackendError, BackendState, OpenDocument, Phase, Superseded
 from .. import protocol
@@ -20,7 +21,6 @@ from ..client.link import Link, LinkLost, RequestFailed
 from ..config import LOOKUP
 from ..paths import DaemonPaths
 from ..protocol import ProtocolError, Why
-from ..uris import HEADLESS_SCHEME, KEPT_SCHEME
 from .answer import Answer
 from .question import FOREVER_MS, Question, decode_limit
 from .remote_progress import RemoteProgress

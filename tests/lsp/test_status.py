@@ -73,19 +73,20 @@ async def test_settings_files_that_change_count_under_the_editor_s_and_beside_a_
     recorder = Recorder()
     server.protocol.set_writer(recorder)
     server.protocol.client_capabilities = types.ClientCapabilities()
-    server.configure({"keyturn": {"candidates": 2}})
+    server.settings.configure({"keyturn": {"candidates": 2}})
     await server.start()
     assert (server.session.options.max_tokens, server.session.options.candidates) == (10, 2)
-    assert server.toggle() is False
+    server.settings.toggle()
+    assert not server.session.options.enabled
     options = replace(options, max_tokens=20, candidates=6, grammar="off")
-    server.reread()
+    server.settings.reread()
     found = server.session.options
     assert (found.max_tokens, found.candidates, found.grammar) == (20, 2, "off")
     assert not found.enabled
     shown = [each["params"]["message"] for each in recorder.of("window/showMessage")]
     assert shown == ["a.toml: max_tokens is wrong"]  # once
     problems = ("b.toml: is not TOML",)
-    server.reread()
+    server.settings.reread()
     assert len(recorder.of("window/showMessage")) == 2
 
 
@@ -95,7 +96,7 @@ async def test_what_was_suggested_with_other_settings_is_not_shown_again():
     server.session.open(URI, "python", 1, "a")
     where = types.Position(0, 1)
     await server.suggest(URI, where, Trigger.TYPING)
-    server.configure({"grammar": "off", "speculate": "lookup"})
+    server.settings.configure({"grammar": "off", "speculate": "lookup"})
     await server.suggest(URI, where, Trigger.TYPING)
     first, second = (request.options for request in backend.requests)
     assert (first.grammar, first.speculation) == (GrammarMode.EXACT, SpeculationMode.AUTO)

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keyturn.api.request import CompletionOptions, CompletionRequest, GrammarMode
+from keyturn.api.uris import path_of
 from keyturn.cache.budget import Budget
 from keyturn.daemon.completion.engine import EngineOptions
 from keyturn.daemon.completion.grammars import Grammars
@@ -21,7 +22,6 @@ from keyturn.daemon.engines.model_engine import ModelEngine
 from keyturn.daemon.file_text import FileText
 from keyturn.daemon.server.engine_thread import EngineThread, File
 from keyturn.daemon.server.jobs import Complete, Edit, FileKey, Inspect, Open, Outcome, Stop
-from keyturn.daemon.uris import path_of
 from keyturn.lsp.backend import TextEdit
 from keyturn.models.grammar.oracle import Unconstrained
 from support.daemon.model_engines import tiny_engine, tiny_loaded

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from keyturn.api.request import CompletionOptions, CompletionRequest
+from keyturn.api.uris import path_of
 from keyturn.daemon.engines.lookup import LookupEngine
 from keyturn.daemon.file_text import FileText
 from keyturn.daemon.server.engine_thread import File
 from keyturn.daemon.server.jobs import FileKey
-from keyturn.daemon.uris import path_of
 from keyturn.daemon.workspace.project_files import Library
 from keyturn.lsp.options import Options
 from support.daemon.small_engine import job_for

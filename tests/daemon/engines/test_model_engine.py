@@ -6,6 +6,7 @@ import weakref
 import pytest
 
 from keyturn.api.request import CompletionOptions, CompletionRequest
+from keyturn.api.uris import path_of
 from keyturn.cache.budget import Budget
 from keyturn.cache.errors import OverBudget
 from keyturn.daemon.completion.engine import EngineOptions
@@ -16,7 +17,6 @@ from keyturn.daemon.engines.model_engine import ModelEngine
 from keyturn.daemon.file_text import FileText
 from keyturn.daemon.server.engine_thread import File
 from keyturn.daemon.server.jobs import FileKey
-from keyturn.daemon.uris import path_of
 from keyturn.models.nn.linear import LateLinear
 from support.daemon.model_engines import ask, bytes_per_token, model_engine, tiny_loaded
 from support.daemon.small_engine import job_for

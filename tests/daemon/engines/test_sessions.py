@@ -4,6 +4,7 @@ import pytest
 
 from keyturn.api.report import Completion
 from keyturn.api.request import CompletionOptions, CompletionRequest, GrammarMode
+from keyturn.api.uris import HEADLESS_SCHEME, KEPT_SCHEME, path_of
 from keyturn.cache.budget import Budget
 from keyturn.cache.plan import Repair
 from keyturn.daemon.completion.engine import EngineOptions
@@ -13,7 +14,6 @@ from keyturn.daemon.engines.model_engine import ModelEngine
 from keyturn.daemon.file_text import FileText
 from keyturn.daemon.server.engine_thread import File
 from keyturn.daemon.server.jobs import FileKey
-from keyturn.daemon.uris import HEADLESS_SCHEME, KEPT_SCHEME, path_of
 from support.daemon.model_engines import tiny_loaded
 from support.daemon.small_engine import job_for
 from support.models.tiny_tokenizer import PAGE

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from keyturn.api.report import Completion
 from keyturn.api.request import CompletionOptions, CompletionRequest
+from keyturn.api.uris import path_of
 from keyturn.cache.budget import Budget
 from keyturn.cache.plan import Repair
 from keyturn.daemon.completion.engine import Engine, EngineOptions
@@ -13,7 +14,6 @@ from keyturn.daemon.engines.model_engine import ModelEngine
 from keyturn.daemon.file_text import FileText
 from keyturn.daemon.server.engine_thread import File
 from keyturn.daemon.server.jobs import FileKey
-from keyturn.daemon.uris import path_of
 from keyturn.models.hub.download import ModelFiles
 from keyturn.models.loading.loader import Loaded
 from keyturn.models.nn.kernels import KernelPlan

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keyturn.api.uris import file_path, path_in
 from keyturn.lsp.options import Options
-from keyturn.lsp.uris import file_path, path_in
 
 
 @pytest.mark.parametrize("uri", ["file://[x/a.py", "http://[", "file:////[::1/a", "\0", "", "//["])

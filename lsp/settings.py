@@ -1,0 +1,77 @@
+"""What is set in the configuration files and in the editor, and what is wrong with either."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from .options import Options, shown
+
+MOST_SAID = 3  # problems at once
+
+# The options in a workspace (None: wherever the process is), and what is wrong with its settings.
+Configured = Callable[[str | None], tuple[Options, Iterable[str]]]
+
+
+class Settings:
+    """Owns the options in force: the editor's settings over those of the files. Each problem is
+    said once."""
+
+    def __init__(self, configured: Configured, changed: Callable[[], None]) -> None:
+        """`changed` is called when other options may be in force, or a problem is new."""
+        self._configured = configured
+        self._folders: list[str] = []
+        self._of_files = Options()
+        self._of_editor: Mapping[str, Any] = {}
+        self._unsaid: list[str] = []
+        self._known: set[str] = set()  # those said, or about to be
+        self._changed = lambda: None
+        self.options = Options()
+        self.reread()
+        self._changed = changed
+
+    def enter(self, folders: list[str]) -> None:
+        """Use the files that hold in these folders."""
+        self._folders = folders
+        self.reread()
+
+    def reread(self) -> None:
+        """Use the files as they are now: those of the first folder, but what any folder keeps from
+        us by a glob is kept."""
+        found = [self._configured(path) for path in self._folders or [None]]
+        globs = dict.fromkeys(glob for options, _ in found for glob in options.disabled_globs)
+        self._of_files = replace(found[0][0], disabled_globs=tuple(globs))
+        self._apply([line for _, problems in found for line in problems])
+
+    def configure(self, given: Any) -> None:
+        """Put the editor's settings, as it sent them, over those of the files."""
+        if isinstance(given, Mapping) and "keyturn" in given:
+            given = given["keyturn"]
+        if isinstance(given, list) and not given:  # as Lua sends a table without entries
+            given = {}
+        if isinstance(given, Mapping):
+            self._of_editor = given
+            self._apply([])
+        elif given is not None:
+            self._apply([f"keyturn: the settings are {shown(given)}, but must be an object"])
+
+    def toggle(self) -> None:
+        """Switch suggestions off, or on again, until the editor's own settings change."""
+        self._of_editor = {**self._of_editor, "enabled": not self.options.enabled}
+        self._apply([])
+
+    def unsaid(self) -> list[str]:
+        """The problems that nobody has been told yet, each a line, or one line for all where they
+        are many. They count as said."""
+        found, self._unsaid = self._unsaid, []
+        if len(found) > MOST_SAID:
+            rest = len(found) - MOST_SAID
+            found = ["; ".join(found[:MOST_SAID]) + f"; and {rest:,} problems more"]
+        return found
+
+    def _apply(self, problems: Iterable[str]) -> None:
+        """`problems` are those of the files; the editor's are found here."""
+        self.options, more = self._of_files.updated(self._of_editor)
+        fresh = [each for each in dict.fromkeys((*problems, *more)) if each not in self._known]
+        self._known.update(fresh)
+        self._unsaid += fresh
+        self._changed()
