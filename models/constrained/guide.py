@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from ...api.report import Finish, GrammarUse
 from ...api.request import GrammarMode
+from ..decoding.below import inside_lines, lines_below
 from ..decoding.brackets import nesting
 from ..decoding.stops import OPENERS, StopRule, line_feeds
 from ..grammar.oracle import Opening, State, Unconstrained
@@ -28,6 +29,7 @@ LINE_END = re.compile(r"\n")
 WORD = re.compile(r"\w+|[^\w\s]")
 JOINED = re.compile(r"\w\w")
 BROKEN_SUFFIX = "what is right of the cursor parses only in part"
+GOES_ON = "the file does not parse before one goes on from here"
 
 
 class Guide:
@@ -51,6 +53,7 @@ class Guide:
         self._opening = opening
         self._finished = finished
         self._next = suffix[:1]
+        self._below = lines_below(suffix) if not suffix.partition("\n")[0].strip() else []
         self._last_line = before if not suffix.strip() else None  # of the file, up to the cursor
         self._block = RightContext(opening.state, suffix, LINES, before)
         self._line = RightContext(opening.state, suffix, 0, before)
@@ -90,8 +93,8 @@ class Guide:
 
     def may_end(self, text: str, finish: Finish, or_lines: bool = False) -> bool:
         """Whether a completion of `text` may end so: nothing, or what fits on both sides;
-        `or_lines`: or whose first lines do, most of it, where all of it is whole and only the
-        lines below refuse it."""
+        `or_lines`: or whose start does, up to where it says the lines below or most of it in whole
+        lines, where all of it is whole and only the lines below refuse it."""
         text = self._finished(text, finish)
         if not text:
             return True
@@ -101,7 +104,7 @@ class Guide:
             return True
         if or_lines and not fits and not one_line:
             whole = not nesting(text).inside and self._fits_at(text, self._line)
-            return whole and self._lines(text) is not None
+            return whole and self._start_of(text) is not None
         return fits
 
     def _opens_block(self, text: str) -> bool:
@@ -110,15 +113,24 @@ class Guide:
         return line is not None and text != "" and OPENERS.search(line + text) is not None
 
     def kept(self, text: str) -> str:
-        """What is shown of a finished completion that was let end: all of it, or its lines."""
+        """What is shown of a finished completion that was let end: all of it, or its start."""
         with self.waiting():
-            return text if self._fits_at(text, self._block) else self._lines(text) or text
+            fits = self._fits_at(text, self._block)
+            return self._shown(text, text if fits else self._start_of(text))
 
     def longest(self, text: str) -> str:
         """The longest start of a `text` cut short that fits: whole lines if any do, else the most
         words of its first line if that is most of it. All of it if nothing fits."""
         with self.waiting():
-            return next(self._starts(text), text)
+            return self._shown(text, next(self._starts(text), None))
+
+    def _shown(self, text: str, start: str | None) -> str:
+        """The `start` that fits, or all of the `text`; notes if it takes more to make it parse."""
+        if start is None or (self._block.relaxed and self._last_line is not None):
+            state = self.start.feed((start or text).encode("utf-8", "replace"))
+            if start is None or state is None or not state.can_finish():
+                self._reason = self._reason or GOES_ON
+        return text if start is None else start
 
     def lasting(self, lines: str) -> str:
         """The most of whole `lines` that no cut of a completion which goes on will take away."""
@@ -144,9 +156,12 @@ class Guide:
             if not joined and self._fits_at(text[:end], self._block):
                 yield text[:end]
 
-    def _lines(self, text: str) -> str | None:
-        """The most whole lines of `text` that fit, if they are at least half of it."""
-        starts = (text[:end] for end in _line_ends(text) if 2 * end >= len(text))
+    def _start_of(self, text: str) -> str | None:
+        """The most of `text` that fits: up to where it says the lines below, or whole lines, if
+        they are at least half of it."""
+        ends = [end for end in _line_ends(text) if 2 * end >= len(text)]
+        ends += (len(text[:at].rstrip()) for at in inside_lines(text, self._below))
+        starts = (text[:end] for end in sorted(ends, reverse=True))
         return next((start for start in starts if self._fits_at(start, self._block)), None)
 
     def _fits_at(self, text: str, right: RightContext) -> bool:
@@ -155,7 +170,7 @@ class Guide:
         if known not in self._fitting:  # a dozen tokens end a line with the same text
             state = self.start.feed(text.encode("utf-8", "replace"))
             self._fitting[known] = state is not None and right.fits(state)
-        if right.relaxed and not self._reason:
+        if right.relaxed and self._last_line is None and not self._reason:
             self._reason = BROKEN_SUFFIX
         return self._fitting[known]
 

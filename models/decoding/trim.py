@@ -7,8 +7,9 @@ than something worthless. Lines end in a line feed.
 
 import re
 
+from .below import inside_lines, lines_below, until_below, without_below
 from .brackets import nesting
-from .circles import circle, has_words, inner_circle, perhaps_circle
+from .circles import circle, inner_circle, perhaps_circle
 from .closers import closed
 from .entries import IN_A_ROW, asked_for, without_comma
 from .restated import says_more
@@ -16,7 +17,6 @@ from .rubbish import rubbish
 from .stops import OPENERS, columns_of
 from .unreachable import reached
 
-LOOK_AHEAD_CHARACTERS = 4000  # of the suffix, to find what the text says again
 ROUNDS_BROKEN_OFF = 3  # of a line that goes in circles up to a limit
 ALPHANUMERIC = re.compile(r"\w")
 OPENS_LINES = re.compile(rf"(?:[(\[,]|{OPENERS.pattern})\s*\Z")
@@ -44,8 +44,10 @@ def trim(text: str, prefix: str, suffix: str, cut_short: bool = False, language:
         if broken_off and lines:
             lines[-1] = lines[-1][: inner_circle(lines[-1], ROUNDS_BROKEN_OFF)]
         lines = lines[: circle(lines)]
-        lines = lines[: _repeated_suffix(lines, line, _lines_below(suffix), broken_off)]
+        below = lines_below(suffix)
+        lines = lines[: until_below(lines, line, below, broken_off)]
         text = "\n".join(lines).rstrip()
+        text = without_below(text, line, below, broken_off, language)
     return text if text.strip() else ""
 
 
@@ -63,8 +65,10 @@ def certain(text: str, prefix: str, suffix: str, language: str = "") -> str:
     line = prefix[prefix.rfind("\n") + 1 :]
     lines = _going_on(lines, prefix, suffix, language, whole=False)
     lines = lines[: perhaps_circle(lines)]
-    lines = lines[: _repeated_suffix(lines, line, _lines_below(suffix), False)]
-    return "\n".join(lines).rstrip()
+    below = lines_below(suffix)
+    lines = lines[: until_below(lines, line, below, False)]
+    text = "\n".join(lines).rstrip()
+    return text[: next(inside_lines(text, below), len(text))].rstrip()
 
 
 def decided(text: str, prefix: str, suffix: str, language: str = "") -> bool:
@@ -113,7 +117,7 @@ def _going_on(
     lines, above = lines[: len(full)], over.split("\n")[-IN_A_ROW:]
     kept = asked_for(full, above, prefix + suffix, language, whole)
     if 0 < kept < len(lines):
-        last = without_comma(lines[kept - 1], _lines_below(suffix), language)
+        last = without_comma(lines[kept - 1], lines_below(suffix), language)
         lines = [*lines[: kept - 1], last]
     return _without_blank_end(lines[:kept])
 
@@ -173,35 +177,6 @@ def _without_blank_end(lines: list[str]) -> list[str]:
     while lines and not lines[-1]:
         lines = lines[:-1]
     return lines
-
-
-def _lines_below(suffix: str) -> list[str]:
-    """The first lines below the cursor's that are not blank."""
-    head = suffix[:LOOK_AHEAD_CHARACTERS]
-    lines = head.split("\n")[1 : None if head == suffix else -1]
-    return [line.rstrip() for line in lines if line.strip()]
-
-
-def _repeated_suffix(lines: list[str], line: str, below: list[str], broken_off: bool) -> int:
-    """How many lines to keep so that none of those `below` is said again.
-
-    They are, when the text ends with the first of them (of the last, a part if it was
-    `broken_off`), or says two of them in a row.
-    """
-    whole = [line + lines[0], *lines[1:]] if lines else []
-    for start in range(len(whole)):
-        said = [text.rstrip() for text in whole[start:] if text.strip()]
-        if not whole[start].strip() or not said or not below:
-            continue
-        same = 0
-        while same < min(len(said), len(below)) and said[same] == below[same]:
-            same += 1
-        at_last = same == len(said) - 1 < len(below)
-        if broken_off and at_last and below[same].startswith(said[same]):
-            same += 1
-        if same == len(said) or (same >= 2 and has_words(said[:same])):
-            return start
-    return len(lines)
 
 
 # endregion

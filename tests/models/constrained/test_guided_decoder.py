@@ -12,7 +12,7 @@ import torch
 from keyturn.api.report import Finish
 from keyturn.api.request import GrammarMode, Sampling
 from keyturn.cache.sequence import CachedSequence
-from keyturn.models.constrained.guide import BROKEN_SUFFIX, Guide, Places
+from keyturn.models.constrained.guide import BROKEN_SUFFIX, GOES_ON, Guide, Places
 from keyturn.models.constrained.guided_decoder import DISAGREE, GuidedDecoder
 from keyturn.models.constrained.trie_cache import Remembered
 from keyturn.models.decoding.decode import Decoder, Interrupted, Stops, Token
@@ -178,6 +178,36 @@ def test_a_greedy_completion_that_says_too_much_keeps_its_lines_that_fit():
     assert judge.kept(lines) == lines
     assert not judge.may_end(lines + "\n    return (", Finish.EOS, or_lines=True)  # may be mended
     assert not judge.may_end(lines + more * 4, Finish.EOS, or_lines=True)  # too little would stay
+
+
+JOIN = "SELECT u.name, COUNT(o.id)\nFROM users u\nJOIN orders o ON "
+GROUP, MORE = "\nGROUP BY u.name;\n", "u.id = 1 ORDER BY u.id;"
+IF, RETURN = "function f(a) {\n  if (a) ", "\n  return null;\n}\n"
+
+
+@pytest.mark.parametrize(
+    ("language", "left", "text", "right", "shown", "reason"),
+    [
+        ("sql", JOIN, "u.id = o.id GROUP BY u.name;", GROUP, "u.id = o.id", ""),
+        ("sql", JOIN, "u.id = 1\nAND 1 GROUP BY u.name;", GROUP, "u.id = 1\nAND 1", ""),
+        ("sql", JOIN, "u.id = o.id", GROUP, "u.id = o.id", ""),
+        ("sql", JOIN, MORE, GROUP, MORE, GOES_ON),
+        ("javascript", "const all = [\n  1, ", "2 ];", "\n];\n", "2", ""),  # also what is short
+        ("javascript", IF, "return null;", RETURN, "return null;", ""),  # code that may stay
+        ("javascript", IF, "{ f(); }", "\n}\n", "{ f(); }", ""),
+        ("shellscript", "for i in ", "1 2", "", "1 2", GOES_ON),  # nothing is there to be blamed
+        ("shellscript", "for i in ", "1; do ls; done", "", "1; do ls; done", ""),
+    ],
+)
+def test_what_the_lines_below_refuse_ends_where_it_begins_to_say_them(
+    language: str, left: str, text: str, right: str, shown: str, reason: str
+):
+    opening = open_oracle(language).open(left)
+    line = left[left.rfind("\n") + 1 :]
+    judge = Guide(opening, right, GrammarMode.EXACT, as_it_is, before=line)
+    finish = Finish.EOS if "\n" in text else Finish.LINES
+    assert judge.may_end(text, finish, or_lines=True)
+    assert (judge.kept(text), judge.use.reason) == (shown, reason)
 
 
 def test_a_line_that_begins_a_block_may_be_the_last_of_a_file():

@@ -71,6 +71,32 @@ def test_lines_that_follow_the_cursor_are_not_said_again(
 
 
 @pytest.mark.parametrize(
+    ("prefix", "generated", "suffix", "shown"),
+    [
+        ("JOIN o ON ", "u.id = o.id GROUP BY u.name;", "\nGROUP BY u.name;\n", "u.id = o.id"),
+        (
+            "JOIN o ON ",
+            "a = b\nAND 1 GROUP BY c;\nLIMIT 1",
+            "\nGROUP BY c;\nLIMIT 1\n",
+            "a = b\nAND 1",
+        ),
+        ("Bring ", "a coat. It will rain soon.", "\nIt will rain soon.\n", "a coat."),
+        ("x = ", "f(a, b) + 1", "\nf(a, b) + 1\n", "f(a, b) + 1"),  # there is nothing before it
+        ("if (a) ", "return b.c.d;", "\nreturn b.c.d;\n", "return b.c.d;"),
+        ("", "return f(a, b)", "\nf(a, b)\n", "return f(a, b)"),
+        ("f(", "a) # end", "\nend\n", "a) # end"),  # short things are said again
+        ("{ f(", "a); }", "\n}\n", "a); }"),
+        ("x ", "= good_name + y", "\nname + y\n", "= good_name + y"),
+    ],
+)
+def test_nor_are_they_from_the_middle_of_a_line_on(
+    prefix: str, generated: str, suffix: str, shown: str
+) -> None:
+    assert trim(generated, prefix, suffix) == shown
+    assert shown.startswith(certain(generated, prefix, suffix))
+
+
+@pytest.mark.parametrize(
     ("prefix", "generated", "shown"),
     [
         ("for f in *; do\n  ", "  echo $f", "echo $f"),
