@@ -8,6 +8,7 @@ import copy
 import re
 from collections.abc import Callable, Sequence
 
+from .sentences import said_once
 from .stops import StopRule
 
 LONGEST_CYCLE_LINES = 4
@@ -19,6 +20,7 @@ ALPHANUMERIC = re.compile(r"\w")
 LETTER = re.compile(r"[^\W\d_]")
 PIECE = re.compile(r"\d+|[^\W\d]+|\s+|[^\w\s]")
 NUMBER = re.compile(r"\d+")
+SENTENCE_END = re.compile(r"[.!?]")
 QUOTES = ("'", '"')
 DATA = re.compile(r"[\d\s.,;-]*")  # numbers in a row are no circle
 RULER = re.compile(r"[-=|:+*#~_.\s]*")
@@ -90,7 +92,8 @@ class Endless:
         last = self._text[self._text.rfind("\n") + 1 :]
         if "\n" in kept and self._ends():
             return kept[: kept.rfind("\n") + 1], True  # the line that it has begun is not whole
-        return kept, inner_circle(last, ROUNDS_IN_LINE + 1) < len(last)
+        again = SENTENCE_END.search(kept) and said_once(self._text) < len(self._text)
+        return kept, bool(again) or inner_circle(last, ROUNDS_IN_LINE + 1) < len(last)
 
     def __copy__(self) -> "Endless":
         other = Endless(copy.copy(self._rule), self._decided)

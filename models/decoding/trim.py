@@ -14,6 +14,7 @@ from .closers import closed
 from .entries import IN_A_ROW, asked_for, without_comma
 from .restated import says_more
 from .rubbish import rubbish
+from .sentences import said_once, surely_said_once
 from .stops import OPENERS, columns_of
 from .unreachable import reached
 
@@ -31,6 +32,7 @@ def trim(text: str, prefix: str, suffix: str, cut_short: bool = False, language:
     text = _without_indentation(text.partition("\ufffd")[0], prefix)
     line = prefix[prefix.rfind("\n") + 1 :]
     worth = rubbish(text, prefix + suffix, language, line)
+    worth = min(worth, said_once(text[:worth], prefix))
     text, cut_short = text[:worth], cut_short and worth == len(text)
     rest = suffix.partition("\n")[0]
     if rest.strip():
@@ -61,7 +63,8 @@ def certain(text: str, prefix: str, suffix: str, language: str = "") -> str:
         return ""
     text = _without_indentation(text.partition("\ufffd")[0], prefix)
     whole = text[: text.rfind("\n") + 1]
-    lines = _without_blank_end(_lines(whole[: rubbish(whole, prefix + suffix, language)]))
+    whole = whole[: rubbish(whole, prefix + suffix, language)]
+    lines = _without_blank_end(_lines(whole[: surely_said_once(whole, prefix)]))
     line = prefix[prefix.rfind("\n") + 1 :]
     lines = _going_on(lines, prefix, suffix, language, whole=False)
     lines = lines[: perhaps_circle(lines)]
