@@ -3,7 +3,8 @@
 The first is what the model likes best (or the first sample). The others are the next best under the
 grammar, without one start with the next best first tokens, or are other samples; what trims to the
 same text as an earlier one does not count. Where one is wanted and comes to nothing worth showing,
-the next best is tried, unless the model itself would rather add nothing.
+the next best is tried, unless the model itself would rather add nothing, or says the word again
+that the cursor is inside of.
 """
 
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from ...models.decoding.decode import Decoder, Interrupted, Stops, Token
 from ...models.decoding.sampler import Sampler
 from ...models.decoding.stops import stop_rule
 from ...models.decoding.trim import certain, decided, trim
+from ...models.decoding.word import says_word_again
 from ...models.prompts.fim import Prompt
 from ...models.speculative.speculator import Speculation
 from ..workspace.language import Language
@@ -58,6 +60,12 @@ class Job:
         near, cut_short = self.near, finish in CUT_SHORT
         return trim(text, near.prefix, near.suffix, cut_short, self.language.id)
 
+    def adds_nothing(self, candidate: Candidate) -> bool:
+        """Whether the model would leave the text as it is."""
+        said, near = candidate.generated, self.near
+        done = said == "" and candidate.finish is Finish.EOS
+        return done or says_word_again(said, near.prefix, near.suffix)
+
 
 class Candidates:
     """Generates the candidates of one job in a sequence that holds exactly its prompt."""
@@ -86,7 +94,7 @@ class Candidates:
             last = tried[-1]
             if last.finish in INTERRUPTED or len(distinct(tried)) == wanted:
                 break
-            if wanted == 1 and last.generated == "" and last.finish is Finish.EOS:
+            if wanted == 1 and self._job.adds_nothing(last):
                 break
         return tried
 

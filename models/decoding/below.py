@@ -59,30 +59,26 @@ def until_below(lines: Sequence[str], line: str, below: list[str], broken_off: b
     return len(lines)
 
 
-def inside_lines(text: str, below: Sequence[str], broken_off: bool = False) -> Iterator[int]:
+def inside_lines(text: str, below: list[str], broken_off: bool = False) -> Iterator[int]:
     """Where in the middle of its lines `text` begins to say, up to its end, the lines `below`;
     of the last, a part will do if it was `broken_off`."""
+    first = below[0].lstrip() if below else ""
     start = 0
-    for line in text.split("\n"):
-        end = start + len(line)
-        following = [each.rstrip() for each in text[end:].split("\n") if each.strip()]
-        if below and len(following) < len(below) and following == [*below[1 : len(following) + 1]]:
-            said = line.rstrip()
-            first = below[0].lstrip()
-            least = 1 if broken_off and not following else len(first)
-            for length in range(min(len(first), len(said)), least - 1, -1):
-                at = start + len(said) - length
-                if said.endswith(first[:length]) and not JOINED.match(
-                    text[max(0, at - 1) : at + 1]
-                ):
+    for line in text.split("\n") if below else ():
+        end, said = start + len(line), line.rstrip()
+        for length in range(
+            len(first), 0 if broken_off and end == len(text) else len(first) - 1, -1
+        ):
+            at = start + len(said) - length
+            if said.endswith(first[:length]) and not JOINED.match(text[max(0, at - 1) : at + 1]):
+                following = [each.rstrip() for each in text[end:].split("\n") if each.strip()]
+                if following == below[1 : len(following) + 1]:
                     yield at
-                    break
+                break
         start = end + 1
 
 
-def without_below(
-    text: str, line: str, below: Sequence[str], broken_off: bool, language: str
-) -> str:
+def without_below(text: str, line: str, below: list[str], broken_off: bool, language: str) -> str:
     """The `text` behind `line` up to where, in the middle of a line, it says the lines `below`:
     three words of them at least, behind what wants no more."""
     if language in WORDS_AS_COMMANDS:

@@ -17,6 +17,7 @@ from .rubbish import rubbish
 from .sentences import said_once, surely_said_once
 from .stops import OPENERS, columns_of
 from .unreachable import reached
+from .word import says_word_again
 
 ROUNDS_BROKEN_OFF = 3  # of a line that goes in circles up to a limit
 ALPHANUMERIC = re.compile(r"\w")
@@ -139,6 +140,8 @@ def _within_line(text: str, line: str, rest: str) -> str:
     """One line, without the end that `rest` says again."""
     first, newline, _ = text.partition("\n")
     first = first[: inner_circle(first)]
+    if says_word_again(first, line, rest):
+        return ""
     if newline and not line.strip() and first.strip():  # a whole line above the cursor's
         return "" if first.rstrip() == rest.rstrip() else f"{first}\n{line}"
     cuts = {k for k in range(min(len(first), len(rest)) + 1) if _says_again(line, first, rest, k)}

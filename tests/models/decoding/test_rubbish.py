@@ -3,6 +3,7 @@
 import pytest
 
 from keyturn.models.decoding.rubbish import rubbish
+from keyturn.models.decoding.sentences import said_once
 from keyturn.models.decoding.trim import trim
 
 NEVER = """
@@ -108,6 +109,7 @@ def test_a_long_ruler_is_read_in_one_go(mark: str, line: str) -> None:
     """Of nested repetitions, forty characters would take for ever."""
     text = line.format(mark) * 4_000
     assert rubbish(text, text) == len(text)
+    assert said_once(text, text) == len(text)
 
 
 @pytest.mark.parametrize("text", ["I'm sorry, no such file\")", 'Here is the list of files")'])

@@ -19,7 +19,11 @@ from keyturn.models.decoding.trim import certain, trim
         ("if ", "x in y:", ":\n", "x in y"),
         ("a", "dd(b, c) -> int:", "(b, c) -> int:\n", "dd"),
         ("x = ", "y + 1", " + 1\n", "y"),
-        ("x = foo_", "b", "bar\n", "b"),  # an accident inside a word
+        ("x = foo_", "b", "bar\n", ""),  # some of the word's own letters
+        ("f(o", "ff", "ffset=0)\n", ""),
+        ("f(s", "egments, segment=s", "egments)\n", ""),  # all of them, and more
+        ("def end", "_posi", "tion(self):\n", "_posi"),
+        ("x = foo_", "rab", "bar\n", "rab"),  # an accident inside a word
         ("x = foo_", "big_bar", "bar\n", "big_"),  # three letters are none
         ("x = (", "1, 2", ")\n", "1, 2"),
         ("x = ", "[", "1]\n", "["),
