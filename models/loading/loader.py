@@ -71,9 +71,9 @@ def load(
     """
     cache = cache or cache_folder()
     progress = progress or Progress(None)
-    chosen = pick_device(device)
+    model, chosen = find(name), pick_device(device)
     plan = plan or pick_plan(chosen, dtype, cache, progress)
-    files = obtain(find(name), cache, progress)
+    files = obtain(model, cache, progress)
     loaded = _load_planned(files, plan, chosen, cache, progress, attention)
     if settle:
         loaded.settle()

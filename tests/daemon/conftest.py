@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from support.models.measured import remember_kernels
 from support.models.tiny import oracle
 from support.models.tiny_tokenizer import tiny_tokenizer, tokenizer_json
 
@@ -20,7 +21,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def scratch_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
+    return remember_kernels(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import time
 
 import psutil
 import pytest
@@ -10,6 +9,7 @@ from click.testing import CliRunner
 
 from keyturn.daemon.__main__ import SUBCOMMANDS, main
 from support.editors.editor import keyturn
+from support.until import until
 
 
 @pytest.mark.parametrize("name", SUBCOMMANDS)
@@ -21,8 +21,7 @@ def test_an_interrupt_is_130_also_in_a_command_that_does_not_expect_it():
     process = subprocess.Popen(
         keyturn("bench", "lsp", "--starts", "50"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    while not psutil.Process(process.pid).children():
-        time.sleep(0.01)
+    until(psutil.Process(process.pid).children, "the first server that it measures")
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, output) == (130, b"")

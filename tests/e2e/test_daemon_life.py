@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from support.editors.editor import Editor, environment, keyturn
+from support.until import until
 
 TEXT = "first_value = compute()\nsecond = 1\nfirst_va"
 REST = "lue = compute()"
@@ -58,8 +59,8 @@ def test_twenty_editors_that_start_at_once_share_one_daemon(environ: dict[str, s
     def one(number: int) -> int:
         with Editor(environ) as editor:
             editor.open(f"number_{number} = call({number})\nnumber_{number}")
-            while not (found := editor.ask(len(editor.text))):
-                time.sleep(0.1)  # twenty interpreters at once can take longer than a deadline
+            # Twenty interpreters at once can take longer than a deadline.
+            found = until(lambda: editor.ask(len(editor.text)), "an answer", 240, every=0.1)
             assert found == [f" = call({number})"]
             return editor.status()["pid"]
 
@@ -77,8 +78,7 @@ def test_killing_the_daemon_costs_an_editor_nothing_but_a_pause(environ: dict[st
         os.kill(first, signal.SIGKILL)
         editor.replace(0, 0, "first_value = other()\r\n")
         end = len(editor.text)
-        while not (found := editor.ask(end)):  # one request may be lost with the daemon
-            time.sleep(0.05)
+        found = until(lambda: editor.ask(end), "an answer")  # one may be lost with the daemon
         assert found[0] == REST
         assert editor.status()["pid"] != first
         # What the new daemon has open is what the editor has: a place that only exists there.
@@ -94,9 +94,7 @@ def test_a_daemon_that_was_stopped_comes_back_with_the_next_request_only(environ
         editor.replace(0, 0, "# ")
         time.sleep(1)
         assert status(environ) == {"phase": "stopped"}
-        while not (found := editor.ask(len(editor.text))):
-            time.sleep(0.05)
-        assert found == [REST]
+        assert until(lambda: editor.ask(len(editor.text)), "an answer") == [REST]
 
 
 def test_killing_an_editor_releases_its_files(environ: dict[str, str]):
@@ -106,8 +104,7 @@ def test_killing_an_editor_releases_its_files(environ: dict[str, str]):
             assert editor.ask(len(TEXT)) == [REST]
         assert stays.status()["engine"]["open_files"] == 2
         goes.kill()
-        while stays.status()["engine"]["open_files"] != 1:
-            time.sleep(0.01)
+        until(lambda: stays.status()["engine"]["open_files"] == 1, "its file is closed")
         assert len(stays.status()["clients"]) == 1
         assert stays.ask(len(TEXT)) == [REST]
 
@@ -147,8 +144,7 @@ def test_a_runtime_folder_that_cannot_be_made_is_said_so_and_is_no_crash(tmp_pat
         said = [each["params"] for each in editor.notes if each["method"] == "keyturn/status"]
         assert any(each["phase"] == "failed" for each in said)
         (tmp_path / "run").unlink()
-        while editor.ask(len(TEXT)) != [REST]:  # it has gone on trying
-            time.sleep(0.05)
+        until(lambda: editor.ask(len(TEXT)) == [REST], "it has gone on trying")
     subprocess.run(keyturn("daemon", "stop"), env=environ, check=True, timeout=60)
 
 
@@ -257,15 +253,12 @@ def test_an_editor_follows_the_settings_files_while_it_runs(
         editor.open(TEXT)
         assert editor.ask(len(TEXT)) == [REST]
         (project / "keyturn.toml").write_text("[completion]\nenabled = false\n")
-        while editor.ask(len(TEXT)):
-            time.sleep(0.05)
+        until(lambda: not editor.ask(len(TEXT)), "the project's settings")
         (project / "keyturn.toml").unlink()
-        while not editor.ask(len(TEXT)):
-            time.sleep(0.05)
+        until(lambda: editor.ask(len(TEXT)), "the project's settings are gone")
         (tmp_path / "config").mkdir()
         (tmp_path / "config" / "config.toml").write_text("[completion]\nmax_file_chars = 9\n")
-        while editor.ask(len(TEXT)):
-            time.sleep(0.05)
+        until(lambda: not editor.ask(len(TEXT)), "the user's settings")
 
 
 def test_one_process_loads_another_model_when_the_settings_say_so(
@@ -279,13 +272,11 @@ def test_one_process_loads_another_model_when_the_settings_say_so(
         editor.open(TEXT)
         assert editor.ask(len(TEXT)) == []
         file.write_text("[model]\nname = 'lookup'\n")
-        while not (found := editor.ask(len(TEXT))):
-            time.sleep(0.05)
-        assert found == [REST]
+        assert until(lambda: editor.ask(len(TEXT)), "the other model") == [REST]
         # What cannot be loaded takes the present one from nobody, and is said.
         file.write_text("[model]\nname = 'not-there-either'\n")
-        while "not-there-either" not in (message := editor.status()["message"]):
-            time.sleep(0.05)
+        until(lambda: "not-there-either" in editor.status()["message"], "it is said")
+        message = editor.status()["message"]
         assert message.endswith("; going on with lookup")
         assert editor.ask(len(TEXT)) == [REST]
 
@@ -301,22 +292,21 @@ def test_files_of_the_project_that_change_outside_the_editor_are_noticed(
     (project / "other.py").write_text("a_long_name = first()")
     text, uri = "a_long_name", (project / "other.py").as_uri()
 
-    def until(expected: list[str]) -> None:
-        while editor.ask(len(text)) != expected:
-            time.sleep(0.05)
+    def until_said(expected: list[str]) -> None:
+        until(lambda: editor.ask(len(text)) == expected, f"{expected} is suggested")
 
     with Editor(environ, workspace=project, uri=(project / "here.py").as_uri()) as editor:
         editor.open(text)
-        until([" = first()"])
+        until_said([" = first()"])
         (project / "other.py").write_text("a_long_name = second()")
-        until([" = second()"])
+        until_said([" = second()"])
         item = {"uri": uri, "languageId": "python", "version": 1, "text": "a_long_name = unsaved()"}
         editor.notify("textDocument/didOpen", {"textDocument": item})
-        until([" = unsaved()"])
+        until_said([" = unsaved()"])
         (project / "other.py").write_text("a_long_name = third()")
         time.sleep(1)
         assert editor.ask(len(text)) == [" = unsaved()"]  # what is open always wins
         editor.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
-        until([" = third()"])
+        until_said([" = third()"])
         (project / "other.py").unlink()
-        until([])
+        until_said([])

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.editors.editor import Editor, environment, keyturn
+from support.until import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -28,9 +29,7 @@ def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 def ask_until_answered(editor: Editor, offset: int) -> list[str]:
     """A request may be lost with a daemon; the next one, or the one after it, is answered."""
-    while not (found := editor.ask(offset)):
-        time.sleep(0.02)
-    return found
+    return until(lambda: editor.ask(offset), "an answer")
 
 
 def type_for_a_while(environ: dict[str, str], seed: int, done: threading.Event) -> int:
@@ -64,16 +63,11 @@ def test_killing_the_daemon_again_and_again_under_load_loses_no_text(environ: di
         for typist in typists:
             typist.start()
         pids: set[int] = set()
-        while len(pids) < 5:
-            pid = observer.status().get("pid")
-            if pid is None:
-                time.sleep(0.05)
-                continue
+        for _ in range(5):
+            (pid,) = until(lambda: {observer.status().get("pid") or 0} - {0, *pids}, "a new daemon")
             pids.add(pid)
-            time.sleep(0.5)
+            time.sleep(0.5)  # under load
             os.kill(pid, signal.SIGKILL)
-            while observer.status().get("pid") in (None, pid):
-                time.sleep(0.05)
         done.set()
         for typist in typists:
             typist.join()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from support.editors.editor import Editor, environment, keyturn
+from support.until import until
 
 OLD = "0.0.1"
 NEW = version("keyturn")
@@ -48,9 +49,7 @@ def start(environ: dict[str, str]) -> None:
 
 def ask_until_answered(editor: Editor) -> list[str]:
     """Several processes that start at once can take longer than a request's deadline."""
-    while not (found := editor.ask(len(editor.text))):
-        pass
-    return found
+    return until(lambda: editor.ask(len(editor.text)), "an answer", every=0)
 
 
 def test_a_newer_client_replaces_the_daemon_and_older_editors_go_on_with_it(

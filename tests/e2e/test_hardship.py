@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from support.editors.editor import Editor, environment, keyturn
+from support.until import until
 
 TEXT = "first_value = compute()\nsecond = 1\nfirst_va"
 REST = "lue = compute()"
@@ -42,19 +43,11 @@ def answer(editor: Editor, offset: int) -> list[str]:
 
 def until_answered(editor: Editor, offset: int) -> list[str]:
     """A request may be lost with a daemon; one of the next is answered."""
-    deadline = time.monotonic() + ANSWER_SECONDS
-    while not (found := answer(editor, offset)):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return found
+    return until(lambda: answer(editor, offset), "an answer", ANSWER_SECONDS)
 
 
 def daemon_pid(editor: Editor) -> int:
-    deadline = time.monotonic() + ANSWER_SECONDS
-    while (pid := editor.status().get("pid")) is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return pid
+    return until(lambda: editor.status().get("pid") or 0, "a daemon", ANSWER_SECONDS)
 
 
 class Replay:

@@ -18,6 +18,7 @@ from keyturn.daemon import protocol
 from keyturn.daemon.paths import daemon_paths
 from keyturn.lsp.backend import Feedback, OpenDocument, Outcome, TextEdit
 from support.editors.editor import Editor, environment, keyturn
+from support.until import until
 
 TEXT = "first_value = compute()\nsecond = 1\nfirst_va"
 REST = "lue = compute()"
@@ -95,11 +96,11 @@ def repository(tmp_path: Path) -> Path:
     return root
 
 
-def watch(other: Editor, until: Callable[[], bool], most_seconds: float) -> None:
+def watch(other: Editor, done: Callable[[], bool], most_seconds: float) -> None:
     """Another editor is answered all the time, and the daemon does not grow."""
     daemon = psutil.Process(other.status()["pid"])
     before, started, asked = daemon.memory_info().rss, time.monotonic(), 0
-    while time.monotonic() - started < WATCHED_SECONDS or not until():
+    while time.monotonic() - started < WATCHED_SECONDS or not done():
         at = time.monotonic()
         assert other.ask(len(TEXT)) == [REST]
         assert time.monotonic() - at < most_seconds
@@ -208,8 +209,7 @@ def test_a_document_whose_uri_is_none_harms_no_other_of_the_same_editor(environ:
         assert editor.ask(len(TEXT)) == [REST]
         first = editor.status()["pid"]
         os.kill(first, signal.SIGKILL)
-        while editor.ask(len(TEXT)) != [REST]:  # both are opened again with the new daemon
-            time.sleep(0.05)
+        until(lambda: editor.ask(len(TEXT)) == [REST], "both are open with the new daemon")
         assert editor.status()["pid"] != first
 
 
@@ -228,8 +228,7 @@ def test_rules_that_cannot_be_read_are_shown_in_the_status(
             done = subprocess.run(status, env=environ, capture_output=True, text=True, check=True)
             return [line for line in done.stdout.splitlines() if line.startswith("problem ")]
 
-        while not (problems := shown()):
-            time.sleep(0.05)
+        problems = until(shown, "a problem")
         assert editor.status()["engine"]["problems"]
     [settings, rules] = problems
     assert f"{repository}/keyturn.toml: " in settings

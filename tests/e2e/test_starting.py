@@ -12,6 +12,7 @@ import pytest
 
 from support.editors.editor import Editor, environment, keyturn
 from support.leftovers import left_behind
+from support.until import until
 
 TEXT = "first_value = compute()\nfirst_va"
 
@@ -25,13 +26,15 @@ def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 def wait_until_one_is_being_started(environ: dict[str, str]) -> None:
     path = Path(environ["KEYTURN_RUNTIME_DIR"], "starting.lock")
-    while True:
-        if path.exists():
-            try:
-                filelock.FileLock(path, is_singleton=False).acquire(timeout=0).lock.release()
-            except filelock.Timeout:
-                return
-        time.sleep(0.001)
+
+    def held() -> bool:
+        try:
+            filelock.FileLock(path, is_singleton=False).acquire(timeout=0).lock.release()
+        except filelock.Timeout:
+            return True
+        return False
+
+    until(lambda: path.exists() and held(), "a daemon is being started", every=0.001)
 
 
 def stop(environ: dict[str, str]) -> str:

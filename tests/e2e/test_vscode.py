@@ -26,8 +26,8 @@ from support.editors.vscode import (
     make_vsix,
     open_browser,
     run,
-    wait,
 )
+from support.until import until
 
 pytestmark = [pytest.mark.editor, pytest.mark.timeout(900)]
 
@@ -98,7 +98,7 @@ def window(
     with server, server.window(browser, project, PICTURES) as window:
         window.wait(lambda: "Ready" in window.status)
         yield window
-    wait(lambda: not fronts(folder), lambda: fronts(folder))  # VS Code leaves none behind
+    until(lambda: not fronts(folder), lambda: fronts(folder))  # VS Code leaves none behind
     subprocess.run(keyturn("daemon", "stop"), env=environ, capture_output=True, timeout=60)
 
 
@@ -190,9 +190,14 @@ def test_beside_an_open_menu_ghost_text_goes_on_from_the_selected_entry(window: 
     window.type("print(siz")
     entry = ".suggest-widget.visible .monaco-list-row[aria-label^='size_of']"
     window.page.wait_for_selector(entry)
-    while not window.page.locator(f"{entry}.focused").count():
-        window.press("ArrowDown")
-        window.page.wait_for_timeout(100)
+
+    def chosen() -> bool:
+        found = window.page.locator(f"{entry}.focused").count() > 0
+        if not found:
+            window.press("ArrowDown")
+        return found
+
+    until(chosen, "the entry in the menu", every=0.1)
     window.wait(lambda: window.ghost.startswith("e_of("))
     window.picture("beside-the-menu")
     window.press("Tab")  # is the menu's while that is open

@@ -16,6 +16,7 @@ from keyturn.lsp.backend import Phase
 from support.daemon.running import Daemon
 from support.daemon.small_engine import suggestion
 from support.editors.editor import Editor, environment
+from support.until import until_async
 
 TEXT = "x = "
 
@@ -43,11 +44,14 @@ def shown(editor: Editor) -> list[dict[str, Any]]:
     return [each["params"] for each in editor.notes if each.get("method") == "keyturn/status"]
 
 
+async def until_phase(daemon: Daemon, phase: Phase) -> None:
+    await until_async(lambda: daemon.server.state.phase is phase, phase.value)
+
+
 async def until_asked(daemon: Daemon, begun: threading.Event) -> None:
     """Until the last request is there, and for well beyond an ordinary deadline."""
     await asyncio.to_thread(begun.wait)
-    while not daemon.server.engine.backlog():
-        await asyncio.sleep(0.01)
+    await until_async(daemon.server.engine.backlog, "a request that waits")
     await asyncio.sleep(0.6)
 
 
@@ -103,15 +107,12 @@ async def test_a_sleeping_model_is_waited_for_too(daemon: Daemon, tmp_path: Path
             return editor.ask(len(TEXT))
 
     daemon.maker.gate.set()
-    while daemon.server.state.phase is not Phase.READY:
-        await asyncio.sleep(0.01)
+    await until_phase(daemon, Phase.READY)
     daemon.server.engine.put(jobs.Free())
-    while daemon.server.state.phase is not Phase.ASLEEP:
-        await asyncio.sleep(0.01)
+    await until_phase(daemon, Phase.ASLEEP)
     daemon.maker.gate.clear()
     done = asyncio.create_task(asyncio.to_thread(session))
-    while daemon.server.state.phase is not Phase.LOADING:
-        await asyncio.sleep(0.01)
+    await until_phase(daemon, Phase.LOADING)
     await asyncio.sleep(0.6)
     daemon.maker.gate.set()
     assert await done == [suggestion(1, len(TEXT), TEXT)]

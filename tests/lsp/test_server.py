@@ -16,6 +16,8 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities
 
+from support.until import until_async
+
 SERVER = [sys.executable, str(Path(__file__).parents[1] / "support" / "lsp" / "tiny_server.py")]
 URI = "file:///demo/x.py"
 
@@ -191,8 +193,11 @@ async def test_settings_change_while_the_server_runs_pushed_or_asked_for(client:
     assert len(await ask(client, at(0, 1, invoked=True))) == 4
     client.set_configuration({"keyturn": {"candidates": 1}})
     change(types.DidChangeConfigurationParams(None))
-    while len(await ask(client, at(0, 1, invoked=True))) != 1:
-        await asyncio.sleep(0.01)
+
+    async def follows() -> bool:
+        return len(await ask(client, at(0, 1, invoked=True))) == 1
+
+    await until_async(follows, "the settings that the client has are asked for")
 
 
 @pytest.mark.parametrize("empty", [{"keyturn": []}, {"keyturn": {}}, {"keyturn": None}, []])

@@ -16,6 +16,7 @@ from keyturn.daemon.__main__ import main
 from keyturn.models.errors import BadExits
 from keyturn.models.loading.loader import load
 from keyturn.models.speculative.early_exit.file import cached_path, find_exits, read_exits
+from support.models.measured import remember_kernels
 from support.models.tiny_tokenizer import PAGE
 
 
@@ -43,8 +44,13 @@ def trained(
     tiny_folder: Path, corpus: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Result]:
     """A cache folder with exits after one and after two layers, and what the command said."""
-    cache = tmp_path_factory.mktemp("cache")
+    cache = remember_kernels(tmp_path_factory.mktemp("cache"))
     return cache, train(tiny_folder, corpus, cache, "--after", "1", "--after", "2")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return remember_kernels(tmp_path)
 
 
 def test_training_says_how_often_each_exit_is_right(trained: tuple[Path, Result]) -> None:
@@ -91,8 +97,8 @@ def test_info_says_where_there_are_none(tiny_folder: Path, tmp_path: Path) -> No
     assert "has no exits: keyturn exits train" in shown.stdout
 
 
-def test_a_layer_is_chosen_by_measurement(tiny_folder: Path, corpus: Path, tmp_path: Path) -> None:
-    result = train(tiny_folder, corpus, tmp_path, "--probe")
+def test_a_layer_is_chosen_by_measurement(tiny_folder: Path, corpus: Path, cache: Path) -> None:
+    result = train(tiny_folder, corpus, cache, "--probe")
     assert result.exit_code == 0, result.output
     told = [line for line in result.stderr.splitlines() if "right untrained" in line]
     assert len(told) >= 2
@@ -100,7 +106,7 @@ def test_a_layer_is_chosen_by_measurement(tiny_folder: Path, corpus: Path, tmp_p
     with safe_open(path, framework="pt") as file:
         (shape,) = json.loads(file.metadata()["shapes"])
     assert any(f"after layer {shape['after']}:" in line for line in told)
-    refused = train(tiny_folder, corpus, tmp_path, "--probe", "--after", "1")
+    refused = train(tiny_folder, corpus, cache, "--probe", "--after", "1")
     assert refused.exit_code == 2
 
 
@@ -132,16 +138,16 @@ def test_training_can_do_without_more_reading(
 
 @pytest.mark.parametrize("files", [0, 3])
 def test_a_corpus_that_is_too_small_is_refused(
-    files: int, tiny_folder: Path, tmp_path: Path
+    files: int, tiny_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "small"
     folder.mkdir()
     for number in range(files):
         (folder / f"{number}.py").write_text(PAGE * 8)
-    result = train(tiny_folder, folder, tmp_path / "cache")
+    result = train(tiny_folder, folder, cache)
     assert result.exit_code == 3
     assert "windows of code and training needs 32" in result.stderr
-    assert not list((tmp_path / "cache").glob("exits/*.safetensors"))
+    assert not list(cache.glob("exits/*.safetensors"))
 
 
 def test_a_corpus_that_is_not_there_is_refused(tiny_folder: Path, tmp_path: Path) -> None:
@@ -151,23 +157,23 @@ def test_a_corpus_that_is_not_there_is_refused(tiny_folder: Path, tmp_path: Path
 
 
 def test_an_exit_that_the_model_cannot_have_is_refused(
-    tiny_folder: Path, corpus: Path, tmp_path: Path
+    tiny_folder: Path, corpus: Path, cache: Path
 ) -> None:
-    result = train(tiny_folder, corpus, tmp_path, "--after", "3")
+    result = train(tiny_folder, corpus, cache, "--after", "3")
     assert result.exit_code == 3
     assert "the model has 3 layers, so use 1 to 2" in result.stderr
 
 
 def test_an_interrupted_training_leaves_the_former_exits_as_they_were(
-    tiny_folder: Path, corpus: Path, tmp_path: Path
+    tiny_folder: Path, corpus: Path, cache: Path
 ) -> None:
-    assert train(tiny_folder, corpus, tmp_path).exit_code == 0
-    (path,) = tmp_path.glob("exits/*.safetensors")
+    assert train(tiny_folder, corpus, cache).exit_code == 0
+    (path,) = cache.glob("exits/*.safetensors")
     before = path.read_bytes()
     process = subprocess.Popen(
         [sys.executable, "-m", "keyturn.daemon", "exits", "train", "--model", str(tiny_folder),
          "--only-corpus", "--corpus", str(corpus), "--minutes", "9", "--device", "cpu"],
-        env={"KEYTURN_CACHE": str(tmp_path), "PATH": "", "OMP_NUM_THREADS": "1"},
+        env={"KEYTURN_CACHE": str(cache), "PATH": "", "OMP_NUM_THREADS": "1"},
         stderr=subprocess.PIPE,
         text=True,
     )  # fmt: skip
@@ -181,11 +187,11 @@ def test_an_interrupted_training_leaves_the_former_exits_as_they_were(
     assert process.returncode == 130, said
     assert said.splitlines()[-1] == "keyturn: interrupted"
     assert path.read_bytes() == before
-    assert not list(tmp_path.glob("exits/**/*.partial"))
+    assert not list(cache.glob("exits/**/*.partial"))
 
 
 def test_running_out_of_memory_is_one_line_and_leaves_nothing(
-    tiny_folder: Path, corpus: Path, tmp_path: Path
+    tiny_folder: Path, corpus: Path, cache: Path
 ) -> None:
     """The allocator's own refusal, in the middle of the first step.
 
@@ -202,15 +208,15 @@ def test_running_out_of_memory_is_one_line_and_leaves_nothing(
     done = subprocess.run(
         [sys.executable, "-c", limited, "exits", "train", "--model", str(tiny_folder),
          "--only-corpus", "--corpus", str(corpus), "--minutes", "0.02", "--device", "cpu"],
-        env={"KEYTURN_CACHE": str(tmp_path), "PATH": "", "OMP_NUM_THREADS": "1"},
+        env={"KEYTURN_CACHE": str(cache), "PATH": "", "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=200,
     )  # fmt: skip
     assert done.returncode == 3, done.stderr
     assert "training exits ran out of memory" in done.stderr.splitlines()[-1]
-    assert not list(tmp_path.glob("exits/*.safetensors"))
-    assert not list(tmp_path.glob("exits/**/*.partial"))
+    assert not list(cache.glob("exits/*.safetensors"))
+    assert not list(cache.glob("exits/**/*.partial"))
 
 
 # region Files that are not what they seem

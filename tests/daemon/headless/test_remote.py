@@ -1,9 +1,9 @@
 """`keyturn complete` as a process that starts a daemon and asks it, with a tiny random model."""
 
 import json
+import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from support.editors.editor import environment, keyturn
+from support.models.measured import remember_kernels
 from support.models.tiny_tokenizer import PAGE
+from support.until import until
 
 SAMPLED = ("--temperature", "2", "--extent", "all", "--max-tokens", "12")
 NAMED = ("--offset", "300", "--stdin-filename", "a.py", "--json")
@@ -22,7 +24,8 @@ Environ = dict[str, str]
 def environ(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environ]:
     """In which a daemon would load the tiny model."""
     folder = tmp_path_factory.mktemp("own")
-    environ = environment(folder, str(tiny_folder), KEYTURN_CACHE=str(folder / "cache"))
+    cache = remember_kernels(folder / "cache")
+    environ = environment(folder, str(tiny_folder), KEYTURN_CACHE=str(cache))
     yield environ
     stop(environ)
 
@@ -135,8 +138,7 @@ def test_a_time_limit_and_an_interrupt_count_while_the_daemon_loads_the_model(
         process.stdin.write(PAGE.encode())
         process.stdin.close()
         process.stdin = None
-        while status(environ)["phase"] == "stopped":
-            time.sleep(0.01)
+        until(lambda: status(environ)["phase"] != "stopped", "a daemon")
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=60)
     assert (process.returncode, output) == (130, b"")
@@ -152,17 +154,18 @@ def test_a_daemon_killed_under_a_question_is_replaced_and_the_question_answered(
         process.stdin.write(PAGE.encode())
         process.stdin.close()
         process.stdin = None
-        while (found := status(environ))["phase"] == "stopped" or not asked(found):
-            time.sleep(0.01)
-        subprocess.run(["kill", "-9", str(found["pid"])], check=True)
+        pid = until(lambda: asked(status(environ)), "a daemon that is asked")
+        os.kill(pid, signal.SIGKILL)
         output, errors = process.communicate(timeout=120)
     assert (process.returncode, complaints(errors)) == (0, b"")
     assert json.loads(output)["text"]
-    assert status(environ)["pid"] != found["pid"]
+    assert status(environ)["pid"] != pid
 
 
-def asked(found: dict[str, Any]) -> bool:
-    return any(each["client"] == "complete" for each in found["clients"])
+def asked(found: dict[str, Any]) -> int:
+    """The process of a daemon that has been asked; 0 for none."""
+    clients = [each["client"] for each in found.get("clients", ())]
+    return found["pid"] if "complete" in clients else 0
 
 
 def test_where_no_daemon_can_be_started_this_process_answers_and_says_so_in_one_line(

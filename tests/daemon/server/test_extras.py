@@ -13,13 +13,15 @@ from keyturn.daemon.server.extras import start_extras
 from keyturn.daemon.workspace.watch import Watcher
 from keyturn.lsp.backend import Feedback, Outcome
 from support.daemon.running import Daemon, ready, request
+from support.until import until_async
 
 
 async def test_a_burst_of_changes_counts_once_and_other_files_do_not(tmp_path: Path):
     watched, other = tmp_path / "config.toml", tmp_path / "other.toml"
-    seen = asyncio.Queue[None]()
+    seen, others = asyncio.Queue[None](), asyncio.Queue[None]()
     watcher = Watcher([watched], lambda: seen.put_nowait(None))
     watcher.start()
+    witness = Watcher([other], lambda: others.put_nowait(None))
     try:
         for _ in range(5):
             other.write_text("a")
@@ -30,11 +32,15 @@ async def test_a_burst_of_changes_counts_once_and_other_files_do_not(tmp_path: P
         replacement.rename(watched)  # as editors save
         await asyncio.wait_for(seen.get(), 20)
         watched.read_text()
+        witness.start()
         other.write_text("d")
-        await asyncio.sleep(0.6)
+        await asyncio.wait_for(others.get(), 20)
+        watched.write_text("e")
+        await asyncio.wait_for(seen.get(), 20)
         assert seen.empty()
     finally:
         watcher.stop()
+        witness.stop()
 
 
 async def test_what_does_not_exist_yet_or_no_more_is_noticed_when_it_comes(tmp_path: Path):
@@ -62,20 +68,22 @@ async def test_a_changed_choice_of_model_is_loaded_and_other_settings_are_not(
     file = folder / "config.toml"
     monkeypatch.setenv("KEYTURN_CONFIG_DIR", str(folder))
 
+    read: list[Config] = []
+
     def reread() -> Config:
-        return load_config(workspace=tmp_path)
+        read.append(load_config(workspace=tmp_path))
+        return read[-1]
 
     async with Daemon(tmp_path / "run") as daemon:
         client = daemon.client()
         await ready(client)
         extras = await start_extras(daemon.server, reread)
         file.write_text("[daemon]\nexit_minutes = 3\n")
-        await asyncio.sleep(0.6)
-        assert len(daemon.maker.made) == 1
+        await until_async(lambda: read[-1].daemon.exit_minutes == 3, "the settings are read again")
         file.write_text("[model]\nname = 'other'\n")
-        while len(daemon.maker.made) < 2:
-            await asyncio.sleep(0.01)
+        await until_async(lambda: len(daemon.maker.made) > 1, "the other model is loaded")
         assert len(await client.complete(request())) == 1
+        assert len(daemon.maker.made) == 2
         await extras.aclose()
 
 
@@ -91,11 +99,9 @@ async def test_a_local_model_is_loaded_again_when_its_files_change_also_one_chos
         extras = await start_extras(daemon.server, lambda: load_config(workspace=tmp_path))
         (tmp_path / "config").mkdir()
         (tmp_path / "config" / "config.toml").write_text(f"[model]\nname = '{model}'\n")
-        while len(daemon.maker.made) < 2:
-            await asyncio.sleep(0.01)
+        await until_async(lambda: len(daemon.maker.made) > 1, "the model chosen is loaded")
         (model / "config.json").write_text("2")
-        while len(daemon.maker.made) < 3:
-            await asyncio.sleep(0.01)
+        await until_async(lambda: len(daemon.maker.made) > 2, "its new files are loaded")
         await extras.aclose()
 
 

@@ -15,6 +15,7 @@ import pytest
 from keyturn.daemon import protocol
 from keyturn.lsp.backend import BackendError, Feedback, OpenDocument, Outcome, StatusQuery, TextEdit
 from support.daemon.running import URI, Daemon, ready, request
+from support.until import until_async
 
 
 @pytest.fixture
@@ -69,8 +70,11 @@ async def test_a_client_that_never_reads_is_cut_off_and_harms_nobody(
                 break
     await still_serves(daemon)
     client = daemon.client()
-    while "deaf" in str((await client.control(StatusQuery()))["clients"]):
-        await asyncio.sleep(0.01)
+
+    async def gone() -> bool:
+        return "deaf" not in str((await client.control(StatusQuery()))["clients"])
+
+    await until_async(gone, "who does not read is cut off")
     writer.close()
 
 

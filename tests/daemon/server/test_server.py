@@ -28,6 +28,7 @@ from keyturn.lsp.backend import (
 )
 from support.daemon.running import URI, Daemon, ready, request
 from support.daemon.small_engine import suggestion
+from support.until import until_async
 
 
 @pytest.fixture
@@ -229,8 +230,11 @@ async def test_a_client_that_leaves_takes_its_files_and_its_requests_along(daemo
     assert await asyncio.to_thread(engine.begun.wait, 10)
     writer.close()
     assert await asyncio.to_thread(engine.stopped.wait, 10)
-    while (await client.control(StatusQuery()))["engine"].get("open_files") != 1:
-        await asyncio.sleep(0.001)
+
+    async def one_is_left() -> bool:
+        return (await client.control(StatusQuery()))["engine"].get("open_files") == 1
+
+    await until_async(one_is_left, "the client's file is closed, and the other's is open")
     assert [key.uri for key in engine.forgotten] == ["file:///b"]
     assert reader.at_eof() or await reader.read() is not None
 
@@ -240,14 +244,13 @@ async def test_idle_refreshing_is_done_when_nothing_else_is(daemon: Daemon):
     await ready(client)
     await client.control(Refresh(URI))
     engine = daemon.maker.made[0]
-    while len(engine.refreshed) < 2:
-        await asyncio.sleep(0.001)
+    await until_async(lambda: len(engine.refreshed) == 2, "a second refresh")
     assert [key and key.uri for key in engine.refreshed] == [None, URI]
 
 
 async def test_what_loading_left_for_later_is_done_while_no_document_is_open(daemon: Daemon):
-    while not daemon.maker.made or not daemon.maker.made[0].refreshed:
-        await asyncio.sleep(0.001)
+    made = daemon.maker.made
+    await until_async(lambda: made and made[0].refreshed, "a refresh")
     assert daemon.maker.made[0].refreshed == [None]
 
 
@@ -256,8 +259,9 @@ async def test_the_model_is_freed_when_unused_and_comes_back_when_asked(tmp_path
         client = daemon.client()
         await ready(client)
         await client.complete(request())
-        while not (daemon.states and daemon.states[-1].phase is Phase.ASLEEP):
-            await asyncio.sleep(0.01)
+        await until_async(
+            lambda: daemon.states[-1].phase is Phase.ASLEEP, "an unused model is freed"
+        )
         assert daemon.maker.made[0].closed
         [completion] = await client.complete(request())
         assert completion.text == suggestion(1, 0, "text")

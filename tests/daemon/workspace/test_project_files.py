@@ -1,7 +1,6 @@
 """The files of a project: which are read, and that they are kept true."""
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from keyturn.daemon.workspace import project_files as module
 from keyturn.daemon.workspace.project import MOST_FILE_BYTES, project_of
 from keyturn.daemon.workspace.project_files import MOST_PROBLEMS, Library
 from keyturn.lsp.options import Options
+from support.until import until
 
 
 @pytest.fixture
@@ -40,9 +40,9 @@ def texts(library: Library, path: Path) -> dict[str, str]:
     return {volume.path.name: volume.text for volume in library.around(path)}
 
 
-def until(library: Library, path: Path, expected: dict[str, str]) -> None:
-    while texts(library, path) != expected:
-        time.sleep(0.01)
+def until_read(library: Library, path: Path, expected: dict[str, str]) -> None:
+    what = lambda: f"{expected}, but {texts(library, path)}"  # noqa: E731
+    until(lambda: texts(library, path) == expected, what)
 
 
 def test_a_project_is_the_repository_or_the_folder_with_our_own_file(root: Path):
@@ -70,7 +70,7 @@ def test_only_small_text_files_of_ones_own_that_are_no_secrets_are_read(
     (root / "generated" / "made.py").write_text("made = 1")
     os.mkfifo(root / "pipe.py")
     library = make()
-    until(library, root / "here.py", {"good.py": "é = 1"})
+    until_read(library, root / "here.py", {"good.py": "é = 1"})
     assert library.status() == {"projects": 1, "files": 1, "characters": 5}
 
 
@@ -79,12 +79,11 @@ def test_rules_that_cannot_be_read_are_known_and_no_more_than_a_few_of_them(
 ):
     (root / "good.py").write_text("good = 1")
     library = make()
-    until(library, root / "here.py", {"good.py": "good = 1"})
+    until_read(library, root / "here.py", {"good.py": "good = 1"})
     assert library.problems() == []
     (root / "package" / "a.py").write_text("a = 1")
     (root / "package" / ".gitignore").mkdir()
-    while not library.problems():
-        time.sleep(0.01)
+    until(library.problems, "a problem")
     told = f"nothing below {root}/package is read: .gitignore: it is no regular file"
     assert library.problems() == [told]
     for number in range(MOST_PROBLEMS):
@@ -92,14 +91,12 @@ def test_rules_that_cannot_be_read_are_known_and_no_more_than_a_few_of_them(
         folder.mkdir()
         (folder / "a.py").write_text("a = 1")
         (folder / ".gitignore").symlink_to("/dev/zero")
-    while len(library.problems()) <= MOST_PROBLEMS:
-        time.sleep(0.01)
+    until(lambda: len(library.problems()) > MOST_PROBLEMS, "the last problem")
     *shown, more = library.problems()
     assert (len(shown), more) == (MOST_PROBLEMS, "and 1 problems more")
     assert all(each.isprintable() for each in shown)  # no terminal's commands, no half characters
     (root / "package" / ".gitignore").rmdir()
-    while told in library.problems():
-        time.sleep(0.01)
+    until(lambda: told not in library.problems(), "a problem that is no more is forgotten")
 
 
 def test_what_happens_on_disk_is_noticed(root: Path, make: Callable[..., Library]):
@@ -107,27 +104,27 @@ def test_what_happens_on_disk_is_noticed(root: Path, make: Callable[..., Library
     here = root / "here.py"
     file = root / "package" / "a.py"
     file.write_text("1")
-    until(library, here, {"a.py": "1"})
+    until_read(library, here, {"a.py": "1"})
     file.write_text("2")
-    until(library, here, {"a.py": "2"})
+    until_read(library, here, {"a.py": "2"})
     replacement = file.with_suffix(".new")
     replacement.write_text("3")
     replacement.rename(file)  # as editors save
-    until(library, here, {"a.py": "3"})
+    until_read(library, here, {"a.py": "3"})
     (root / "new").mkdir()
     (root / "new" / "b.py").write_text("4")
-    until(library, here, {"a.py": "3", "b.py": "4"})
+    until_read(library, here, {"a.py": "3", "b.py": "4"})
     (root / "new").rename(root / "moved")
     (root / "moved" / "b.py").write_text("5")
-    until(library, here, {"a.py": "3", "b.py": "5"})
+    until_read(library, here, {"a.py": "3", "b.py": "5"})
     (root / ".gitignore").write_text("package/\n")
-    until(library, here, {"b.py": "5"})
+    until_read(library, here, {"b.py": "5"})
     (root / ".gitignore").unlink()
-    until(library, here, {"a.py": "3", "b.py": "5"})
+    until_read(library, here, {"a.py": "3", "b.py": "5"})
     file.unlink()
-    until(library, here, {"b.py": "5"})
+    until_read(library, here, {"b.py": "5"})
     (root / "moved" / "b.py").write_bytes(b"\0")
-    until(library, here, {})
+    until_read(library, here, {})
 
 
 def test_there_is_room_for_so_much_text_and_the_nearest_files_come_first(
@@ -137,13 +134,13 @@ def test_there_is_room_for_so_much_text_and_the_nearest_files_come_first(
         (root / name).mkdir()
         (root / name / f"{name}.py").write_text(name * 100)
     library = make(250)
-    while library.status()["files"] != 2:
-        library.around(root / "c" / "here.py")
-        time.sleep(0.01)
+    until(
+        lambda: library.around(root / "c" / "here.py") and library.status()["files"] == 2,
+        "two files, for which there is room",
+    )
     assert "c.py" in texts(library, root / "c" / "here.py")
     (root / "c" / "c.py").write_text("c" * 200)
-    while library.status()["files"] != 1:  # it has outgrown the room beside the other
-        time.sleep(0.01)
+    until(lambda: library.status()["files"] == 1, "a file that has outgrown the room is left out")
     assert make(0).around(root / "here.py") == []
 
 
@@ -151,7 +148,7 @@ def test_the_settings_of_a_project_say_what_may_be_read(root: Path, make: Callab
     (root / "a.py").write_text("a")
     (root / "b.py").write_text("b")
     library = make(options=replace(Options(), disabled_globs=("b.*",)))
-    until(library, root / "here.py", {"a.py": "a"})
+    until_read(library, root / "here.py", {"a.py": "a"})
 
 
 def test_a_project_with_more_folders_than_can_be_watched_is_read_again_later(
@@ -161,9 +158,9 @@ def test_a_project_with_more_folders_than_can_be_watched_is_read_again_later(
     monkeypatch.setattr(module, "AGAIN_SECONDS", 0.05)
     library = make()
     (root / "package" / "a.py").write_text("1")
-    until(library, root / "here.py", {"a.py": "1"})
+    until_read(library, root / "here.py", {"a.py": "1"})
     (root / "package" / "a.py").write_text("2")
-    until(library, root / "here.py", {"a.py": "2"})
+    until_read(library, root / "here.py", {"a.py": "2"})
 
 
 def test_only_a_few_projects_are_kept(tmp_path: Path, make: Callable[..., Library]):
@@ -172,6 +169,6 @@ def test_only_a_few_projects_are_kept(tmp_path: Path, make: Callable[..., Librar
         root = tmp_path / str(number)
         (root / ".git").mkdir(parents=True)
         (root / "a.py").write_text(str(number))
-        until(library, root / "here.py", {"a.py": str(number)})
+        until_read(library, root / "here.py", {"a.py": str(number)})
     assert library.status()["projects"] == 4
-    until(library, tmp_path / "0" / "here.py", {"a.py": "0"})
+    until_read(library, tmp_path / "0" / "here.py", {"a.py": "0"})

@@ -157,6 +157,13 @@ def test_devices_and_types_that_are_not_there_are_refused(gguf: Path, tmp_path: 
         load(str(gguf), "cpu", "int3", cache=tmp_path)
 
 
+def test_a_model_that_is_not_there_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    news = io.StringIO()
+    with pytest.raises(ModelError, match="there is no file or folder"):
+        load(str(tmp_path / "no.gguf"), "cpu", cache=tmp_path, progress=Progress(news))
+    assert news.getvalue() == ""
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
 def test_a_gpu_that_is_not_there_is_refused(gguf: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no CUDA device was found here"):

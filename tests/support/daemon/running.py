@@ -11,6 +11,7 @@ from keyturn.daemon.server.idle_limits import IdleLimits
 from keyturn.daemon.server.server import DaemonServer
 from keyturn.lsp.backend import BackendState, OpenDocument, StatusQuery
 from support.daemon.small_engine import TinyMaker
+from support.until import until_async
 
 URI = "file:///a.py"
 
@@ -59,6 +60,9 @@ def request(version: int = 1, offset: int = 0, uri: str = URI, **options: Any) -
 
 async def ready(client: DaemonClient, text: str = "text", uri: str = URI) -> None:
     """Connect, wait until a model is loaded, and open a document."""
-    while (await client.control(StatusQuery()))["phase"] in ("loading", "starting"):
-        await asyncio.sleep(0.001)
+
+    async def loaded() -> bool:
+        return (await client.control(StatusQuery()))["phase"] not in ("loading", "starting")
+
+    await until_async(loaded, "a model is loaded")
     client.open(OpenDocument(uri, "python", 1, text))

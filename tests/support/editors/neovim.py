@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import msgpack
 
 from support.editors.editor import keyturn
+from support.until import until
 
 # KEYTURN_TEST_NVIM chooses another one, older or newer than the package that tests depend on.
 NVIM = shutil.which(
@@ -114,9 +114,9 @@ class Neovim:
 
     def wait(self, condition: Callable[[], Any]) -> Any:
         """Until `condition` is true; what it gave."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not (found := condition()):
+
+        def alive() -> Any:
             assert self.process.poll() is None, "Neovim has gone"
-            assert time.monotonic() < deadline, self.lines
-            time.sleep(0.02)
-        return found
+            return condition()
+
+        return until(alive, lambda: self.lines, PATIENCE_SECONDS)

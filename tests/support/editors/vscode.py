@@ -10,7 +10,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from filelock import FileLock
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from support.needs import missing
+from support.until import until
 
 VERSION = "4.100.3"
 REPOSITORY = Path(__file__).parents[3]
@@ -119,7 +119,8 @@ class CodeServer:
             [*self._command(), *listen, *quiet], env=self._environ, stdout=log, stderr=log
         )
         log.close()
-        wait(self._listens, lambda: (self.folder / "code-server.log").read_text())
+        said = (self.folder / "code-server.log").read_text
+        until(self._listens, said, PATIENCE_SECONDS, every=0.05)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -230,7 +231,7 @@ class Window:
         self.pick(label)
 
     def wait(self, condition: Callable[[], Any]) -> Any:
-        return wait(condition, self._explain)
+        return until(condition, self._explain, PATIENCE_SECONDS, every=0.05)
 
     def _explain(self) -> object:
         self.picture("failed")
@@ -239,12 +240,3 @@ class Window:
     def picture(self, name: str) -> None:
         self._pictures.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=self._pictures / f"{name}.png")
-
-
-def wait(condition: Callable[[], Any], explain: Callable[[], object]) -> Any:
-    """Until `condition` is true; what it gave."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (found := condition()):
-        assert time.monotonic() < deadline, explain()
-        time.sleep(0.05)
-    return found
