@@ -205,3 +205,9 @@ def test_a_changed_message_has_a_new_protocol_number() -> None:
     found = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:8]
     known = (5, "8150b8cd")
     assert (protocol.PROTOCOL, found) == known, "count PROTOCOL up and note the new hash here"
+
+
+def test_a_message_over_the_limit_is_not_sent(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(protocol, "MAX_FRAME_BYTES", 100)
+    with pytest.raises(ProtocolError, match="over the limit"):
+        protocol.pack(protocol.Refused("x" * 200))
