@@ -13,7 +13,6 @@ from keyturn.lsp.documents import Change, Documents
 from keyturn.lsp.options import Options
 from keyturn.lsp.server import KeyturnServer
 from support.lsp.tiny_backend import TinyBackend
-from support.until import until_async
 
 URI = "file:///a.py"
 
@@ -117,7 +116,8 @@ async def test_loading_and_downloading_are_shown_as_progress_where_the_client_ca
     server.protocol.receive(
         json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": None}).encode()
     )
-    await until_async(lambda: recorder.of("$/progress"), "the first progress")
+    while not recorder.of("$/progress"):
+        await asyncio.sleep(0)
     server.state_changed(BackendState(Phase.DOWNLOADING, "fetching", "m", 0.5))
     server.state_changed(BackendState(Phase.LOADING, "loading", "m"))
     server.state_changed(BackendState(Phase.READY, "", "m"))
