@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import filelock
+from packaging.version import InvalidVersion, Version
 
 from ...lsp.backend import BackendError
 from .. import protocol
@@ -219,14 +220,7 @@ async def _hand_over(link: Link) -> None:
 
 
 def _is_older(welcome: Welcome, hello: protocol.Hello) -> bool:
-    return _release(welcome.version) < _release(hello.version)
-
-
-def _release(version: str) -> tuple[int, ...]:
-    """The numbers of a version, up to the first part that is none."""
-    numbers: list[int] = []
-    for part in version.split("."):
-        if not part.isdigit():
-            break
-        numbers.append(int(part))
-    return tuple(numbers)
+    try:
+        return Version(welcome.version) < Version(hello.version)
+    except InvalidVersion:  # of neither do we know that it should go
+        return False

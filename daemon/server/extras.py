@@ -1,5 +1,6 @@
 """What a daemon starts once it listens: the watch on its configuration and model, the metrics."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -23,8 +24,7 @@ async def start_extras(server: DaemonServer, reread: Callable[[], Config]) -> As
         try:
             from .prometheus import serve_metrics
 
-            metrics = await serve_metrics(port, server.counts)
-            extras.callback(metrics.close)
+            extras.push_async_callback(asyncio.to_thread, serve_metrics(port, server.counts))
         except ImportError:
             logger.error("no metrics at port %d: install keyturn[metrics]", port)
         except OSError as error:

@@ -1,21 +1,19 @@
 """The daemon's counts in Prometheus' text format, on a port of this machine only.
 
-Needs `prometheus-client` (the `metrics` extra) and a port in the configuration. Served by the
-event loop itself, which owns the counts.
+Needs `prometheus-client` (the `metrics` extra), which serves them, and a port in the
+configuration.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 HOST = "127.0.0.1"
-READ_SECONDS = 5.0
-MAX_REQUEST_BYTES = 8_192
+SUMMARY_SECONDS = 5.0
 
 
 class SummaryCollector(Collector):
@@ -49,32 +47,27 @@ class SummaryCollector(Collector):
             yield gauge
 
 
-async def serve_metrics(port: int, summary: Callable[[], Mapping[str, Any]]) -> asyncio.Server:
-    """Answer `GET /metrics` at `port`. Raises `OSError` if the port is taken."""
+def serve_metrics(port: int, summary: Callable[[], Mapping[str, Any]]) -> Callable[[], None]:
+    """Answer at `port` from now on, from threads of its own; until the function returned is
+    called, which takes half a second. `summary` is called on the event loop that runs now, which
+    owns the counts. Raises `OSError` if the port is taken."""
+    loop = asyncio.get_running_loop()
+
+    async def summarised() -> Mapping[str, Any]:
+        return summary()
+
+    def from_the_loop() -> Mapping[str, Any]:
+        return asyncio.run_coroutine_threadsafe(summarised(), loop).result(SUMMARY_SECONDS)
+
     registry = CollectorRegistry()
-    registry.register(SummaryCollector(summary))
+    registry.register(SummaryCollector(from_the_loop))
+    server, _ = start_http_server(port, HOST, registry)
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(TimeoutError, ConnectionError, asyncio.IncompleteReadError):
-            async with asyncio.timeout(READ_SECONDS):
-                request = await reader.readuntil(b"\r\n\r\n")
-            writer.write(_response(request, registry))
-            await writer.drain()
-        writer.close()
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
 
-    return await asyncio.start_server(answer, HOST, port, limit=MAX_REQUEST_BYTES)
-
-
-def _response(request: bytes, registry: CollectorRegistry) -> bytes:
-    if request.startswith((b"GET /metrics ", b"GET / ")):
-        status, body = "200 OK", generate_latest(registry)
-    else:
-        status, body = "404 Not Found", b"metrics are at /metrics\n"
-    head = (
-        f"HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
-    return head.encode() + body
+    return stop
 
 
 def _by(counts: Mapping[str, int], name: str, help_text: str, label: str) -> CounterMetricFamily:

@@ -134,7 +134,6 @@ async def test_prometheus_reads_the_counts(tmp_path: Path):
         assert "keyturn_accepted_characters_total 5.0" in text
         assert 'keyturn_latency_milliseconds{percentile="p50",phase="total"}' in text
         assert "keyturn_clients 1.0" in text
-        assert (await get(port, "/other")).startswith("HTTP/1.1 404")
         await extras.aclose()
 
 
