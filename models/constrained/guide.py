@@ -100,17 +100,23 @@ class Guide:
             return True
         one_line = finish is Finish.LINES and "\n" not in text
         fits = self._fits_at(text, self._line if one_line else self._block)
-        if one_line and not fits and self._opens_block(text):
+        if fits or (one_line and self._opens_block(text)) or self._ends_block(text, finish):
             return True
-        if or_lines and not fits and not one_line:
+        if or_lines and not one_line:
             whole = not nesting(text).inside and self._fits_at(text, self._line)
             return whole and self._start_of(text) is not None
-        return fits
+        return False
 
     def _opens_block(self, text: str) -> bool:
         """Whether a line begins something at the end of the file, where one goes on from there."""
         line = self._last_line
         return line is not None and text != "" and OPENERS.search(line + text) is not None
+
+    def _ends_block(self, text: str, finish: Finish) -> bool:
+        """Whether whole lines stand at the end of the file, where one goes on from there: what
+        was open before them need not be closed by them."""
+        at_end = self._last_line is not None and finish is Finish.LINES
+        return at_end and not nesting(text).inside and self._parses(text)
 
     def kept(self, text: str) -> str:
         """What is shown of a finished completion that was let end: all of it, or its start."""
@@ -163,6 +169,10 @@ class Guide:
         ends += (len(text[:at].rstrip()) for at in inside_lines(text, self._below))
         starts = (text[:end] for end in sorted(ends, reverse=True))
         return next((start for start in starts if self._fits_at(start, self._block)), None)
+
+    def _parses(self, text: str) -> bool:
+        """Whether `text` may follow what is left of it, whatever comes then."""
+        return self.start.feed(text.encode("utf-8", "replace")) is not None
 
     def _fits_at(self, text: str, right: RightContext) -> bool:
         """Whether `text` fits before as much of the suffix as `right` reads."""

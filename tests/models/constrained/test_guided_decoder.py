@@ -221,6 +221,26 @@ def test_a_line_that_begins_a_block_may_be_the_last_of_a_file():
     assert not judge("int x = ").may_end("(1", Finish.LINES)
 
 
+@pytest.mark.parametrize(
+    ("language", "left", "text"),
+    [
+        ("javascript", "function g() {\n  x = ", "a();"),
+        ("go", "package a\nfunc f() {\n\tfor {\n\t\t", "a()\n\t\tb()"),
+        ("typescript", "function f() {\n  switch (x) {\n    ", "case 1:\n      return 2;\n  }"),
+        ("json", '{"a": [', "1,\n2,"),
+    ],
+)
+def test_whole_lines_may_be_the_last_of_a_file_inside_what_was_open_before(
+    language: str, left: str, text: str
+):
+    line = left.rpartition("\n")[2]
+    judge = Guide(open_oracle(language).open(left), "", GrammarMode.EXACT, as_it_is, before=line)
+    assert judge.may_end(text, Finish.LINES)
+    assert not judge.may_end(text + "(", Finish.LINES)  # opened here, so closed here
+    assert not judge.may_end(text, Finish.EOS)
+    assert (judge.kept(text), judge.use.reason) == (text, GOES_ON)
+
+
 def test_a_text_cut_short_ends_before_a_comma_for_what_is_not_there():
     judge = guide(left='{"a": 1, ', right="}\n")
     assert judge.may_be_cut('"b": 2,\n"c": [3, 4')
