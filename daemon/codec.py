@@ -15,17 +15,17 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from ..api.bounds import Range
 
 Decode = Callable[[Any], Any]
+SCALARS = (int, str, bool, float, NoneType)
 
 
 def plain(value: Any) -> Any:
     """`value` as msgpack and JSON have it. Untagged: see `tagged` for unions."""
-    if is_dataclass(value):
-        hints = _hints(type(value))
-        return [
-            tagged(item) if _is_tagged(hints[field.name]) else plain(item)
-            for field in fields(value)
-            for item in (getattr(value, field.name),)
-        ]
+    kind = type(value)
+    if kind in SCALARS:
+        return value
+    if is_dataclass(kind):
+        items = ((getattr(value, name), union) for name, union in _layout(kind))
+        return [tagged(item) if union else plain(item) for item, union in items]
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     if isinstance(value, Enum):
@@ -47,7 +47,7 @@ def decoder(kind: Any) -> Decode:
         return _dataclass(kind)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind
-    if kind in (int, str, bool, float, NoneType):
+    if kind in SCALARS:
         return _scalar(kind)
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
@@ -119,13 +119,14 @@ def _tagged(kinds: tuple[Any, ...]) -> Decode:
 
 
 def _dataclass(kind: type) -> Decode:
-    decoders = [(field, decoder(_hints(kind)[field])) for field in _names(kind)]
+    hints = _hints(kind)
+    decoders = [decoder(hints[field.name]) for field in fields(kind)]
 
     def decode(data: Any) -> Any:
         if not isinstance(data, list) or len(data) != len(decoders):
             raise ValueError(f"{kind.__name__} has {len(decoders)} fields")
         try:
-            return kind(*(read(value) for (_, read), value in zip(decoders, data, strict=True)))
+            return kind(*(read(value) for read, value in zip(decoders, data, strict=True)))
         except ValueError as error:
             raise ValueError(f"{kind.__name__}: {error}") from None
 
@@ -137,9 +138,11 @@ def _is_tagged(kind: Any) -> bool:
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
+def _layout(kind: Any) -> tuple[tuple[str, bool], ...]:
+    """The fields of a dataclass, and whether each is of a union of dataclasses."""
+    hints = _hints(kind)
+    return tuple((field.name, _is_tagged(hints[field.name])) for field in fields(kind))
+
+
+def _hints(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind, include_extras=True)
-
-
-def _names(kind: Any) -> list[str]:
-    return [field.name for field in fields(kind)]
