@@ -1,13 +1,11 @@
 """One file's tokens with their keys and values: what is cached, and where each token stands."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
 
 import torch
 from torch import Tensor
 
 from .correction import Correction, materialise, turn_query
-from .draft import Draft
 from .errors import ContextOverflow, OverBudget
 from .plan import EditPlan, Insert, Target, batches
 from .pool import Arena
@@ -141,15 +139,6 @@ class CachedSequence:
     def truncate(self, length: int) -> None:
         """Drop every token from index `length` on."""
         self.drop(length, len(self))
-
-    @contextmanager
-    def draft(self) -> Iterator[Draft]:
-        """What is appended inside goes at the end, except what the draft was told to keep."""
-        draft = Draft(len(self))
-        try:
-            yield draft
-        finally:
-            self.truncate(min(draft.kept, len(self)))
 
     def _let_go(self) -> None:
         """Release what no segment shows any more."""

@@ -12,7 +12,7 @@ from .position import DEFAULT_ENCODING, Encoding, to_index, to_units, whole_char
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """A position as the client counts: both from 0, `column` in units of its encoding."""
 
     line: int
@@ -24,8 +24,8 @@ class Change:
     """One element of `contentChanges`. Without a start and an end the text replaces all."""
 
     text: str
-    start: Place | None = None
-    end: Place | None = None
+    start: Position | None = None
+    end: Position | None = None
 
 
 class Document:
@@ -47,18 +47,18 @@ class Document:
         width = 2 if self.text.startswith("\r\n", stop - 2) and stop - 2 >= start else 1
         return start, stop - width
 
-    def offset(self, place: Place, encoding: Encoding) -> int:
+    def offset(self, place: Position, encoding: Encoding) -> int:
         """The offset of `place`: past the end of a line its end, past the last line the end."""
         if place.line >= len(self._lines):
             return len(self.text)
         start, stop = self.line_span(place.line)
         return start + to_index(self.text[start:stop], place.column, encoding)
 
-    def place(self, offset: int, encoding: Encoding) -> Place:
+    def position(self, offset: int, encoding: Encoding) -> Position:
         """The place of `offset`; one between `\\r` and `\\n` is the end of that line."""
         line = self._lines.line_of(offset)
         start, stop = self.line_span(line)
-        return Place(line, to_units(self.text[start:stop], offset - start, encoding))
+        return Position(line, to_units(self.text[start:stop], offset - start, encoding))
 
     def apply(
         self, version: int, changes: Sequence[Change], encoding: Encoding

@@ -34,7 +34,7 @@ from .translate import (
     extending,
     inline_items,
     menu_items,
-    place_of,
+    position_of,
     status_of,
     trigger_of,
 )
@@ -128,7 +128,7 @@ class KeyturnServer(LanguageServer):
         self, uri: str, position: types.Position, trigger: Trigger
     ) -> list[Completion]:
         try:
-            found = await self.session.complete(uri, place_of(position), trigger)
+            found = await self.session.complete(uri, position_of(position), trigger)
         except Superseded as error:
             raise asyncio.CancelledError from error  # answered as cancelled
         if found and self._troubled:

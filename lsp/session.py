@@ -24,7 +24,7 @@ from .backend import (
     Superseded,
 )
 from .debounce import Debounce
-from .documents import Change, Document, Documents, Place
+from .documents import Change, Document, Documents, Position
 from .extent import wants_block
 from .options import Options
 from .outcome import Outcomes
@@ -140,7 +140,7 @@ class Session:
 
     # ------------------------------------------------------------------ completions
 
-    async def complete(self, uri: str, place: Place, trigger: Trigger) -> list[Completion]:
+    async def complete(self, uri: str, place: Position, trigger: Trigger) -> list[Completion]:
         """Suggestions for `place`, best first, all of them insertions at it.
 
         A newer call for the same document cancels this one, unless the user asked for this one and

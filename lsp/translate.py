@@ -9,7 +9,7 @@ from lsprotocol import types
 from ..api.report import Completion
 from ..api.request import Trigger
 from .backend import BackendState
-from .documents import Change, Document, Place
+from .documents import Change, Document, Position
 from .position import Encoding
 
 ACCEPTED_COMMAND = "keyturn.accepted"
@@ -19,20 +19,20 @@ LONGEST_WORD = 200  # characters
 
 def changes_of(params: types.DidChangeTextDocumentParams) -> list[Change]:
     return [
-        Change(change.text, place_of(change.range.start), place_of(change.range.end))
+        Change(change.text, position_of(change.range.start), position_of(change.range.end))
         if isinstance(change, types.TextDocumentContentChangePartial)
         else Change(change.text)
         for change in params.content_changes
     ]
 
 
-def place_of(position: types.Position) -> Place:
-    return Place(position.line, position.character)
+def position_of(position: types.Position) -> Position:
+    return Position(position.line, position.character)
 
 
 def range_of(document: Document, completion: Completion, encoding: Encoding) -> types.Range:
-    start = document.place(completion.start, encoding)
-    end = document.place(completion.end, encoding)
+    start = document.position(completion.start, encoding)
+    end = document.position(completion.end, encoding)
     return types.Range(
         types.Position(start.line, start.column), types.Position(end.line, end.column)
     )
@@ -75,8 +75,8 @@ def extending(
 
     An editor shows no others while its menu is open, and these only over the entry's own range.
     """
-    start = document.offset(place_of(selected.range.start), encoding)
-    end = document.offset(place_of(selected.range.end), encoding)
+    start = document.offset(position_of(selected.range.start), encoding)
+    end = document.offset(position_of(selected.range.end), encoding)
     widened = (
         replace(each, text=document.text[start : each.start] + each.text, start=start)
         for each in completions

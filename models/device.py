@@ -14,21 +14,21 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class DeviceMemory:
     """Bytes of a device: free for anybody, and held by us without being used."""
 
     free_bytes: int
     unused_bytes: int = 0
 
 
-def memory_of(device: torch.device) -> Memory:
+def memory_of(device: torch.device) -> DeviceMemory:
     """Asks the driver, which takes microseconds."""
     free, _ = torch.cuda.mem_get_info(device)
     unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return Memory(free, unused)
+    return DeviceMemory(free, unused)
 
 
-def polite_bytes(memory: Memory, held_bytes: int, share: float, least_bytes: int) -> int:
+def polite_bytes(memory: DeviceMemory, held_bytes: int, share: float, least_bytes: int) -> int:
     """What caches that hold `held_bytes` now may hold: `share` of what would be free without them,
     after the reserve, but never less than `least_bytes`, one file's."""
     ours = memory.free_bytes + memory.unused_bytes + held_bytes - RESERVE_BYTES

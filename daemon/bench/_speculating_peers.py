@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ._arm_rows import Row
+from ._cases import SAMPLED, Case
 from ._peers import Transformers
-from ._places import SAMPLED, Place
 
 if TYPE_CHECKING:
     from ...models.loading.loader import Loaded
@@ -19,7 +19,7 @@ PEER = "transformers"
 def peer_rows(
     loaded: "Loaded",
     dtype: str,
-    places: Mapping[str, Sequence[Place]],
+    places: Mapping[str, Sequence[Case]],
     context: int,
     new_tokens: int,
 ) -> Iterator[Row]:

@@ -19,8 +19,8 @@ import click
 from . import _options
 
 if TYPE_CHECKING:
-    from ..completion.engine import Engine
-    from ..completion.request import Found, Request
+    from ..completion.completer import Completer
+    from ..completion.request import Found, InfillRequest
 
 PLACES = {"at the cursor": 0.999, "a quarter above it": 0.75, "at the start": 0.01}
 TYPED = "value = compute(first, 2)\n"
@@ -90,12 +90,12 @@ def measure(
     import torch
 
     from ...models.loading.loader import load
-    from ..completion.engine import Engine, EngineOptions
+    from ..completion.completer import Completer, CompleterOptions
 
     if threads:
         torch.set_num_threads(threads)
     loaded = load(model, device, dtype, settle=True)
-    rows = decode(Engine(loaded, EngineOptions()), source(lines), places, new_tokens, modes)
+    rows = decode(Completer(loaded, CompleterOptions()), source(lines), places, new_tokens, modes)
     figures |= _figures([row for row in rows if row.mode == modes[0]])
     return report | {
         "model": loaded.name,
@@ -150,7 +150,7 @@ def _timed_ms(oracle: Any, text: str) -> float:
 
 
 def decode(
-    engine: "Engine", text: str, places: int, new_tokens: int, modes: tuple[str, ...]
+    engine: "Completer", text: str, places: int, new_tokens: int, modes: tuple[str, ...]
 ) -> list[Row]:
     """Complete `text` at some places, in turns without a grammar and under each of `modes`."""
     from ...api.request import GrammarMode
@@ -164,9 +164,9 @@ def decode(
     return [_row(way, mode, pairs) for (way, mode), pairs in found.items()]
 
 
-def _requests(text: str, places: int, new_tokens: int) -> "list[tuple[str, Request]]":
+def _requests(text: str, places: int, new_tokens: int) -> "list[tuple[str, InfillRequest]]":
     from ...api.request import CompletionOptions, Sampling
-    from ..completion.request import Request
+    from ..completion.request import InfillRequest
 
     lines = text.splitlines(keepends=True)
     code = [n for n, line in enumerate(lines) if line.strip() and n > 20]
@@ -175,7 +175,7 @@ def _requests(text: str, places: int, new_tokens: int) -> "list[tuple[str, Reque
         start = sum(map(len, lines[:line]))
         indent = len(lines[line]) - len(lines[line].lstrip())
         cursor = start + indent + (number % 3) * (len(lines[line]) - indent) // 3
-        request = Request(
+        request = InfillRequest(
             text[:cursor], text[cursor:], "bench.py", CompletionOptions(max_tokens=new_tokens)
         )
         requests.append((GREEDY, request))

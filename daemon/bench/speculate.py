@@ -21,10 +21,10 @@ import click
 
 from . import _options
 from ._arm_rows import AUTO, Row, Timed, in_vain, line, ratios, row, settings
-from ._places import INFILLING, KINDS, PACKAGES, PROBLEMS, SAMPLED, Place
-from ._places import edits as edits_of
-from ._places import fresh as fresh_of
-from ._places import infilling as infilling_of
+from ._cases import INFILLING, KINDS, PACKAGES, PROBLEMS, SAMPLED, Case
+from ._cases import edits as edits_of
+from ._cases import fresh as fresh_of
+from ._cases import infilling as infilling_of
 from ._speedups import PLAIN, draw
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def measure(
 
     loaded = load(model, device, dtype, settle=True)
     own_threads = torch.get_num_threads()
-    places = {kind: list(islice(_places(kind, packages, infilling_file), completions))
+    places = {kind: list(islice(_cases(kind, packages, infilling_file), completions))
               for kind in kinds}  # fmt: skip
     rows: list[Row] = []
     for count in dict.fromkeys(each or own_threads for each in threads):
@@ -125,7 +125,7 @@ def measure(
     }
 
 
-def _places(kind: str, packages: tuple[str, ...], infilling_file: Path) -> Iterator[Place]:
+def _cases(kind: str, packages: tuple[str, ...], infilling_file: Path) -> Iterator[Case]:
     match kind:
         case "infilling":
             return infilling_of(infilling_file)
@@ -142,16 +142,16 @@ class Bench:
     ) -> None:
         from ...api.request import SpeculationMode
         from ...models.speculative.drafters import speculator
-        from ..completion.engine import Engine, EngineOptions
+        from ..completion.completer import Completer, CompleterOptions
 
         self._context = context
         self._new_tokens = new_tokens
-        self._engine: Engine = Engine(loaded, EngineOptions(context_tokens=context))
+        self._engine: Completer = Completer(loaded, CompleterOptions(context_tokens=context))
         drafters = speculator(loaded).drafters
         known = [PLAIN, AUTO, *(mode for mode in SpeculationMode if mode in drafters)]
         self._arms = {arm: speculator(loaded) for arm in known if arm in (PLAIN, *(arms or known))}
 
-    def rows(self, kind: str, places: Sequence[Place], threads: int) -> Iterator[Row]:
+    def rows(self, kind: str, places: Sequence[Case], threads: int) -> Iterator[Row]:
         timed: dict[str, list[Timed]] = defaultdict(list)
         for speculator in self._arms.values():
             speculator.ledgers.clear()
@@ -169,7 +169,7 @@ class Bench:
             ledgers = self._arms[arm].ledgers
             yield row((self._context, threads, kind, arm), found, timed[PLAIN], ledgers)
 
-    def _opened(self, place: Place) -> "FileSession":
+    def _opened(self, place: Case) -> "FileSession":
         """A session that has the file as it was, then as it is, with the prompt in the cache."""
         session = self._engine.new_session()
         session.show(place.earlier)
@@ -177,13 +177,13 @@ class Bench:
         return session
 
     def _timed(
-        self, arm: str, place: Place, session: "FileSession", most: int | None = None
+        self, arm: str, place: Case, session: "FileSession", most: int | None = None
     ) -> tuple[str, Timed]:
         from ...api.request import CompletionOptions, Extent, GrammarMode, Sampling, SpeculationMode
-        from ..completion.request import Request
+        from ..completion.request import InfillRequest
 
         pieces: list[str] = []
-        request = Request(
+        request = InfillRequest(
             place.prefix,
             place.suffix,
             "file.py",

@@ -171,7 +171,7 @@ class Replay:
 
     def _ask(self, pause: Pause) -> Asked:
         from ...cache.align import common_prefix
-        from ..completion.engine import Clock
+        from ..completion.completer import Clock
 
         clock, session = Clock(), self._session
         planned = session.plan(pause.cursor, self._options)

@@ -23,7 +23,7 @@ from ...lsp.backend import (
 from ..config import Config
 from ..server import jobs
 from ..server.engine_thread import EngineThread, MakeEngine
-from ..server.jobs import FileKey, Outcome
+from ..server.jobs import FileKey, Reply
 from ..server.metrics import Metrics
 from ..server.reloading import model_watcher
 
@@ -42,7 +42,7 @@ class LocalBackend:
         self._loop = asyncio.get_running_loop()
         self._on_state: Callable[[BackendState], None] = lambda state: None
         self._state = BackendState(Phase.STARTING)
-        self._answers: dict[jobs.Complete, asyncio.Future[Outcome]] = {}
+        self._answers: dict[jobs.Complete, asyncio.Future[Reply]] = {}
 
     async def run(
         self,
@@ -76,10 +76,10 @@ class LocalBackend:
         self._engine.put(jobs.Close(FileKey(0, uri)))
 
     async def complete(self, request: CompletionRequest) -> list[Completion]:
-        answer: asyncio.Future[Outcome] = self._loop.create_future()
+        answer: asyncio.Future[Reply] = self._loop.create_future()
         seconds = request.options.deadline_ms / 1e3
 
-        def reply(outcome: Outcome) -> None:
+        def reply(outcome: Reply) -> None:
             self._loop.call_soon_threadsafe(self._settle, job, outcome)
 
         deadline = time.monotonic() + seconds
@@ -125,7 +125,7 @@ class LocalBackend:
                 }
         return {}
 
-    def _settle(self, job: jobs.Complete, outcome: Outcome) -> None:
+    def _settle(self, job: jobs.Complete, outcome: Reply) -> None:
         answer = self._answers.get(job)
         if answer is not None and not answer.done():
             answer.set_result(outcome)

@@ -83,7 +83,7 @@ def train(
         raise click.UsageError("--probe chooses the layer that --after names: use one of them")
     with one_line_errors():
         from ...models.exit_training.corpus import default_folders, source_files
-        from ...models.exit_training.training import Request, Training, TrainingPlan
+        from ...models.exit_training.training import Training, TrainingPlan, TrainingRequest
         from ...models.hub.cache_folder import cache_folder
         from ...models.hub.progress import Progress
         from ...models.loading.loader import load
@@ -97,7 +97,7 @@ def train(
         plan = TrainingPlan.default(loaded.config, after)
         training = Training(loaded, plan, cache, progress)
         names = [] if only_corpus else ["Python's standard library and the installed packages"]
-        request = Request(
+        request = TrainingRequest(
             files,
             minutes,
             command=shlex.join(["keyturn", "exits", *sys.argv[sys.argv.index("exits") + 1 :]])

@@ -26,7 +26,7 @@ from ...models.decoding.word import says_word_again
 from ...models.prompts.fim import Prompt
 from ...models.speculative.speculator import Speculation
 from ..workspace.language import Language
-from .request import Candidate, Near, Request, distinct
+from .request import Candidate, InfillRequest, Near, distinct
 
 TRIES_PER_CANDIDATE = 3  # before fewer are given
 CUT_SHORT = (Finish.TOKENS, Finish.DEADLINE, Finish.CANCELLED)
@@ -34,10 +34,10 @@ INTERRUPTED = (Finish.DEADLINE, Finish.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Brief:
     """All that the candidates of one request have in common."""
 
-    request: Request
+    request: InfillRequest
     language: Language  # at the cursor
     near: Near
     prompt: Prompt
@@ -68,13 +68,13 @@ class Job:
 
 
 class Candidates:
-    """Generates the candidates of one job in a sequence that holds exactly its prompt."""
+    """Generates the candidates of one brief in a sequence that holds exactly its prompt."""
 
     def __init__(
         self,
         decoder: Decoder,
         sequence: CachedSequence,
-        job: Job,
+        brief: Brief,
         guide: Guide,
         speculation: Speculation,
     ) -> None:
@@ -82,39 +82,39 @@ class Candidates:
         self._guide = guide
         self._speculation = speculation
         self._sequence = sequence
-        self._job = job
+        self._brief = brief
 
     def generate(self, logits: Tensor) -> list[Candidate]:
         """Everything tried, from the `logits` (vocabulary,) after the prompt; never empty."""
-        wanted = self._job.request.options.candidates
+        wanted = self._brief.request.options.candidates
         tried: list[Candidate] = []
         for sampler, first in islice(self._starts(logits), TRIES_PER_CANDIDATE * wanted):
-            self._sequence.truncate(len(self._job.prompt.tokens))
+            self._sequence.truncate(len(self._brief.prompt.tokens))
             tried.append(self._one(logits, sampler, first, shown=bool(distinct(tried))))
             last = tried[-1]
             if last.finish in INTERRUPTED or len(distinct(tried)) == wanted:
                 break
-            if wanted == 1 and self._job.adds_nothing(last):
+            if wanted == 1 and self._brief.adds_nothing(last):
                 break
         return tried
 
     def _starts(self, logits: Tensor) -> Iterator[tuple[Sampler, int | None]]:
         """A sampler for every candidate that could be tried, and a first token for where no grammar
         finds the next best."""
-        sampling = self._job.request.options.sampling
+        sampling = self._brief.request.options.sampling
         yield Sampler(sampling), None
         if sampling.temperature > 0:
             stream = 0
             while stream := stream + 1:
                 yield Sampler(sampling, stream), None
-        possible = self._decoder.permitted(logits, self._job.prompt.pending)
+        possible = self._decoder.permitted(logits, self._brief.prompt.pending)
         best = possible.topk(min(len(possible), 64)).indices.tolist()
         yield from ((Sampler(sampling), token) for token in best[1:])
 
     def _one(self, logits: Tensor, sampler: Sampler, first: int | None, shown: bool) -> Candidate:
         """`shown`: an earlier one is worth showing."""
-        job, near, language = self._job, self._job.near, self._job.language.id
-        stream = None if shown else job.request.stream
+        brief, near, language = self._brief, self._brief.near, self._brief.language.id
+        stream = None if shown else brief.request.stream
         text, sent, tokens, finish = "", "", 0, None
         try:
             for token in self._tokens(logits, sampler, first, stream is not None, not shown):
@@ -128,7 +128,7 @@ class Candidates:
         except Interrupted as interrupted:
             finish = interrupted.finish
         assert finish is not None, "decoding ends with a reason"
-        generated, text = text, job.trimmed(text, finish)
+        generated, text = text, brief.trimmed(text, finish)
         if text and self._guide.constrains:
             cut = self._guide.longest if finish in CUT_SHORT else self._guide.kept
             text = cut(text)
@@ -139,8 +139,15 @@ class Candidates:
     def _tokens(
         self, logits: Tensor, sampler: Sampler, first: int | None, settles: bool, apart: bool
     ) -> Iterator[Token]:
-        job, decoder, guesser = self._job, self._decoder, self._speculation
-        where = (self._sequence, job.prompt, logits, sampler, job.stops(), job.request.cancelled)
+        brief, decoder, guesser = self._brief, self._decoder, self._speculation
+        where = (
+            self._sequence,
+            brief.prompt,
+            logits,
+            sampler,
+            brief.stops(),
+            brief.request.cancelled,
+        )
         self._speculation.begin()
         if not self._guide.constrains:
             return decoder.generate(*where, first, guesser)

@@ -22,14 +22,14 @@ from ...cache.tokens import TokenisedText
 from ...models.grammar.followed import Followed
 from ...models.nn.reencode import encode, most_deviating
 from ...models.nn.transformer import Transformer
-from ...models.prompts.fim import Prompt, PromptBuilder, PromptOptions
+from ...models.prompts.fim import Prompt, PromptBuilder, PromptOptions, Span
 from ...models.speculative.draft import Scene
 from ...models.tokenizer.bpe import Tokenizer
 from ..file_text import Edited
 from .deleted_text import Scraps
 from .diff import hunks
 from .related import Related
-from .window import Span, choose
+from .window import choose
 
 SCENE_TOKENS = 50_000  # left and right of the cursor, to be repeated
 MANY_SEGMENTS = 12  # attention pays for each; beyond that, the rows are put in order

@@ -14,7 +14,7 @@ from ...models.grammar.languages import has_grammar
 from ...models.grammar.oracle import Opening, Unavailable
 from ..workspace.json_schemas import SchemaRule, schema_of
 from .regions import Region
-from .request import Request
+from .request import InfillRequest
 
 MOST_LEFT = 500_000  # characters: dense code takes up to 10 µs each, and the worker has 10 s
 
@@ -29,7 +29,7 @@ class Grammars:
 
     def begin(
         self,
-        request: Request,
+        request: InfillRequest,
         region: Region,
         finished: Callable[[str, Finish], str],
         followed: Followed | None = None,
@@ -58,7 +58,7 @@ class Grammars:
         return guide
 
     def _open(
-        self, request: Request, region: Region, followed: Followed | None
+        self, request: InfillRequest, region: Region, followed: Followed | None
     ) -> Callable[[], Opening]:
         language, left = region.language.id, region.prefix
         if request.options.grammar is GrammarMode.OFF:

@@ -28,7 +28,7 @@ class Near:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class InfillRequest:
     """Complete between `prefix` and `suffix` of the file at `path`, which need not exist. Their
     lines end in a line feed (`file_text.FileText`), what is answered has the file's `newline`."""
 
@@ -41,7 +41,7 @@ class Request:
     cancelled: Callable[[], bool] = never  # looked at between steps
     stream: Callable[[str], None] | None = None  # gets the first candidate's text in pieces
 
-    def with_options(self, **changed: Any) -> "Request":
+    def with_options(self, **changed: Any) -> "InfillRequest":
         """The same with other options."""
         return replace(self, options=replace(self.options, **changed))
 
@@ -50,7 +50,7 @@ class Request:
         start = max(0, len(self.prefix) - characters)
         return Near(self.prefix[start:], self.suffix[:characters], self.newline)
 
-    def decoding_now(self) -> "Request":
+    def decoding_now(self) -> "InfillRequest":
         """As it stands when its prompt has been read: the time for decoding begins."""
         if self.options.decode_ms is None:
             return self

@@ -3,17 +3,9 @@
 Every move drops tokens at one end and adds some at the other. Plain integers, in tokens.
 """
 
-from dataclasses import dataclass
+from ...models.prompts.fim import Span
 
 STRIDE = 8  # a moved window leaves an eighth of the budget free, so that typing has room
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Tokens `start .. stop` of a file."""
-
-    start: int
-    stop: int
 
 
 def choose(total: int, cursor: int, budget: int, prefix_share: float, current: Span | None) -> Span:

@@ -40,7 +40,7 @@ def engine_maker(choice: Callable[[], ModelChoice], options_in: "OptionsIn") -> 
         from ...models.device import come_first
         from ...models.hub.cache_folder import cache_folder
         from ...models.loading.loader import load
-        from ..completion.engine import EngineOptions
+        from ..completion.completer import CompleterOptions
         from ..completion.idle_refresh import IdleWork, Refresher
         from .load_progress import ReportedProgress
         from .model_engine import ModelEngine
@@ -54,7 +54,7 @@ def engine_maker(choice: Callable[[], ModelChoice], options_in: "OptionsIn") -> 
             loaded.settle()  # compile and record now, not at the first keystroke
         return ModelEngine(
             loaded,
-            EngineOptions(
+            CompleterOptions(
                 context_tokens=chosen.context_tokens,
                 memory=cache_folder(),
                 json_schemas=tuple(schema_rule(text) for text in chosen.json_schemas),

@@ -11,10 +11,10 @@ from ...cache.budget import Budget
 from ...models.device import Aside, aside, give_back
 from ...models.errors import ModelError
 from ...models.loading.loader import Loaded
-from ..completion.engine import MOST_CHARACTERS, Engine, EngineOptions
+from ..completion.completer import MOST_CHARACTERS, Completer, CompleterOptions
 from ..completion.file_session import FileSession
 from ..completion.idle_refresh import Refresher
-from ..completion.request import Request
+from ..completion.request import InfillRequest
 from ..file_text import Edited
 from ..server.engine_thread import File
 from ..server.jobs import Complete, FileKey
@@ -40,7 +40,7 @@ class ModelEngine:
     def __init__(
         self,
         loaded: Loaded,
-        options: EngineOptions,
+        options: CompleterOptions,
         path_of: Callable[[str], str],
         budget: Budget,
         refresher: Refresher,
@@ -52,9 +52,11 @@ class ModelEngine:
         self._budget = budget
         self._refresher = refresher
         self._loaded = loaded
-        self._engine = Engine(loaded, options)
+        self._completer = Completer(loaded, options)
         self._path_of = path_of
-        self._sessions = Sessions(self._engine.new_session, budget, self._engine.context_tokens)
+        self._sessions = Sessions(
+            self._completer.new_session, budget, self._completer.context_tokens
+        )
         self._allowance = allowance
         self._aside = aside(loaded.model.device)
 
@@ -62,8 +64,8 @@ class ModelEngine:
         started = time.monotonic()
         offset, text = job.request.offset, file.text.text
         cursor = file.text.offset(offset)
-        found = self._engine.complete(
-            Request(
+        found = self._completer.complete(
+            InfillRequest(
                 prefix=text[:cursor],
                 suffix=text[cursor:],
                 path=self._path_of(file.key.uri),
@@ -105,7 +107,7 @@ class ModelEngine:
             "cache_most_bytes": self._budget.most_bytes,
             "evicted_files": self._budget.evicted,
             "idle_work": str(self._refresher.work),
-            "speculation": self._engine.speculator.status(),
+            "speculation": self._completer.speculator.status(),
             "files": [
                 {
                     "uri": key.uri,
@@ -119,12 +121,12 @@ class ModelEngine:
     def close(self) -> None:
         """Free everything, on the device too. Nothing can be asked afterwards."""
         try:
-            self._engine.speculator.save()
+            self._completer.speculator.save()
         except ModelError as error:  # they are only guesses
             log.warning("what drafts are made of is not kept: %s", error)
         self._sessions.clear()
         device = self._loaded.model.device
-        del self._engine, self._loaded, self._sessions  # these make sessions of the engine
+        del self._completer, self._loaded, self._sessions  # these make sessions of the engine
         give_back(device)
 
     def _session(self, file: File) -> FileSession | None:

@@ -18,7 +18,7 @@ from .question import FOREVER_MS, Question, decode_limit
 from .time_limit import TimeUp
 
 if TYPE_CHECKING:
-    from ..completion.engine import Engine
+    from ..completion.completer import Completer
     from ..completion.file_session import FileSession
 
 
@@ -35,7 +35,7 @@ class Choice:
 
 
 class Headless:
-    """Owns the engine of one process."""
+    """Owns the completer of one process."""
 
     def __init__(
         self,
@@ -51,14 +51,14 @@ class Headless:
         self._many = many
         self._decode_ms = decode_ms
         self._progress = progress
-        self._engine: Engine | None = None
+        self._completer: Completer | None = None
         self._sessions: dict[str, FileSession] = {}
 
     def session(self, name: str) -> "FileSession":
         """The session of a file that is asked about again and again. Raises `ModelError`."""
-        self._engine = self._engine or self._load()
+        self._completer = self._completer or self._load()
         if name not in self._sessions:
-            self._sessions[name] = self._engine.new_session()
+            self._sessions[name] = self._completer.new_session()
         return self._sessions[name]
 
     def forget(self, name: str) -> None:
@@ -77,19 +77,19 @@ class Headless:
         wishes = question.wishes
         started = time.monotonic() if started is None else started
         deadline = None if wishes.timeout is None else started + wishes.timeout
-        waited = self._engine is None
+        waited = self._completer is None
         decode_ms = decode_limit(self._decode_ms, waited) if wishes.timeout is None else None
         before = time.perf_counter()
-        engine = self._engine or self._load()
+        completer = self._completer or self._load()
         load_ms = (time.perf_counter() - before) * 1000 if waited else 0.0
-        self._engine = engine
+        self._completer = completer
 
-        from ..completion.request import Request
+        from ..completion.request import InfillRequest
 
         around = question.around
         text, cursor = FileText.of(around.prefix + around.suffix), len(around.prefix)
         within = text.offset(cursor)
-        request = Request(
+        request = InfillRequest(
             prefix=text.text[:within],
             suffix=text.text[within:],
             path=question.filename,
@@ -99,9 +99,9 @@ class Headless:
             stream=stream,
         )
         try:
-            found = engine.complete(request, session=session)
+            found = completer.complete(request, session=session)
         except BaseException:  # an alarm or a key can come anywhere, also in half a step
-            engine.forget()
+            completer.forget()
             self._sessions = {n: s for n, s in self._sessions.items() if s is not session}
             raise
         if deadline is not None and found.meta.finish is Finish.DEADLINE:
@@ -109,13 +109,13 @@ class Headless:
         texts = tuple(candidate.text for candidate in found.candidates)
         return Answer(texts, found.meta, load_ms)
 
-    def _load(self) -> "Engine":
+    def _load(self) -> "Completer":
         from ...models.grammar.languages import load_schema
         from ...models.hub.cache_folder import cache_folder
         from ...models.hub.progress import Progress
         from ...models.loading.loader import load
         from ...models.prompts.templates import Order
-        from ..completion.engine import Engine, EngineOptions
+        from ..completion.completer import Completer, CompleterOptions
         from ..workspace.json_schemas import SchemaRule
 
         choice = self._choice
@@ -127,7 +127,7 @@ class Headless:
             )
         order = None if choice.order is None else Order(choice.order)
         rules = () if choice.json_schema is None else (SchemaRule("*", choice.json_schema),)
-        options = EngineOptions(
+        options = CompleterOptions(
             choice.context_tokens, order=order, memory=cache_folder(), json_schemas=rules
         )
         if choice.json_schema is not None:
@@ -136,4 +136,4 @@ class Headless:
         loaded = load(
             choice.model, choice.device, choice.dtype, progress=progress, settle=self._many
         )
-        return Engine(loaded, options)
+        return Completer(loaded, options)

@@ -15,7 +15,7 @@ from .. import protocol
 from ..protocol import Failed, ProtocolError, Why
 from . import jobs
 from .engine_thread import EngineThread
-from .jobs import FileKey, Outcome
+from .jobs import FileKey, Reply
 from .metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -158,7 +158,7 @@ class Connection:
         loop = asyncio.get_running_loop()
         seconds = max(0.0, request.options.deadline_ms / 1e3)
 
-        def reply(outcome: Outcome) -> None:
+        def reply(outcome: Reply) -> None:
             loop.call_soon_threadsafe(self._answer, request_id, job, outcome)
 
         def stream(text: str) -> None:
@@ -183,7 +183,7 @@ class Connection:
         if waiting is not None and waiting.job is job:
             self.send(protocol.Piece(request_id, text))
 
-    def _answer(self, request_id: int, job: jobs.Complete, outcome: Outcome) -> None:
+    def _answer(self, request_id: int, job: jobs.Complete, outcome: Reply) -> None:
         waiting = self._waiting.get(request_id)
         if waiting is None or waiting.job is not job:
             return  # answered already

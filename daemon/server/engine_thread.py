@@ -29,8 +29,8 @@ from .jobs import (
     Job,
     Load,
     Open,
-    Outcome,
     Refresh,
+    Reply,
     Stop,
 )
 from .scheduler import Scheduler
@@ -115,7 +115,7 @@ class EngineThread(threading.Thread):
             superseded = self._scheduler.put(job)
             self._changed.notify()
         for older in superseded:
-            older.reply(Outcome(cancelled=True))
+            older.reply(Reply(cancelled=True))
 
     def withdraw(self, job: Complete) -> bool:
         """Cancel a completion; True if it had not begun and gets no reply from here."""
@@ -194,23 +194,23 @@ class EngineThread(threading.Thread):
         if self._files.pop(file, None) is not None and self._engine is not None:
             self._engine.forget(file)
 
-    def _complete(self, job: Complete) -> Outcome:
+    def _complete(self, job: Complete) -> Reply:
         file = self._files.get(job.file)
         if file is None or file.version != job.request.version:
-            return Outcome(unknown=True)
+            return Reply(unknown=True)
         if not 0 <= job.request.offset <= len(file.text.raw):
-            return Outcome(unknown=True)
+            return Reply(unknown=True)
         if job.cancelled.is_set():
-            return Outcome(cancelled=True)
+            return Reply(cancelled=True)
         if self._engine is None and self._may_load():
             self._load(self._model)
         if self._engine is None:
-            return Outcome(error=self._failed[1] if self._failed else "no model is loaded")
+            return Reply(error=self._failed[1] if self._failed else "no model is loaded")
         found = self._engine.complete(file, job)
         self.put(Refresh(job.file))  # when there is nothing better to do
         if job.cancelled.is_set():
-            return Outcome(cancelled=True)
-        return Outcome(completions=tuple(found))
+            return Reply(cancelled=True)
+        return Reply(completions=tuple(found))
 
     def _refresh(self, key: FileKey | None) -> None:
         """Idle work for one file, or for the model and all files; goes on later if interrupted."""
@@ -286,7 +286,7 @@ def _fail(job: Job, message: str) -> None:
     """Answer a job that raised, so that nobody waits for it."""
     match job:
         case Complete():
-            job.reply(Outcome(error=message))
+            job.reply(Reply(error=message))
         case Inspect(reply):
             reply({"error": message})
         case _:

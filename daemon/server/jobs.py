@@ -39,7 +39,7 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Reply:
     """How a `Complete` ended. Exactly one of the three is set, `completions` possibly empty."""
 
     completions: tuple[Completion, ...] | None = None
@@ -57,7 +57,7 @@ class Complete:
     file: FileKey
     request: CompletionRequest
     deadline: float  # time.monotonic()
-    reply: Callable[[Outcome], None]
+    reply: Callable[[Reply], None]
     stream: Callable[[str], None] | None = None
     cancelled: Event = field(default_factory=Event)
 

@@ -201,7 +201,7 @@ class Guide:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class GuideState:
     """After some tokens of a completion."""
 
     state: State
@@ -213,8 +213,8 @@ class Place:
     over: bool = False  # the stop rule ends the completion
 
 
-class Places:
-    """`trie.Guard` over the places of one candidate. Remembers what it has decided."""
+class CandidateGuard:
+    """`trie.Guard` over the states of one candidate. Remembers what it has decided."""
 
     def __init__(
         self,
@@ -227,15 +227,15 @@ class Places:
         """`or_lines`: see `Guide.may_end`."""
         self._guide = guide
         self._or_lines = or_lines
-        self._first = Place(guide.start, rule, prompt.pending, b"")
+        self._first = GuideState(guide.start, rule, prompt.pending, b"")
         self._token_bytes = token_bytes
-        self._taken: dict[tuple[int, int], tuple[Place, Place | None]] = {}
+        self._taken: dict[tuple[int, int], tuple[GuideState, GuideState | None]] = {}
 
-    def start(self) -> Place:
+    def start(self) -> GuideState:
         """Before the first token."""
         return self._first
 
-    def take(self, place: Place, token: int) -> Place | None:
+    def take(self, place: GuideState, token: int) -> GuideState | None:
         """The place after `token`; None where the grammar or the prompt's end refuses it."""
         known = self._taken.get((id(place), token))
         if known is None:
@@ -244,22 +244,22 @@ class Places:
             self._taken[id(place), token] = known
         return known[1]
 
-    def over(self, place: Place) -> bool:
+    def over(self, place: GuideState) -> bool:
         """Whether the stop rule ends the completion here."""
         return place.over
 
-    def may_stop(self, place: Place) -> bool:
+    def may_stop(self, place: GuideState) -> bool:
         """Whether the completion may end here, by the stop rule or by the model's choice."""
         with self._guide.waiting():
             finish = Finish.LINES if place.over else Finish.EOS
             return self._guide.may_end(place.text, finish, self._or_lines)
 
-    def may_be_cut(self, place: Place) -> bool:
+    def may_be_cut(self, place: GuideState) -> bool:
         """Whether some start of the completion may stand if it can't go on here."""
         with self._guide.waiting():
             return self._guide.may_be_cut(place.text)
 
-    def _after(self, place: Place, token: int) -> Place | None:
+    def _after(self, place: GuideState, token: int) -> GuideState | None:
         data = self._token_bytes(token)
         if not data or (place.pending and not agrees(data, place.pending)):
             return None
@@ -272,7 +272,9 @@ class Places:
         state = place.state if over or not data else place.state.feed(data)
         if state is None:
             return None
-        return Place(state, rule, pending, decoder.getstate()[0], place.text + piece, piece, over)
+        return GuideState(
+            state, rule, pending, decoder.getstate()[0], place.text + piece, piece, over
+        )
 
 
 def _line_ends(text: str) -> list[int]:

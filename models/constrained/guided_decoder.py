@@ -23,7 +23,7 @@ from ..speculative.draft import Draft
 from ..speculative.verify import Guesser
 from .aligned_sampling import Aligned, Aligner, Budget
 from .best_first import Among, BestFirst, Settled, anywhere, never
-from .guide import Guide, Place, Places
+from .guide import CandidateGuard, Guide, GuideState
 from .trie import Node, Support, Trie
 
 DISAGREE = "the model and the grammar disagree here"
@@ -59,7 +59,9 @@ class GuidedDecoder:
         not kept (`Guide.kept`).
         `guesser` makes it faster and changes no token. Raises `Interrupted`.
         """
-        places = Places(guide, prompt, stops.rule, self._decoder.token_bytes, sampler.greedy)
+        places = CandidateGuard(
+            guide, prompt, stops.rule, self._decoder.token_bytes, sampler.greedy
+        )
         run = _Run(
             self._decoder, sequence, prompt, logits, stops, cancelled, guide, guesser, self._clock
         )
@@ -82,7 +84,7 @@ class GuidedDecoder:
         if not finished:  # there is no other completion, or no end was found for it
             yield Token(min(stops.tokens), "", Finish.EOS)
 
-    def _greedy(self, run: "_Run", places: Places, settled: Settled) -> Iterator[Aligned]:
+    def _greedy(self, run: "_Run", places: CandidateGuard, settled: Settled) -> Iterator[Aligned]:
         guide = run.guide
         trie = guide.trie = Trie(places, run.stops.tokens)
         search = BestFirst(trie, partial(run.likely, places))
@@ -97,7 +99,7 @@ class GuidedDecoder:
             yield from search.greedy(GrammarMode.OFF, run.budget, settled, found.node)
 
     def _next_best(
-        self, run: "_Run", places: Places, trie: Trie, among: Among
+        self, run: "_Run", places: CandidateGuard, trie: Trie, among: Among
     ) -> Iterator[Aligned]:
         search = BestFirst(trie, partial(run.likely, places))
         found = search.another(run.guide.mode, run.budget, among)
@@ -105,7 +107,7 @@ class GuidedDecoder:
             run.note(found)
             yield found
 
-    def _sampled(self, run: "_Run", places: Places, sampler: Sampler) -> Iterator[Aligned]:
+    def _sampled(self, run: "_Run", places: CandidateGuard, sampler: Sampler) -> Iterator[Aligned]:
         guide = run.guide
         if guide.trie is None:
             prompt, stops = run.prompt.tokens, run.stops.tokens
@@ -175,7 +177,7 @@ class _Run:
         self.guide.give_up(DISAGREE)
         trie.release(node, replace(node.state, state=self.guide.start))
 
-    def likely(self, places: Places, node: Node) -> Tensor:
+    def likely(self, places: CandidateGuard, node: Node) -> Tensor:
         """(vocabulary,) after the node's path, without the tokens that disagree with what is
         pending there; of those that agree, the likely ones are enough."""
         logits, pending = self._logits(places, node), node.state.pending
@@ -188,12 +190,12 @@ class _Run:
         index = torch.tensor(kept, device=logits.device)
         return torch.full_like(logits, -torch.inf).index_copy(0, index, logits[index])
 
-    def permitted(self, places: Places, node: Node) -> Tensor:
+    def permitted(self, places: CandidateGuard, node: Node) -> Tensor:
         """(vocabulary,) after the node's path, without the tokens that disagree with what is
         pending there."""
         return self._decoder.permitted(self._logits(places, node), node.state.pending)
 
-    def _logits(self, places: Places, node: Node) -> Tensor:
+    def _logits(self, places: CandidateGuard, node: Node) -> Tensor:
         self.at = node
         before = self.verifier.passes
         prune = partial(_allowed, places, node.state, self.stops)
@@ -212,14 +214,14 @@ class _Run:
             return 0.0
         return (self._clock() - self._began) / max(1e-6, deadline - self._began)
 
-    def narrow(self, old: Place, new: Place, support: Support) -> Support | None:
+    def narrow(self, old: GuideState, new: GuideState, support: Support) -> Support | None:
         """Of a support from before the user typed on: what agrees with what is pending now."""
         if new.pending == old.pending:
             return support
         return None if old.pending else support.only(self._decoder.agreeing(new.pending))
 
 
-def _allowed(places: Places, place: Place, stops: Stops, draft: Draft) -> Draft:
+def _allowed(places: CandidateGuard, place: GuideState, stops: Stops, draft: Draft) -> Draft:
     """The draft up to what the grammar refuses after `place`, or what ends the completion."""
     for index, token in enumerate(draft.tokens):
         following = None if token in stops.tokens else places.take(place, token)

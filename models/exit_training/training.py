@@ -80,7 +80,7 @@ class TrainingPlan:
 
 
 @dataclass(frozen=True)
-class Request:
+class TrainingRequest:
     files: Sequence[Path]
     minutes: float
     command: str  # for the record
@@ -110,7 +110,7 @@ class Training:
         self.store = FeatureStore(self.folder, FeaturePlan(plan.exits, (plan.attended,)))
         self._progress = progress
 
-    def run(self, request: Request) -> ExitFile:
+    def run(self, request: TrainingRequest) -> ExitFile:
         """Read, learn, judge, and write the result. Raises `ModelError`; then, and when it is
         interrupted, the former result is untouched."""
         with memory_errors():
@@ -170,7 +170,7 @@ class Training:
             unfinished.replace(path)
         return ids
 
-    def _read(self, request: Request, ids: Tensor, began: float) -> None:
+    def _read(self, request: TrainingRequest, ids: Tensor, began: float) -> None:
         """Shards until the time for reading is over, or the corpus."""
         enough = self._least_windows() // WINDOWS_PER_SHARD
         if not request.read and len(self.store) >= enough:

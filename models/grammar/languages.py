@@ -17,7 +17,7 @@ from .json.rules import Schema
 from .json.schema import SchemaOracle
 from .oracle import BothOracles, Oracle, Unavailable
 from .treesitter.automaton import Automaton
-from .treesitter.document import Document
+from .treesitter.left_context import LeftContext
 from .treesitter.python_strict import PythonRules
 from .treesitter.tables import LanguageTables
 
@@ -87,7 +87,9 @@ def open_oracle(language: str, schema: str = "") -> Oracle:
     """An oracle in this process for one file of a language, which follows the JSON schema in the
     file `schema` if one is named; never raises, see Unavailable."""
     try:
-        oracle = Document(load_automaton(language), brackets_matter=not _grammar(language).layout)
+        oracle = LeftContext(
+            load_automaton(language), brackets_matter=not _grammar(language).layout
+        )
     except GrammarError as error:
         return Unavailable(str(error))
     if not schema:

@@ -20,7 +20,7 @@ class Encoder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class Truncated:
     """What is left of the text around the cursor, as token ids."""
 
     prefix: tuple[int, ...]
@@ -29,7 +29,7 @@ class Window:
 
 def fit(
     encoder: Encoder, prefix: str, suffix: str, budget_tokens: int, prefix_share: float
-) -> Window:
+) -> Truncated:
     """The end of `prefix` and the start of `suffix` that fit in `budget_tokens` together.
 
     `prefix_share` of the budget is the prefix's when both sides are too long; what one side
@@ -48,7 +48,7 @@ def fit(
         left = _last(encoder, left, left_tokens)
     if len(suffix) > bound or len(right) > right_tokens:
         right = _first(encoder, right, right_tokens)
-    return Window(tuple(left), tuple(right))
+    return Truncated(tuple(left), tuple(right))
 
 
 def _need(tokens: Sequence[int], cut: bool, budget: int) -> int:

@@ -4,7 +4,7 @@ The ids mean something for one vocabulary only, so the folder is named after the
 file that cannot be used is left out: it makes drafts worse for a while, never completions. Pairs of
 tokens tell something of the code that they are from, so the files are for their owner only.
 
-`Memory` holds after which tokens the model found which others likely.
+`RecycledTokens` holds after which tokens the model found which others likely.
 """
 
 import logging
@@ -28,7 +28,7 @@ Successors = tuple[tuple[int, ...], tuple[float, ...]]  # ids and probabilities,
 
 
 @dataclass
-class Memory:
+class RecycledTokens:
     """What followed, in one language."""
 
     singles: dict[int, Successors] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class RecycleStore:
         self._folder = cache / FOLDER / sha256
         self._vocabulary = vocabulary
 
-    def load(self, language: str) -> Memory | None:
+    def load(self, language: str) -> RecycledTokens | None:
         """What was kept; None if there is nothing that can be used."""
         path = self._path(language)
         try:
@@ -79,7 +79,7 @@ class RecycleStore:
             log.warning("recycled drafts of %s start anew: %s: %s", language, path, error)
             return None
 
-    def save(self, language: str, memory: Memory) -> None:
+    def save(self, language: str, memory: RecycledTokens) -> None:
         """Replace what was kept, all or nothing. Raises `ModelError`."""
         rows = [(-1, token, found) for token, found in memory.singles.items()]
         rows += [(before, token, found) for (before, token), found in memory.pairs.items()]
@@ -109,7 +109,7 @@ class RecycleStore:
 
     def _memory(
         self, keys: NDArray[np.int32], ids: NDArray[np.int32], chances: NDArray[np.float16]
-    ) -> Memory:
+    ) -> RecycledTokens:
         """Raises `ValueError` for what was not saved here: other shapes, tokens that the model
         has not, chances that are none."""
         shaped = keys.ndim == ids.ndim == 2 and keys.shape[1] == 2 and ids.shape == chances.shape
@@ -120,7 +120,7 @@ class RecycleStore:
             raise ValueError("its tokens are not the model's")
         if not ((chances >= 0) & (chances <= 1 + ROUNDING)).all():
             raise ValueError("its chances are none")
-        memory = Memory()
+        memory = RecycledTokens()
         listed = zip(keys.tolist(), ids.tolist(), chances.tolist(), strict=True)
         for (before, token), following, likely in listed:
             successors: Successors = (tuple(following), tuple(likely))

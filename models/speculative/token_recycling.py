@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .draft import Context, Draft, Scene, Verified
-from .recycling_store import Memory, RecycleStore
+from .recycling_store import RecycledTokens, RecycleStore
 
 SUCCESSORS = 8
 CHUNK_TOKENS = 128
@@ -26,15 +26,15 @@ class Recycle:
 
     def __init__(self, store: RecycleStore | None = None) -> None:
         self._store = store
-        self.memories: dict[str, Memory] = {}
-        self._memory = Memory()
+        self.memories: dict[str, RecycledTokens] = {}
+        self._memory = RecycledTokens()
         self._before: int | None = None  # the last token of the left side
         self._last: tuple[int | None, int] | None = None  # the path's two last tokens
 
     def begin(self, scene: Scene) -> None:
         if scene.language not in self.memories:
             kept = None if self._store is None else self._store.load(scene.language)
-            self.memories[scene.language] = kept or Memory()
+            self.memories[scene.language] = kept or RecycledTokens()
         self._memory = self.memories[scene.language]
         self._before = int(scene.before[-1]) if len(scene.before) else None
         self._last = None

@@ -35,7 +35,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 from support.models.toys import STOP, Text, Toy, noise, uniforms, variation
 
 if TYPE_CHECKING:
-    from keyturn.models.constrained.guide import Guide, Places
+    from keyturn.models.constrained.guide import CandidateGuard, Guide
 
 TOYS = ((3, 0.05, 2), (3, 0.15, 38), (4, 0.3, 5), (4, 0.45, 11))  # depth, hostility, seed
 SAMPLES = (0, 1, 10, 100, 1_000, 2_000)  # in the trie before the one that is judged
@@ -364,10 +364,10 @@ class Cursor:
         right = self._right if right is None else right
         return Guide(opening or self._opening, right, GrammarMode.EXACT, lambda text, finish: text)
 
-    def _places(self, guide: "Guide") -> "Places":
-        from keyturn.models.constrained.guide import Places
+    def _places(self, guide: "Guide") -> "CandidateGuard":
+        from keyturn.models.constrained.guide import CandidateGuard
 
-        return Places(guide, self._prompt, self._rule, self._decoder.token_bytes)
+        return CandidateGuard(guide, self._prompt, self._rule, self._decoder.token_bytes)
 
     def _uniform(self, mode: GrammarMode, number: int) -> Callable[[int, int], float]:
         rng = np.random.default_rng([list(GrammarMode).index(mode), number])

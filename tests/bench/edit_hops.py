@@ -21,7 +21,7 @@ from keyturn.cache.sequence import CachedSequence
 from keyturn.daemon import protocol
 from keyturn.daemon.completion.file_session import FileSession
 from keyturn.daemon.file_text import FileText
-from keyturn.lsp.documents import Change, Document, Place
+from keyturn.lsp.documents import Change, Document, Position
 from keyturn.models.hub.registry import DEFAULT_MODEL
 from keyturn.models.loading.loader import load
 from keyturn.models.prompts.fim import PromptBuilder
@@ -67,7 +67,7 @@ def main(lines: int, edits: int, name: str) -> None:
     compared.show("".join(text))
     watch, line = Stopwatch(), lines // 2
     for version in range(1, edits + 1):
-        place = Place(line, version - 1)
+        place = Position(line, version - 1)
         typed = TYPED[version % len(TYPED)]
         change = Change(typed, place, place)
         body = json.dumps({"text": typed, "range": {"start": [line, version], "end": [line, 0]}})

@@ -29,7 +29,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from keyturn.daemon.bench._places import PROBLEMS
+from keyturn.daemon.bench._cases import PROBLEMS
 
 FILES = {
     "single-line": "HumanEval-SingleLineInfilling.jsonl.gz",
@@ -181,13 +181,13 @@ def main(
     """Measure pass@1 for each prompt order and grammar, and print one row for each."""
 
     from keyturn.api.request import CompletionOptions, Extent, GrammarMode, Sampling
-    from keyturn.daemon.completion.engine import Engine, EngineOptions
-    from keyturn.daemon.completion.request import Request
+    from keyturn.daemon.completion.completer import Completer, CompleterOptions
+    from keyturn.daemon.completion.request import InfillRequest
     from keyturn.models.loading.loader import load
     from keyturn.models.prompts.fim import Order
 
     loaded = load(model, dtype=dtype, settle=True)
-    engines = {order: Engine(loaded, EngineOptions(order=Order(order))) for order in orders}
+    engines = {order: Completer(loaded, CompleterOptions(order=Order(order))) for order in orders}
     extent = Extent.LINE if dataset == "single-line" else Extent.BLOCK
     ways = [(order, grammar) for order in orders for grammar in grammars]
     taken = list(problems(dataset))[::every]
@@ -195,7 +195,7 @@ def main(
     done = {(r.task, r.order, r.grammar) for r in finished(results)}
     with results.open("a", encoding="utf-8") as out:
         for problem in tqdm(taken):
-            request = Request(
+            request = InfillRequest(
                 problem["prompt"],
                 problem["suffix"],
                 "solution.py",

@@ -131,19 +131,6 @@ def test_typing_at_one_place_stays_one_segment() -> None:
     assert len(sequence.segments) <= 4
 
 
-def test_what_a_draft_appends_is_gone_afterwards_unless_it_is_kept() -> None:
-    sequence, _ = fresh(THREE_LAYERS, random_tokens(20))
-    with sequence.draft() as draft:
-        run(THREE_LAYERS, sequence, sequence.append([1, 2, 3]))
-        draft.keep(21)
-    assert sequence.tokens[20:] == [1]
-    with pytest.raises(KeyboardInterrupt), sequence.draft():  # noqa: PT012
-        run(THREE_LAYERS, sequence, sequence.append([1, 2, 3]))
-        raise KeyboardInterrupt
-    assert len(sequence) == 21
-    sequence.check_integrity()
-
-
 def test_a_step_of_many_parts_equals_the_parts_one_after_the_other() -> None:
     tokens = random_tokens(90)
     sequences = []

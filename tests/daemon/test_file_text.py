@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyturn.daemon.completion.request import Request
+from keyturn.daemon.completion.request import InfillRequest
 from keyturn.daemon.file_text import FileText
 from keyturn.lsp.backend import TextEdit
 
@@ -26,7 +26,7 @@ RAW = st.text("\ufeff\r\nab", max_size=12)
 )
 def test_a_completion_gets_the_files_line_ends(prefix: str, suffix: str, newline: str) -> None:
     assert FileText.of(prefix + suffix).newline(len(prefix)) == newline
-    near = Request(prefix, suffix, newline=newline).near(100)
+    near = InfillRequest(prefix, suffix, newline=newline).near(100)
     assert near.restored("x\ny") == f"x{newline}y"
 
 
@@ -67,5 +67,5 @@ def test_a_place_is_in_the_same_place_in_both_forms(raw: str, place: int) -> Non
 
 
 def test_only_what_is_near_is_looked_at() -> None:
-    near = Request("a" * 1000, "b" * 1000).near(10)
+    near = InfillRequest("a" * 1000, "b" * 1000).near(10)
     assert (near.prefix, near.suffix) == ("a" * 10, "b" * 10)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keyturn.lsp.backend import TextEdit
-from keyturn.lsp.documents import Change, Document, Place
+from keyturn.lsp.documents import Change, Document, Position
 from keyturn.lsp.position import ENCODINGS, Encoding, choose, whole_characters
 
 ODD = "ab \t\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029é😀𝒳\ufeff"
@@ -31,7 +31,7 @@ def reference_width(character: str, encoding: Encoding) -> int:
     return len(character.encode())
 
 
-def reference_offset(text: str, place: Place, encoding: Encoding) -> int:
+def reference_offset(text: str, place: Position, encoding: Encoding) -> int:
     spans = reference_lines(text)
     if place.line >= len(spans):
         return len(text)
@@ -44,7 +44,7 @@ def reference_offset(text: str, place: Place, encoding: Encoding) -> int:
     return stop
 
 
-places = st.builds(Place, st.integers(0, 12), st.integers(0, 40))
+places = st.builds(Position, st.integers(0, 12), st.integers(0, 40))
 changes = st.one_of(
     st.builds(Change, texts, places, places),
     st.builds(Change, st.text(alphabet=st.sampled_from(ODD), max_size=3), places, places),
@@ -72,7 +72,7 @@ def test_random_edits_give_the_text_and_positions_of_the_reference(text, edits, 
         assert [document.line_span(line) for line in range(len(spans))] == spans
         for line, (start, stop) in enumerate(spans):
             for offset in range(start, stop + 1):
-                place = document.place(offset, encoding)
+                place = document.position(offset, encoding)
                 assert place.line == line
                 assert document.offset(place, encoding) == offset
 
@@ -86,16 +86,16 @@ def test_positions_past_the_end_of_a_line_or_the_text_are_clamped(text, place, e
 
 def test_a_form_feed_does_not_end_a_line():
     document = Document("file:///a", "c", 1, "a\x0cb\ncd\n")
-    document.apply(2, [Change("Z", Place(1, 0), Place(1, 1))], "utf-16")
+    document.apply(2, [Change("Z", Position(1, 0), Position(1, 1))], "utf-16")
     assert document.text == "a\x0cb\nZd\n"
 
 
 def test_an_edit_can_join_and_part_a_carriage_return_and_a_line_feed():
     document = Document("file:///a", "", 1, "a\rx\nb")
-    document.apply(2, [Change("", Place(1, 0), Place(1, 1))], "utf-8")
+    document.apply(2, [Change("", Position(1, 0), Position(1, 1))], "utf-8")
     assert document.text == "a\r\nb"
     assert document.line_span(1) == (3, 4)
-    document.apply(3, [Change("y", Place(1, 0), Place(1, 0))], "utf-8")
+    document.apply(3, [Change("y", Position(1, 0), Position(1, 0))], "utf-8")
     assert document.text == "a\r\nyb"
 
 
@@ -104,8 +104,8 @@ def test_several_changes_of_one_notification_apply_one_after_the_other():
     edits = document.apply(
         2,
         [
-            Change("1\n", Place(0, 0), Place(0, 3)),
-            Change("!", Place(2, 3), Place(2, 3)),
+            Change("1\n", Position(0, 0), Position(0, 3)),
+            Change("!", Position(2, 3), Position(2, 3)),
         ],
         "utf-16",
     )
@@ -118,7 +118,7 @@ def test_half_a_surrogate_pair_becomes_one_replacement_character():
     assert whole_characters("a\ud83db") == "a\ufffdb"
     assert whole_characters("\ud83d\ude00") == "😀"
     document = Document("file:///a", "", 1, "x\udc00y")
-    assert document.offset(Place(0, 2), "utf-16") == 2
+    assert document.offset(Position(0, 2), "utf-16") == 2
     document.text.encode()
 
 

@@ -7,7 +7,7 @@ import pytest
 from keyturn.api.report import Completion, Finish
 from keyturn.api.request import Extent, Trigger
 from keyturn.lsp.backend import Outcome, Superseded
-from keyturn.lsp.documents import Change, Documents, Place
+from keyturn.lsp.documents import Change, Documents, Position
 from keyturn.lsp.options import Options
 from keyturn.lsp.session import Session
 from support.lsp.tiny_backend import TinyBackend
@@ -34,13 +34,13 @@ class Editor:
         assert document is not None
         return document.text
 
-    def type(self, text: str, at: Place | None = None) -> None:
+    def type(self, text: str, at: Position | None = None) -> None:
         self.version += 1
-        place = at or Place(self.text.count("\n"), len(self.text.rpartition("\n")[2]))
+        place = at or Position(self.text.count("\n"), len(self.text.rpartition("\n")[2]))
         self.session.change(self.uri, self.version, [Change(text, place, place)])
 
     def ask(self, trigger: Trigger = Trigger.TYPING) -> "asyncio.Task[list[Completion]]":
-        place = Place(self.text.count("\n"), len(self.text.rpartition("\n")[2]))
+        place = Position(self.text.count("\n"), len(self.text.rpartition("\n")[2]))
         return asyncio.create_task(self.session.complete(self.uri, place, trigger))
 
 
@@ -74,7 +74,7 @@ async def test_going_back_to_where_a_suggestion_was_serves_it_again():
     await editor.ask()
     editor.type("4")
     editor.version += 1
-    editor.session.change(URI, editor.version, [Change("", Place(0, 4), Place(0, 5))])
+    editor.session.change(URI, editor.version, [Change("", Position(0, 4), Position(0, 5))])
     [completion] = await editor.ask()
     assert completion.text == "4:1"
     assert len(editor.backend.requests) == 1
@@ -82,12 +82,12 @@ async def test_going_back_to_where_a_suggestion_was_serves_it_again():
 
 async def test_leaving_a_suggestion_or_editing_around_it_asks_anew():
     editor = Editor("x = \ny")
-    place = Place(0, 4)
+    place = Position(0, 4)
     await editor.session.complete(URI, place, Trigger.TYPING)
-    editor.type("?", Place(1, 1))
+    editor.type("?", Position(1, 1))
     await editor.session.complete(URI, place, Trigger.TYPING)
     editor.type("z", place)
-    await editor.session.complete(URI, Place(0, 5), Trigger.TYPING)
+    await editor.session.complete(URI, Position(0, 5), Trigger.TYPING)
     assert len(editor.backend.requests) == 3
 
 
@@ -95,8 +95,8 @@ async def test_a_bracket_that_the_editor_closed_is_taken_into_the_range():
     editor = Editor("f")
     editor.backend.answer = "(x)\n"
     await editor.ask()
-    editor.type("()", Place(0, 1))
-    [completion] = await editor.session.complete(URI, Place(0, 2), Trigger.TYPING)
+    editor.type("()", Position(0, 1))
+    [completion] = await editor.session.complete(URI, Position(0, 2), Trigger.TYPING)
     assert (completion.text, completion.start, completion.end) == ("x)\n", 2, 3)
     assert len(editor.backend.requests) == 1
 
@@ -145,7 +145,7 @@ async def test_a_user_who_moved_on_is_not_kept_waiting_for_what_they_asked_for_b
     editor = Editor("SLOW")
     before = editor.ask(Trigger.INVOKED)
     await settle()
-    elsewhere = asyncio.create_task(editor.session.complete(URI, Place(0, 2), Trigger.TYPING))
+    elsewhere = asyncio.create_task(editor.session.complete(URI, Position(0, 2), Trigger.TYPING))
     await settle()
     assert before.cancelled()
     again = editor.ask(Trigger.INVOKED)
@@ -165,7 +165,7 @@ async def test_what_waits_for_the_user_s_own_request_gives_way_to_what_is_asked_
     await settle()
     waiting = editor.ask()
     await settle()
-    elsewhere = asyncio.create_task(editor.session.complete(URI, Place(0, 2), Trigger.TYPING))
+    elsewhere = asyncio.create_task(editor.session.complete(URI, Position(0, 2), Trigger.TYPING))
     await settle()
     editor.backend.go.set()
     [completion] = await elsewhere
@@ -191,7 +191,7 @@ async def test_documents_do_not_cancel_each_other():
     editor.session.open("file:///b.py", "python", 1, "SLOW b")
     first = editor.ask()
     second = asyncio.create_task(
-        editor.session.complete("file:///b.py", Place(0, 6), Trigger.TYPING)
+        editor.session.complete("file:///b.py", Position(0, 6), Trigger.TYPING)
     )
     await settle()
     editor.backend.go.set()
@@ -225,7 +225,7 @@ async def test_several_candidates_come_only_on_explicit_request():
 async def test_what_goes_on_with_a_word_is_suggested_anywhere(text: str, offset: int, shown: bool):
     editor = Editor(text)
     editor.backend.answer = "ute_all"
-    found = await editor.session.complete(URI, Place(0, offset), Trigger.TYPING)
+    found = await editor.session.complete(URI, Position(0, offset), Trigger.TYPING)
     assert bool(found) is shown
 
 
@@ -234,16 +234,16 @@ async def test_nothing_is_suggested_in_a_word_that_does_not_go_on_with_it():
     for answer, inside in (("(y)\n", []), (" = 1", []), ("_all", ["_all"])):
         editor.backend.answer = answer
         editor.session.forget_suggestions()
-        found = await editor.session.complete(URI, Place(0, 4), Trigger.INVOKED)
+        found = await editor.session.complete(URI, Position(0, 4), Trigger.INVOKED)
         assert [each.text for each in found][:1] == inside
         editor.session.forget_suggestions()
-        [after] = await editor.session.complete(URI, Place(0, 7), Trigger.TYPING)
+        [after] = await editor.session.complete(URI, Position(0, 7), Trigger.TYPING)
         assert after.text == answer
 
 
 async def test_a_block_is_asked_for_where_one_begins_and_a_line_inside_one():
     editor = Editor("def f():\n    \nx = (a, b)\n")
-    for place, extent in ((Place(1, 4), Extent.AUTO), (Place(2, 6), Extent.LINE)):
+    for place, extent in ((Position(1, 4), Extent.AUTO), (Position(2, 6), Extent.LINE)):
         await editor.session.complete(URI, place, Trigger.TYPING)
         assert editor.backend.requests[-1].options.extent is extent
 
@@ -346,7 +346,7 @@ async def test_an_edit_before_a_suggestion_moves_it_and_decides_nothing():
     editor = Editor("one\ntwo")
     editor.backend.answer = "abc"
     await editor.ask()
-    editor.type("#", Place(0, 0))
+    editor.type("#", Position(0, 0))
     await settle()
     assert editor.backend.feedback == []
     editor.type("abc")
@@ -387,7 +387,7 @@ async def test_a_document_that_grows_past_the_limit_is_given_up_and_taken_back()
 
 async def test_requests_for_unknown_documents_are_answered_with_nothing():
     editor = Editor("ab")
-    assert await editor.session.complete("file:///no.py", Place(0, 0), Trigger.INVOKED) == []
+    assert await editor.session.complete("file:///no.py", Position(0, 0), Trigger.INVOKED) == []
 
 
 async def test_a_new_daemon_is_told_of_every_document_but_the_secret_ones():

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import tree_sitter
 
-from keyturn.daemon.bench._places import PROBLEMS
+from keyturn.daemon.bench._cases import PROBLEMS
 from keyturn.daemon.workspace.language import language_of
 from keyturn.models.grammar.languages import GRAMMARS
 

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from keyturn.daemon.__main__ import main
-from keyturn.daemon.bench import _options, _places
+from keyturn.daemon.bench import _cases, _options
 from keyturn.daemon.commands.bench import command
 
 GROUP = click.Context(command)
@@ -78,7 +78,7 @@ def test_recordings_that_nobody_named_are_asked_for_in_one_line():
 
 
 def test_the_problems_of_infilling_come_with_the_package():
-    assert next(_places.infilling(_places.PROBLEMS / "HumanEval-SingleLineInfilling.jsonl.gz"))
+    assert next(_cases.infilling(_cases.PROBLEMS / "HumanEval-SingleLineInfilling.jsonl.gz"))
 
 
 @pytest.mark.parametrize("package", ["no_such_package", "constants_only"])
@@ -89,7 +89,7 @@ def test_packages_without_functions_to_complete_are_refused(
     (tmp_path / "constants_only" / "__init__.py").write_text("VALUE = 1\n" * 200)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(click.UsageError, match="see --package"):
-        list(_places.fresh((package,)))
+        list(_cases.fresh((package,)))
 
 
 def test_an_error_of_ours_is_one_line(tmp_path: Path):

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from keyturn.daemon.bench import _places
+from keyturn.daemon.bench import _cases
 from keyturn.daemon.bench._arm_rows import Timed, in_vain, row, settings
-from keyturn.daemon.bench._places import FRESH, KINDS, PACKAGES
+from keyturn.daemon.bench._cases import FRESH, KINDS, PACKAGES
 from keyturn.daemon.bench._speculating_peers import peer_rows, ways_of
 from keyturn.daemon.commands.bench import command
 from keyturn.models.loading import loader
@@ -78,7 +78,7 @@ def test_both_ways_of_transformers_are_measured_beside_its_plain_decoding(
     tiny_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     loaded = loader.load(str(tiny_folder), "cpu", "float32")
-    places = {FRESH: list(islice(_places.fresh(PACKAGES), 1))}
+    places = {FRESH: list(islice(_cases.fresh(PACKAGES), 1))}
     rows = list(peer_rows(loaded, "float32", places, context=96, new_tokens=4))
     assert "does not run" not in capsys.readouterr().err
     assert [row.arm for row in rows] == list(ways_of(loaded.config.layers))
@@ -88,7 +88,7 @@ def test_both_ways_of_transformers_are_measured_beside_its_plain_decoding(
 
 def test_edits_are_of_three_kinds_and_a_move_has_an_earlier_file() -> None:
     found = []
-    for place in _places.edits(PACKAGES):
+    for place in _cases.edits(PACKAGES):
         found.append(place)
         if len(found) == 9:
             break

@@ -13,9 +13,9 @@ from keyturn.cache.sequence import CachedSequence
 from keyturn.daemon.completion.diff import hunks
 from keyturn.daemon.completion.file_session import FileSession
 from keyturn.daemon.completion.related import Related
-from keyturn.daemon.completion.window import Span, choose
+from keyturn.daemon.completion.window import choose
 from keyturn.models.nn.reencode import encode
-from keyturn.models.prompts.fim import PromptBuilder, PromptOptions
+from keyturn.models.prompts.fim import PromptBuilder, PromptOptions, Span
 from keyturn.models.prompts.templates import Order
 from support.daemon.model_engines import tiny_loaded
 from support.models.tiny_tokenizer import PAGE

@@ -12,8 +12,8 @@ import torch
 from keyturn.api.report import Finish
 from keyturn.api.request import CompletionOptions, Extent, GrammarMode, Sampling, SpeculationMode
 from keyturn.cache.sequence import CachedSequence
-from keyturn.daemon.completion.engine import Engine, EngineOptions
-from keyturn.daemon.completion.request import Request
+from keyturn.daemon.completion.completer import Completer, CompleterOptions
+from keyturn.daemon.completion.request import InfillRequest
 from keyturn.models.decoding.decode import Decoder, Stops
 from keyturn.models.decoding.sampler import Sampler
 from keyturn.models.errors import ModelError
@@ -45,25 +45,25 @@ def speculator() -> Speculator:
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine:
+def engine() -> Completer:
     loaded = tiny_loaded()
     reference = oracle("qwen2", vocab_size=loaded.tokenizer.vocabulary, **ROOM)
     for parameter in reference.lm_head.parameters():
         parameter.data *= 5  # a model that is sure of itself
-    made = Engine(replace(loaded, model=ours(reference)), EngineOptions())
+    made = Completer(replace(loaded, model=ours(reference)), CompleterOptions())
     made.speculator = speculator()
     return made
 
 
-def requests(count: int, **more) -> list[Request]:
+def requests(count: int, **more) -> list[InfillRequest]:
     chance = random.Random(4)
-    made: list[Request] = []
+    made: list[InfillRequest] = []
     for number in range(count):
         text = JSON if number % 4 == 3 else PAGE
         at = chance.randrange(1, len(text))
         sampling = (Sampling(), Sampling(1.0, 0.9, seed=number), Sampling(2.0))[number % 3]
         path = "a.json" if text is JSON else "a.py"
-        asked = Request(
+        asked = InfillRequest(
             text[:at],
             text[at:],
             path,
@@ -75,7 +75,7 @@ def requests(count: int, **more) -> list[Request]:
 
 @pytest.mark.parametrize("arm", ARMS)
 @pytest.mark.parametrize("grammar", [GrammarMode.OFF, GrammarMode.EXACT])
-def test_every_arm_says_what_plain_decoding_says(engine: Engine, arm, grammar) -> None:
+def test_every_arm_says_what_plain_decoding_says(engine: Completer, arm, grammar) -> None:
     drafted = accepted = 0
     for request in requests(12, grammar=grammar):
         plain = engine.complete(request.with_options(speculation=SpeculationMode.OFF))
@@ -92,7 +92,7 @@ def test_every_arm_says_what_plain_decoding_says(engine: Engine, arm, grammar) -
     assert 0 < accepted < drafted
 
 
-def test_several_candidates_and_stop_rules_are_those_of_plain_decoding(engine: Engine) -> None:
+def test_several_candidates_and_stop_rules_are_those_of_plain_decoding(engine: Completer) -> None:
     accepted = 0
     for extent in (Extent.LINE, Extent.BLOCK, Extent.AUTO):
         for request in requests(8, grammar=GrammarMode.OFF, candidates=3, extent=extent):
@@ -103,13 +103,13 @@ def test_several_candidates_and_stop_rules_are_those_of_plain_decoding(engine: E
     assert accepted > 0
 
 
-def test_a_session_through_edits_answers_as_plain_decoding(engine: Engine) -> None:
+def test_a_session_through_edits_answers_as_plain_decoding(engine: Completer) -> None:
     one, other = engine.new_session(), engine.new_session()
     text, chance = PAGE, random.Random(2)
     for _ in range(12):
         at = chance.randrange(len(text))
         text = text[:at] + chance.choice(["", "x = 1\n", "return self\n"]) + text[at + 5 :]
-        request = Request(
+        request = InfillRequest(
             text[:at], text[at:], "a.py", CompletionOptions(max_tokens=10, grammar=GrammarMode.OFF)
         )
         plain = engine.complete(request.with_options(speculation=SpeculationMode.OFF), session=one)
@@ -117,7 +117,7 @@ def test_a_session_through_edits_answers_as_plain_decoding(engine: Engine) -> No
         other.sequence.check_integrity()
 
 
-def test_streamed_text_is_the_text(engine: Engine) -> None:
+def test_streamed_text_is_the_text(engine: Completer) -> None:
     for request in requests(8, grammar=GrammarMode.OFF):
         pieces: list[str] = []
         found = engine.complete(replace(request, stream=pieces.append))
@@ -125,7 +125,7 @@ def test_streamed_text_is_the_text(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("looks", [1, 2, 3, 5])
-def test_a_cancel_between_rounds_keeps_what_was_certain(engine: Engine, looks: int) -> None:
+def test_a_cancel_between_rounds_keeps_what_was_certain(engine: Completer, looks: int) -> None:
     for request in requests(4, grammar=GrammarMode.OFF):
         whole = engine.complete(request.with_options(speculation=SpeculationMode.OFF))
         counter = itertools.count()
@@ -134,14 +134,14 @@ def test_a_cancel_between_rounds_keeps_what_was_certain(engine: Engine, looks: i
             assert whole.meta.generated_tokens >= found.meta.generated_tokens
 
 
-def test_an_arm_that_the_model_does_not_have_is_an_error(engine: Engine) -> None:
+def test_an_arm_that_the_model_does_not_have_is_an_error(engine: Completer) -> None:
     with pytest.raises(ModelError, match="use --speculate auto"):
         engine.complete(
-            Request("x = ", options=CompletionOptions(speculation=SpeculationMode.EXIT))
+            InfillRequest("x = ", options=CompletionOptions(speculation=SpeculationMode.EXIT))
         )
 
 
-def test_deleted_text_and_other_files_are_looked_up(engine: Engine) -> None:
+def test_deleted_text_and_other_files_are_looked_up(engine: Completer) -> None:
     session = engine.new_session()
     moved = "def peek(self):\n    return self.items[-1]\n"
     session.show("class Stack:\n    pass\n\n" + moved)

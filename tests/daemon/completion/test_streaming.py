@@ -5,8 +5,8 @@ import random
 import pytest
 
 from keyturn.api.request import CompletionOptions, Extent, GrammarMode, Sampling
-from keyturn.daemon.completion.engine import Engine
-from keyturn.daemon.completion.request import Request
+from keyturn.daemon.completion.completer import Completer
+from keyturn.daemon.completion.request import InfillRequest
 from keyturn.models.decoding import decode
 from keyturn.models.prompts.fim import PromptBuilder
 from support.daemon.model_engines import tiny_engine
@@ -26,7 +26,7 @@ def lines_for(situation: Situation, chance: random.Random) -> list[str]:
     return some + [line.strip() for line in some] + [indent + line.strip() for line in some]
 
 
-def check(engine: Engine, seed: int, patch: pytest.MonkeyPatch) -> int:
+def check(engine: Completer, seed: int, patch: pytest.MonkeyPatch) -> int:
     """One completion, perhaps cancelled in the middle; how many pieces it came in."""
     chance = random.Random(seed)
     situation = chance.choice(SITUATIONS)
@@ -43,7 +43,7 @@ def check(engine: Engine, seed: int, patch: pytest.MonkeyPatch) -> int:
     )
     left = iter(range(chance.choice([100_000, chance.randint(1, 200)])))
     pieces: list[str] = []
-    request = Request(
+    request = InfillRequest(
         situation.prefix,
         situation.suffix,
         situation.name,

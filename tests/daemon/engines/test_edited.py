@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from keyturn.api.request import CompletionOptions, CompletionRequest, GrammarMode
 from keyturn.api.uris import path_of
 from keyturn.cache.budget import Budget
-from keyturn.daemon.completion.engine import EngineOptions
+from keyturn.daemon.completion.completer import CompleterOptions
 from keyturn.daemon.completion.grammars import Grammars
 from keyturn.daemon.completion.idle_refresh import IdleWork, Refresher
 from keyturn.daemon.completion.regions import region_at
-from keyturn.daemon.completion.request import Request
+from keyturn.daemon.completion.request import InfillRequest
 from keyturn.daemon.engines.model_engine import ModelEngine
 from keyturn.daemon.file_text import FileText
 from keyturn.daemon.server.engine_thread import EngineThread, File
-from keyturn.daemon.server.jobs import Complete, Edit, FileKey, Inspect, Open, Outcome, Stop
+from keyturn.daemon.server.jobs import Complete, Edit, FileKey, Inspect, Open, Reply, Stop
 from keyturn.lsp.backend import TextEdit
 from keyturn.models.grammar.oracle import Unconstrained
 from support.daemon.model_engines import tiny_engine, tiny_loaded
@@ -32,7 +32,7 @@ NEW = ["x", "", "\n    y = 1", "def g(a):\n", "\r\n", "\r", "\ufeff", "é😀", 
 
 def model_engine() -> ModelEngine:
     refresher = Refresher(IdleWork.FULL, lambda: False)
-    return ModelEngine(tiny_loaded(), EngineOptions(), path_of, Budget(1 << 30), refresher)
+    return ModelEngine(tiny_loaded(), CompleterOptions(), path_of, Budget(1 << 30), refresher)
 
 
 class Running:
@@ -54,7 +54,7 @@ class Running:
         self._thread.put(job)
 
     def ask(self, key: FileKey, version: int, offset: int) -> list[str]:
-        replied: SimpleQueue[Outcome] = SimpleQueue()
+        replied: SimpleQueue[Reply] = SimpleQueue()
         self.put(Complete(key, asked(version, offset), time.monotonic() + 60, replied.put))
         outcome = replied.get(timeout=60)
         assert outcome.completions is not None, outcome
@@ -164,7 +164,7 @@ def test_a_grammar_reads_what_the_edits_made_of_a_page_wherever_the_cursor_is() 
         before, (text, edited) = text, text.edited(TextEdit(start, start + len(old), new))
         session.follow(before.text, [edited])
         for cursor in (*range(0, len(text.text), 5), start, start + len(new)):
-            request = Request(text.text[:cursor], text.text[cursor:], "a.vue")
+            request = InfillRequest(text.text[:cursor], text.text[cursor:], "a.vue")
             region = region_at(request.path, request.prefix, request.suffix)
             told, anew = (
                 grammars.begin(request, region, lambda text, finish: text, followed)().start

@@ -9,7 +9,7 @@ from keyturn.api.request import CompletionOptions, CompletionRequest
 from keyturn.api.uris import path_of
 from keyturn.cache.budget import Budget
 from keyturn.cache.errors import OverBudget
-from keyturn.daemon.completion.engine import EngineOptions
+from keyturn.daemon.completion.completer import CompleterOptions
 from keyturn.daemon.completion.idle_refresh import IdleWork, Refresher
 from keyturn.daemon.config import ModelChoice
 from keyturn.daemon.engines.make_engine import budget
@@ -46,13 +46,13 @@ def test_what_speculation_did_is_in_the_status_and_the_answer() -> None:
 def test_files_of_the_same_window_are_looked_up_and_others_are_not(monkeypatch) -> None:
     made = model_engine(4)
     seen = []
-    complete = made._engine.complete
+    complete = made._completer.complete
 
     def looking(*args, others, **more):
         seen.append(others)
         return complete(*args, others=others, **more)
 
-    monkeypatch.setattr(made._engine, "complete", looking)
+    monkeypatch.setattr(made._completer, "complete", looking)
     for client, name in ((1, "a"), (2, "b"), (1, "c"), (1, "a")):
         uri = f"file:///{name}.py"
         file = File(FileKey(client, uri), "python", 1, FileText.of(PAGE + f"x = '{name}'\n"))
@@ -68,7 +68,7 @@ def test_kernels_that_were_quick_to_make_are_shown_until_idle_time_replaces_them
     layers = loaded.model.layers
     layers[0] = dataclasses.replace(layers[0], up=LateLinear(layers[0].up, lambda: layers[1].up))
     refresher = Refresher(IdleWork.FULL, lambda: False)
-    made = ModelEngine(loaded, EngineOptions(), path_of, Budget(1 << 30), refresher)
+    made = ModelEngine(loaded, CompleterOptions(), path_of, Budget(1 << 30), refresher)
     file = File(FileKey(1, "file:///a.py"), "python", 1, FileText.of(""))
     assert made.status()["kernels_to_pack"] == 1
     made.refresh(file.key, lambda: True)
@@ -106,7 +106,7 @@ def test_a_configured_folder_takes_what_gave_way(tmp_path) -> None:
     choice = ModelChoice(cache_mib=1, spill_folder=str(tmp_path / "spill"))
     made = budget(choice, tiny_loaded())
     model = ModelEngine(
-        tiny_loaded(), EngineOptions(context_tokens=512), path_of, made, Refresher(IdleWork.OFF)
+        tiny_loaded(), CompleterOptions(context_tokens=512), path_of, made, Refresher(IdleWork.OFF)
     )
     files = 2 + made.most_bytes // (512 * bytes_per_token())
     for number in range(files):
@@ -118,7 +118,7 @@ def test_files_give_way_when_other_programs_need_the_memory() -> None:
     allowed = [6 * 512 * bytes_per_token()]
     made = ModelEngine(
         tiny_loaded(),
-        EngineOptions(context_tokens=512),
+        CompleterOptions(context_tokens=512),
         path_of,
         Budget(allowed[0]),
         Refresher(IdleWork.OFF),
@@ -145,7 +145,7 @@ def test_the_status_says_what_attends() -> None:
 def test_closing_lets_go_of_the_model() -> None:
     loaded = tiny_loaded.__wrapped__()  # one that no cache holds
     gone = weakref.ref(loaded.model)
-    made = ModelEngine(loaded, EngineOptions(), path_of, Budget(2**30), Refresher(IdleWork.OFF))
+    made = ModelEngine(loaded, CompleterOptions(), path_of, Budget(2**30), Refresher(IdleWork.OFF))
     ask(made, "a", PAGE, 300)
     del loaded
     assert gone() is not None

@@ -7,7 +7,7 @@ from keyturn.api.request import CompletionOptions, CompletionRequest, GrammarMod
 from keyturn.api.uris import HEADLESS_SCHEME, KEPT_SCHEME, path_of
 from keyturn.cache.budget import Budget
 from keyturn.cache.plan import Repair
-from keyturn.daemon.completion.engine import EngineOptions
+from keyturn.daemon.completion.completer import CompleterOptions
 from keyturn.daemon.completion.idle_refresh import IdleWork, Refresher
 from keyturn.daemon.engines import sessions
 from keyturn.daemon.engines.model_engine import ModelEngine
@@ -24,7 +24,7 @@ TOKENS = 512
 
 def engine(files: float) -> ModelEngine:
     """With a budget for so many files of a whole context."""
-    options = EngineOptions(context_tokens=TOKENS, repair=Repair(exact=0))
+    options = CompleterOptions(context_tokens=TOKENS, repair=Repair(exact=0))
     most = Budget(int(files * TOKENS * PER_TOKEN))
     refresher = Refresher(IdleWork.FULL, lambda: False)
     return ModelEngine(tiny_loaded(), options, path_of, most, refresher)

@@ -12,7 +12,7 @@ from keyturn.api.request import CompletionOptions, CompletionRequest, Trigger
 from keyturn.daemon import protocol
 from keyturn.daemon.client.client import DaemonClient
 from keyturn.lsp.backend import BackendError, StatusQuery, Superseded, TextEdit
-from keyturn.lsp.documents import Change, Documents, Place
+from keyturn.lsp.documents import Change, Documents, Position
 from keyturn.lsp.options import Options
 from keyturn.lsp.session import Session
 from support.daemon.running import Daemon, ready, request
@@ -63,7 +63,7 @@ class Typist:
         edit = TextEdit(start, end, new)
         document = self.session.documents.get(uri)
         assert document is not None
-        places = [document.place(offset, "utf-32") for offset in (start, end)]
+        places = [document.position(offset, "utf-32") for offset in (start, end)]
         offsets = [document.offset(place, "utf-32") for place in places]
         edit = TextEdit(offsets[0], max(offsets), new)  # never between \r and \n
         self.texts[uri] = version + 1, edit.apply(text)
@@ -125,4 +125,4 @@ async def test_fifty_clients_are_all_served(daemon: Daemon):
 
 def test_a_place_between_carriage_return_and_line_feed_is_the_end_of_the_line():
     document = Documents().open("file:///a", "", 1, "a\r\nb")
-    assert document.place(2, "utf-32") == Place(0, 1)
+    assert document.position(2, "utf-32") == Position(0, 1)

@@ -7,8 +7,8 @@ import pytest
 
 from keyturn.api.request import CompletionOptions
 from keyturn.cache.errors import InputError
-from keyturn.daemon.completion.engine import Engine, EngineOptions
-from keyturn.daemon.completion.request import Request
+from keyturn.daemon.completion.completer import Completer, CompleterOptions
+from keyturn.daemon.completion.request import InfillRequest
 from keyturn.daemon.config import load_config
 from keyturn.daemon.workspace.json_schemas import SchemaRule, schema_of, schema_rule
 from support.daemon.model_engines import tiny_loaded
@@ -51,10 +51,16 @@ def test_a_completion_follows_the_schema(tmp_path: Path):
     schema = {"properties": {"x": {"enum": ["left", "right"]}}, "additionalProperties": False}
     file = tmp_path / "schema.json"
     file.write_text(json.dumps(schema))
-    engine = Engine(tiny_loaded(), EngineOptions(json_schemas=(SchemaRule("*.json", str(file)),)))
-    done = engine.complete(Request('{"x": "', '"}\n', "a.json", CompletionOptions(max_tokens=8)))
+    engine = Completer(
+        tiny_loaded(), CompleterOptions(json_schemas=(SchemaRule("*.json", str(file)),))
+    )
+    done = engine.complete(
+        InfillRequest('{"x": "', '"}\n', "a.json", CompletionOptions(max_tokens=8))
+    )
     assert done.meta.grammar.mode != "off", done.meta.grammar
     assert done.text in ("left", "right", "")
     assert done.meta.grammar.refused > 0
-    free = engine.complete(Request('{"x": "', '"}\n', "a.py", CompletionOptions(max_tokens=8)))
+    free = engine.complete(
+        InfillRequest('{"x": "', '"}\n', "a.py", CompletionOptions(max_tokens=8))
+    )
     assert free.text not in ("left", "right")

@@ -12,7 +12,7 @@ import torch
 from keyturn.api.report import Finish
 from keyturn.api.request import GrammarMode, Sampling
 from keyturn.cache.sequence import CachedSequence
-from keyturn.models.constrained.guide import BROKEN_SUFFIX, GOES_ON, Guide, Places
+from keyturn.models.constrained.guide import BROKEN_SUFFIX, GOES_ON, CandidateGuard, Guide
 from keyturn.models.constrained.guided_decoder import DISAGREE, GuidedDecoder
 from keyturn.models.constrained.trie_cache import Remembered
 from keyturn.models.decoding.decode import Decoder, Interrupted, Stops, Token
@@ -282,7 +282,7 @@ def test_tokens_are_taken_byte_for_byte_and_decided_once():
     opening = open_oracle("json").open("[")
     watched = Guide(Opening(Watched(opening.state), True), "]\n", GrammarMode.EXACT, as_it_is)
     nothing_pending = BUILDER.build("", "", PromptOptions(heal=False))
-    places = Places(watched, nothing_pending, Anything(), pieces.__getitem__)
+    places = CandidateGuard(watched, nothing_pending, Anything(), pieces.__getitem__)
     start = places.start()
     half = places.take(start, 0)
     assert half is not None

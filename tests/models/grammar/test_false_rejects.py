@@ -7,7 +7,7 @@ import pytest
 
 from keyturn.daemon.workspace.language import language_of
 from keyturn.models.grammar.languages import GRAMMARS, load_automaton
-from keyturn.models.grammar.treesitter.document import Document
+from keyturn.models.grammar.treesitter.left_context import LeftContext
 from support.corpus import (
     SAMPLES,
     infilling,
@@ -20,11 +20,11 @@ from support.corpus import (
 REACH = 160  # characters fed behind a cut
 
 
-def document(language: str) -> Document:
-    return Document(load_automaton(language), not GRAMMARS[language].layout)
+def document(language: str) -> LeftContext:
+    return LeftContext(load_automaton(language), not GRAMMARS[language].layout)
 
 
-def refusals(opened: Document, text: str, cuts: int, rng: random.Random) -> list[str]:
+def refusals(opened: LeftContext, text: str, cuts: int, rng: random.Random) -> list[str]:
     """Places where a cut of valid `text` was refused or not constrained."""
     found = []
     for cut in sorted(rng.randrange(1, len(text) + 1) for _ in range(cuts)):
@@ -103,7 +103,7 @@ def test_cuts_of_much_of_the_standard_library_can_go_on():
     assert tried >= 100
 
 
-def middle_refused(opened: Document, problem: dict[str, str]) -> str:
+def middle_refused(opened: LeftContext, problem: dict[str, str]) -> str:
     """Where the true middle of an infilling problem is refused; empty if nowhere."""
     opening = opened.open(problem["prompt"])
     if not opening.constrained:

@@ -13,7 +13,7 @@ import pytest
 
 from keyturn.models.grammar.languages import GRAMMARS, load_automaton
 from keyturn.models.grammar.oracle import Unconstrained
-from keyturn.models.grammar.treesitter.document import Document
+from keyturn.models.grammar.treesitter.left_context import LeftContext
 from keyturn.models.hub.download import ModelFiles
 from keyturn.models.loading.gguf import GgufFile
 from keyturn.models.tokenizer.bpe import Tokenizer
@@ -27,7 +27,7 @@ UNREAD_SHARE = 0.002  # of the cuts: no more may be left without a grammar, whic
 WHOLE = {"languages": 15, "files": 500, "cuts": 20_000}  # what a whole sweep has at least
 
 
-def refusal(document: Document, data: bytes, edges: list[int]) -> tuple[str, str]:
+def refusal(document: LeftContext, data: bytes, edges: list[int]) -> tuple[str, str]:
     """Open `data` up to the first edge, feed it edge by edge. Where that is refused, and where
     the text was let pass unread, if it was.
 
@@ -81,7 +81,7 @@ def test_no_cut_of_any_valid_file_is_refused(
     for language, paths in sources().items():
         automaton, rng = load_automaton(language), random.Random(language)
         for path, text in valid_texts(language, paths, FILES_PER_LANGUAGE):
-            document = Document(automaton, not GRAMMARS[language].layout)
+            document = LeftContext(automaton, not GRAMMARS[language].layout)
             data = text.encode()
             ends = list(accumulate(len(tokenizer.token_bytes(t)) for t in tokenizer.encode(text)))
             places = [byte_edges(data, rng) for _ in range(CUTS_PER_FILE // 2)]

@@ -17,7 +17,7 @@ from safetensors.numpy import save
 from keyturn.models.errors import ModelError
 from keyturn.models.speculative import recycling_store
 from keyturn.models.speculative.draft import Context, Draft, Scene, Verified
-from keyturn.models.speculative.recycling_store import Memory, RecycleStore
+from keyturn.models.speculative.recycling_store import RecycledTokens, RecycleStore
 from keyturn.models.speculative.token_recycling import CHUNK_TOKENS, Recycle, top
 from support.models.one_drafter import NoRows
 
@@ -98,7 +98,7 @@ def test_languages_do_not_mix_and_are_kept() -> None:
 
 def test_the_oldest_pairs_are_forgotten(monkeypatch) -> None:
     monkeypatch.setattr(recycling_store, "MOST_PAIRS", 3)
-    memory = Memory()
+    memory = RecycledTokens()
     for token in range(5):
         memory.learn(9, token, ((1,), (0.5,)))
     memory.learn(9, 2, ((1,), (0.5,)))

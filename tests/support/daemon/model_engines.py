@@ -8,7 +8,7 @@ from keyturn.api.request import CompletionOptions, CompletionRequest
 from keyturn.api.uris import path_of
 from keyturn.cache.budget import Budget
 from keyturn.cache.plan import Repair
-from keyturn.daemon.completion.engine import Engine, EngineOptions
+from keyturn.daemon.completion.completer import Completer, CompleterOptions
 from keyturn.daemon.completion.idle_refresh import IdleWork, Refresher
 from keyturn.daemon.engines.model_engine import ModelEngine
 from keyturn.daemon.file_text import FileText
@@ -33,8 +33,8 @@ def tiny_loaded(context_tokens: int = 2048) -> Loaded:
     return Loaded("tiny", model, tokenizer, model.config, KernelPlan.floating("float32"), files)
 
 
-def tiny_engine(**options) -> Engine:
-    return Engine(tiny_loaded(), EngineOptions(**options))
+def tiny_engine(**options) -> Completer:
+    return Completer(tiny_loaded(), CompleterOptions(**options))
 
 
 def bytes_per_token() -> int:
@@ -45,7 +45,7 @@ def bytes_per_token() -> int:
 def model_engine(files: float, work: IdleWork = IdleWork.FULL) -> ModelEngine:
     """The service's, with a budget for so many files of a whole context of 512 tokens."""
     most = Budget(int(files * 512 * bytes_per_token()))
-    options = EngineOptions(context_tokens=512, repair=Repair(exact=0))
+    options = CompleterOptions(context_tokens=512, repair=Repair(exact=0))
     return ModelEngine(tiny_loaded(), options, path_of, most, Refresher(work, lambda: False))
 
 

@@ -95,7 +95,7 @@ async def suggested(session: Session, situation: Situation) -> str:
     session.open(uri, language_of(situation.name).id, 1, situation.prefix + situation.suffix)
     document = session.documents.get(uri)
     assert document is not None
-    place = document.place(len(situation.prefix), session.documents.encoding)
+    place = document.position(len(situation.prefix), session.documents.encoding)
     found = await session.complete(uri, place, Trigger.TYPING)
     session.close(uri)
     return found[0].text if found else ""

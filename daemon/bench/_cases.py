@@ -1,4 +1,4 @@
-"""Places to complete at, by class of prompt: for benchmarks of decoding."""
+"""Cases: cursors to complete at, by class of prompt: for benchmarks of decoding."""
 
 import gzip
 import json
@@ -24,7 +24,7 @@ MOST_MISSES = 2_000  # files in a row without such functions
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Case:
     """A cursor between two texts. `earlier` is the file as it was before, if that was another."""
 
     kind: str
@@ -34,26 +34,26 @@ class Place:
     earlier: str = ""
 
 
-def infilling(path: Path) -> Iterator[Place]:
+def infilling(path: Path) -> Iterator[Case]:
     """HumanEval-Infilling (arXiv 2207.14255): problems of one of its files, spread over it."""
     opened = gzip.open if path.suffix == ".gz" else open
     with opened(path, "rt", encoding="utf-8") as lines:
         problems = [json.loads(line) for line in lines]
     random.Random(1).shuffle(problems)
     for each in problems:
-        yield Place(INFILLING, each["task_id"], each["prompt"], each["suffix"])
+        yield Case(INFILLING, each["task_id"], each["prompt"], each["suffix"])
 
 
-def fresh(packages: tuple[str, ...], kind: str = FRESH) -> Iterator[Place]:
+def fresh(packages: tuple[str, ...], kind: str = FRESH) -> Iterator[Case]:
     """In the middle of a function whose rest is not written yet."""
     chance = random.Random(2)
     for name, lines, blocks in _files(packages, chance):
         start, stop = chance.choice(blocks[1:])
         cut = chance.randrange(start + 1, stop - 2)
-        yield Place(kind, f"{name}:{cut + 1}", "".join(lines[:cut]), "".join(lines[stop:]))
+        yield Case(kind, f"{name}:{cut + 1}", "".join(lines[:cut]), "".join(lines[stop:]))
 
 
-def edits(packages: tuple[str, ...]) -> Iterator[Place]:
+def edits(packages: tuple[str, ...]) -> Iterator[Case]:
     """A function is written again below: repeated as it is, with another name, or after it was
     deleted above (moved), of which the model's prompt shows nothing."""
     chance, ways = random.Random(3), cycle(("repeat", "rename", "move"))
@@ -72,7 +72,7 @@ def edits(packages: tuple[str, ...]) -> Iterator[Place]:
         if way == "move":
             above, earlier = lines[:start] + lines[stop:at], "".join(lines)
         prefix = "".join([*above, heading])
-        yield Place(EDITS, f"{way} {name}:{at + 1}", prefix, "".join(lines[at:]), earlier)
+        yield Case(EDITS, f"{way} {name}:{at + 1}", prefix, "".join(lines[at:]), earlier)
 
 
 def _files(

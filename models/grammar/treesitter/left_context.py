@@ -1,6 +1,6 @@
 """The text left of the cursor, read line by line and kept, so that an edit costs what it changed.
 
-`Document` owns one file's checkpoints: the parse state at the start of every line. Opening the
+`LeftContext` owns one file's checkpoints: the parse state at the start of every line. Opening the
 file again resumes from the last line that is still as it was; when the states meet the old ones
 again behind an edit, the rest is taken over unread.
 
@@ -38,7 +38,7 @@ class Checkpoint:
     balance: int = 0  # brackets opened minus closed in dropped lines
 
 
-class Document:
+class LeftContext:
     """The left context of one file under one grammar. Has one owner; not thread-safe."""
 
     def __init__(self, automaton: Automaton, brackets_matter: bool = True):

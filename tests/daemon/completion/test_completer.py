@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from keyturn.api.report import Finish
 from keyturn.api.request import CompletionOptions, Extent, GrammarMode, Sampling
 from keyturn.cache.plan import Repair
-from keyturn.daemon.completion.engine import Engine
-from keyturn.daemon.completion.request import Found, Request
+from keyturn.daemon.completion.completer import Completer
+from keyturn.daemon.completion.request import Found, InfillRequest
 from keyturn.daemon.file_text import FileText
 from keyturn.models.decoding.trim import trim
 from support.daemon.model_engines import tiny_engine, tiny_loaded
@@ -21,19 +21,21 @@ SAMPLED = Sampling(temperature=2.0, seed=5)
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine:
+def engine() -> Completer:
     return tiny_engine()
 
 
-def ask(engine: Engine, prefix: str, suffix: str = "", **more) -> Found:
+def ask(engine: Completer, prefix: str, suffix: str = "", **more) -> Found:
     request = {name: more.pop(name) for name in ("deadline", "newline", "path") if name in more}
     # off: a random model has nothing to say that Python would take
     defaults = {"max_tokens": 12, "extent": Extent.ALL, "sampling": SAMPLED}
     options = CompletionOptions(**{"grammar": GrammarMode.OFF, **defaults, **more})
-    return engine.complete(Request(prefix, suffix, **{"path": "a.py", **request}, options=options))
+    return engine.complete(
+        InfillRequest(prefix, suffix, **{"path": "a.py", **request}, options=options)
+    )
 
 
-def test_the_same_request_gives_the_same_answer_whatever_came_between(engine: Engine) -> None:
+def test_the_same_request_gives_the_same_answer_whatever_came_between(engine: Completer) -> None:
     first = ask(engine, PAGE, "\nx = 1\n")
     ask(engine, "something else", "entirely")
     again = ask(engine, PAGE, "\nx = 1\n")
@@ -43,7 +45,7 @@ def test_the_same_request_gives_the_same_answer_whatever_came_between(engine: En
 
 
 def test_a_file_that_no_grammar_could_read_in_time_is_completed_without_one_at_once(
-    engine: Engine,
+    engine: Completer,
 ) -> None:
     found = ask(engine, "x = 1\n" * 100_000 + "x = ", grammar=GrammarMode.EXACT)
     assert found.text
@@ -52,25 +54,27 @@ def test_a_file_that_no_grammar_could_read_in_time_is_completed_without_one_at_o
     assert found.meta.grammar.took_ms < 1_000  # no process was asked
 
 
-def test_another_seed_gives_another_answer(engine: Engine) -> None:
+def test_another_seed_gives_another_answer(engine: Completer) -> None:
     texts = {
         ask(engine, PAGE, sampling=Sampling(temperature=2.0, seed=seed)).text for seed in range(4)
     }
     assert len(texts) > 1
 
 
-def test_a_request_that_starts_like_the_last_one_reuses_it(engine: Engine) -> None:
+def test_a_request_that_starts_like_the_last_one_reuses_it(engine: Completer) -> None:
     ask(engine, PAGE)
     more = ask(engine, PAGE + "\ndef ")
     assert more.meta.prompt_tokens - more.meta.reused_tokens < 8
     assert ask(engine, "no").meta.reused_tokens < 4
 
 
-def test_every_file_can_have_a_session_of_its_own(engine: Engine) -> None:
+def test_every_file_can_have_a_session_of_its_own(engine: Completer) -> None:
     one, other = engine.new_session(), engine.new_session()
-    request = Request(PAGE, options=CompletionOptions(max_tokens=4, sampling=SAMPLED), path="a.py")
+    request = InfillRequest(
+        PAGE, options=CompletionOptions(max_tokens=4, sampling=SAMPLED), path="a.py"
+    )
     first = engine.complete(request, session=one)
-    engine.complete(Request("x = 2"), session=other)
+    engine.complete(InfillRequest("x = 2"), session=other)
     again = engine.complete(request, session=one)
     assert again.meta.reused_tokens == first.meta.prompt_tokens - 1
     assert again.candidates == first.candidates == engine.complete(request).candidates
@@ -79,8 +83,8 @@ def test_every_file_can_have_a_session_of_its_own(engine: Engine) -> None:
 def test_a_session_says_what_an_edit_cost() -> None:
     engine = tiny_engine(repair=Repair(exact=8))
     session = engine.new_session()
-    assert engine.complete(Request(PAGE, PAGE), session=session).meta.cache is not None
-    edited = engine.complete(Request("import os\n" + PAGE, PAGE), session=session)
+    assert engine.complete(InfillRequest(PAGE, PAGE), session=session).meta.cache is not None
+    edited = engine.complete(InfillRequest("import os\n" + PAGE, PAGE), session=session)
     assert edited.meta.cache is not None
     assert edited.meta.cache.encoded < edited.meta.prompt_tokens
     assert edited.meta.reused_tokens == edited.meta.prompt_tokens - edited.meta.cache.encoded
@@ -99,7 +103,9 @@ def test_a_refreshed_session_answers_like_an_engine_without_one(edits) -> None:
     for offset, new in [(300, ""), *edits]:
         offset = min(offset, len(text))
         text = text[:offset] + new + text[offset:]
-        request = Request(text[:offset], text[offset:], options=CompletionOptions(max_tokens=6))
+        request = InfillRequest(
+            text[:offset], text[offset:], options=CompletionOptions(max_tokens=6)
+        )
         engine.complete(request, session=session)
         while session.refresh(64):
             pass
@@ -111,7 +117,7 @@ def test_a_refreshed_session_answers_like_an_engine_without_one(edits) -> None:
 
 
 def test_several_candidates_are_distinct_and_the_first_is_the_only_one_of_a_single_request(
-    engine: Engine,
+    engine: Completer,
 ) -> None:
     for sampling in (Sampling(), SAMPLED):
         one = ask(engine, PAGE, sampling=sampling)
@@ -121,9 +127,9 @@ def test_several_candidates_are_distinct_and_the_first_is_the_only_one_of_a_sing
         assert texts[0] == one.text
 
 
-def test_the_prefill_is_shared_by_all_candidates(engine: Engine) -> None:
+def test_the_prefill_is_shared_by_all_candidates(engine: Completer) -> None:
     session = engine.new_session()
-    request = Request(
+    request = InfillRequest(
         PAGE,
         options=CompletionOptions(max_tokens=3, sampling=SAMPLED, candidates=4, extent=Extent.ALL),
     )
@@ -153,10 +159,10 @@ def test_the_prefill_is_shared_by_all_candidates(engine: Engine) -> None:
     st.sampled_from([0.0, 3.0]),
 )
 def test_what_is_streamed_is_what_is_returned(
-    engine: Engine, prefix: str, suffix: str, seed: int, extent: Extent, path: str, warmth: float
+    engine: Completer, prefix: str, suffix: str, seed: int, extent: Extent, path: str, warmth: float
 ) -> None:
     pieces: list[str] = []
-    request = Request(
+    request = InfillRequest(
         prefix,
         suffix,
         path,
@@ -171,7 +177,7 @@ def test_what_is_streamed_is_what_is_returned(
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 1000), st.sampled_from(["", "    return 1", ")"]))
 def test_suggestions_are_trimmed_text_with_the_files_line_ends(
-    engine: Engine, seed: int, below: str
+    engine: Completer, seed: int, below: str
 ) -> None:
     more = {"max_tokens": 30, "sampling": Sampling(temperature=3.0, seed=seed)}
     unix = ask(engine, "def f():\n    ", f"\n{below}\n", **more)
@@ -180,7 +186,7 @@ def test_suggestions_are_trimmed_text_with_the_files_line_ends(
     assert trim(unix.text, "def f():\n    ", f"\n{below}\n") == unix.text
 
 
-def test_nothing_to_suggest_is_no_candidate(engine: Engine) -> None:
+def test_nothing_to_suggest_is_no_candidate(engine: Completer) -> None:
     """Among many samples of one token some are blank, and some end the completion at once."""
     done = [ask(engine, "x", "\n", extent=Extent.LINE, max_tokens=1, sampling=Sampling(3.0, seed=s))
             for s in range(200)]  # fmt: skip
@@ -189,14 +195,14 @@ def test_nothing_to_suggest_is_no_candidate(engine: Engine) -> None:
     assert all(completion.text == "" for completion in empty)
 
 
-def test_a_cancel_before_the_start_gives_nothing_and_says_so(engine: Engine) -> None:
-    done = engine.complete(Request(PAGE, cancelled=lambda: True))
+def test_a_cancel_before_the_start_gives_nothing_and_says_so(engine: Completer) -> None:
+    done = engine.complete(InfillRequest(PAGE, cancelled=lambda: True))
     assert (done.meta.finish, done.candidates) == (Finish.CANCELLED, ())
 
 
-def test_a_cancel_on_the_way_gives_what_there_is_by_then(engine: Engine) -> None:
+def test_a_cancel_on_the_way_gives_what_there_is_by_then(engine: Completer) -> None:
     looks = iter(range(1000))
-    request = Request(
+    request = InfillRequest(
         "x = ", options=CompletionOptions(max_tokens=50, extent=Extent.ALL, sampling=SAMPLED)
     )
     done = engine.complete(replace(request, cancelled=lambda: next(looks) > 10))
@@ -204,15 +210,15 @@ def test_a_cancel_on_the_way_gives_what_there_is_by_then(engine: Engine) -> None
     assert 0 < done.meta.generated_tokens <= 10
 
 
-def test_a_deadline_in_the_past_gives_nothing_and_says_so(engine: Engine) -> None:
-    done = engine.complete(Request(PAGE, deadline=time.monotonic()))
+def test_a_deadline_in_the_past_gives_nothing_and_says_so(engine: Completer) -> None:
+    done = engine.complete(InfillRequest(PAGE, deadline=time.monotonic()))
     assert (done.meta.finish, done.candidates) == (Finish.DEADLINE, ())
 
 
-def test_after_a_cancel_the_engine_goes_on_as_before(engine: Engine) -> None:
+def test_after_a_cancel_the_engine_goes_on_as_before(engine: Completer) -> None:
     want = ask(tiny_engine(), PAGE).candidates
     looks = iter(range(1000))
-    engine.complete(Request(PAGE * 2, cancelled=lambda: next(looks) > 1))
+    engine.complete(InfillRequest(PAGE * 2, cancelled=lambda: next(looks) > 1))
     assert ask(engine, PAGE).candidates == want
 
 
@@ -237,7 +243,7 @@ def test_prompt_and_completion_fit_the_context(context_tokens: int) -> None:
         ("日本 = '😀", "'"),
     ],
 )
-def test_odd_files_get_an_answer(engine: Engine, prefix: str, suffix: str) -> None:
+def test_odd_files_get_an_answer(engine: Completer, prefix: str, suffix: str) -> None:
     done = ask(engine, prefix, suffix)
     assert done.meta.finish in (Finish.EOS, Finish.LINES, Finish.TOKENS)
     assert done.meta.prompt_tokens <= 2048
@@ -261,11 +267,11 @@ def test_odd_files_get_an_answer(engine: Engine, prefix: str, suffix: str) -> No
         'if __name__ == "__main__":\n    ',
     ],
 )
-def test_where_the_text_says_nothing_the_model_is_not_asked(engine: Engine, text: str) -> None:
+def test_where_the_text_says_nothing_the_model_is_not_asked(engine: Completer, text: str) -> None:
     session = engine.new_session()
     for below in ("", "\n \n"):
         read = FileText.of(text).text
-        done = engine.complete(Request(read, below, "a.py"), session=session)
+        done = engine.complete(InfillRequest(read, below, "a.py"), session=session)
         assert (done.candidates, done.meta.prompt_tokens) == ((), 0)
     assert len(session.sequence) == 0
 
@@ -289,5 +295,5 @@ def test_where_the_text_says_nothing_the_model_is_not_asked(engine: Engine, text
         ('def main():\n    pass\n\n\nif __name__ == "__main__":\n    ', ""),
     ],
 )
-def test_where_it_says_anything_it_is(engine: Engine, text: str, below: str) -> None:
+def test_where_it_says_anything_it_is(engine: Completer, text: str, below: str) -> None:
     assert ask(engine, text, below).meta.prompt_tokens > 0

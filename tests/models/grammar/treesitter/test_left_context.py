@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from keyturn.models.grammar.languages import GRAMMARS, load_automaton
 from keyturn.models.grammar.oracle import Opening
 from keyturn.models.grammar.treesitter.automaton import Automaton
-from keyturn.models.grammar.treesitter.document import Document
+from keyturn.models.grammar.treesitter.left_context import LeftContext
 from keyturn.models.grammar.treesitter.parsing import ParseState
 from support.corpus import sample
 
@@ -19,8 +19,8 @@ def automata() -> dict[str, Automaton]:
     return {name: load_automaton(name) for name in ("python", "go", "c", "javascript")}
 
 
-def fresh(automata: dict[str, Automaton], language: str) -> Document:
-    return Document(automata[language], not GRAMMARS[language].layout)
+def fresh(automata: dict[str, Automaton], language: str) -> LeftContext:
+    return LeftContext(automata[language], not GRAMMARS[language].layout)
 
 
 def same(one: Opening, other: Opening) -> bool:
@@ -59,7 +59,7 @@ def test_an_edit_far_above_reads_only_until_the_parses_meet_again(automata: dict
             return super().advance(versions, text, column)
 
     counting = Counting(automata["go"]._tables)
-    document = Document(counting)
+    document = LeftContext(counting)
     document.open(text)
     whole, reads = reads, 0
     at = text.index("price := ") if "price := " in text else text.index("low Level")

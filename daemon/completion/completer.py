@@ -27,18 +27,18 @@ from ...models.speculative.drafters import speculator
 from ...models.speculative.round import shared
 from ..workspace.json_schemas import SchemaRule, schema_of
 from ..workspace.language import language_of
-from .candidates import INTERRUPTED, Candidates, Job
+from .candidates import INTERRUPTED, Brief, Candidates
 from .file_session import FileSession
 from .grammars import Grammars
 from .nothing_said import says_nothing
 from .regions import region_at
-from .request import Candidate, Found, Near, Request, distinct
+from .request import Candidate, Found, InfillRequest, Near, distinct
 
 MOST_CHARACTERS = 1_000_000  # of a file with a session, which tokenises all of it
 
 
 @dataclass(frozen=True, slots=True)
-class EngineOptions:
+class CompleterOptions:
     """What holds for every request of one engine."""
 
     context_tokens: int = 2048  # prompt and completion together; the model's own limit also counts
@@ -50,10 +50,10 @@ class EngineOptions:
     json_schemas: tuple[SchemaRule, ...] = ()
 
 
-class Engine:
+class Completer:
     """Completes with one loaded model."""
 
-    def __init__(self, loaded: Loaded, options: EngineOptions) -> None:
+    def __init__(self, loaded: Loaded, options: CompleterOptions) -> None:
         self.loaded = loaded
         self.options = options
         self._builder = PromptBuilder(loaded.tokenizer)
@@ -65,7 +65,7 @@ class Engine:
 
     def complete(
         self,
-        request: Request,
+        request: InfillRequest,
         session: FileSession | None = None,
         others: Sequence[Tokens] = (),
     ) -> Found:
@@ -91,7 +91,7 @@ class Engine:
         else:
             ready = self._by_difference(request, limit, session)
         region = region_at(request.path, request.prefix, request.suffix)
-        job = Job(
+        brief = Brief(
             request=request,
             language=region.language,
             near=near,
@@ -101,17 +101,17 @@ class Engine:
         )
         followed = None if session is None else session.grammar
         # While the model reads too.
-        guided = self._grammars.begin(request, region, job.trimmed, followed)
+        guided = self._grammars.begin(request, region, brief.trimmed, followed)
         scene = replace(ready.scene, others=(*others, *ready.scene.others))
         speculation = self.speculator.speculation(request.options.speculation, scene)
         meta = replace(meta, tokenise_ms=clock.lap_ms())
         tried: list[Candidate] = []
         try:
-            logits = ready.fill(job)
+            logits = ready.fill(brief)
             meta = replace(meta, prefill_ms=clock.lap_ms())
-            job = replace(job, request=request.decoding_now())
+            brief = replace(brief, request=request.decoding_now())
             guide = guided()
-            tried = Candidates(self._decoder, ready.sequence, job, guide, speculation).generate(
+            tried = Candidates(self._decoder, ready.sequence, brief, guide, speculation).generate(
                 logits
             )
             meta = replace(meta, decode_ms=clock.lap_ms(), grammar=guide.use)
@@ -144,26 +144,28 @@ class Engine:
         )
 
     # region Two ways to have a prompt in a cache
-    def _exact(self, request: Request, near: Near, limit_tokens: int) -> "Ready":
+    def _exact(self, request: InfillRequest, near: Near, limit_tokens: int) -> "Ready":
         prompt = self._builder.build(near.prefix, near.suffix, self._prompt_options(limit_tokens))
         sequence = self._sequence
         reused = min(shared(sequence.tokens, prompt.tokens), len(prompt.tokens) - 1)
 
-        def fill(job: Job) -> Tensor:
-            return self._decoder.prefill(sequence, prompt.tokens, job.stops(), request.cancelled)
+        def fill(brief: Brief) -> Tensor:
+            return self._decoder.prefill(sequence, prompt.tokens, brief.stops(), request.cancelled)
 
         before, after = (prompt.tokens[span.start : span.stop] for span in prompt.sides)
         held = self.loaded.tokenizer.encode(prompt.pending.decode(errors="ignore"))
         scene = Scene(language_of(request.path).id, before, after, held=held)
         return Ready(prompt, sequence, reused, scene, fill, lambda: None)
 
-    def _by_difference(self, request: Request, limit_tokens: int, session: FileSession) -> "Ready":
+    def _by_difference(
+        self, request: InfillRequest, limit_tokens: int, session: FileSession
+    ) -> "Ready":
         if not session.shows(request.prefix, request.suffix):
             session.show(request.prefix + request.suffix)
         planned = session.plan(len(request.prefix), self._prompt_options(limit_tokens))
         plan = planned.plan
 
-        def fill(job: Job) -> Tensor:
+        def fill(brief: Brief) -> Tensor:
             return session.fill(
                 planned, partial(raise_if_cancelled, request.deadline, request.cancelled)
             )
@@ -193,7 +195,7 @@ class Ready:
     sequence: CachedSequence
     reused_tokens: int
     scene: Scene
-    fill: Callable[[Job], Tensor]
+    fill: Callable[[Brief], Tensor]
     use: Callable[[], CacheUse | None]
 
 
