@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from ..errors import UnsupportedModel
 from .healing import LAST_PIECE, LAST_WORD, hold_back
 from .templates import TEMPLATES, Order, Template
-from .truncate import CHARACTERS_PER_TOKEN, Encoder, fit
+from .truncate import Encoder, fit
 
 
 class Span(NamedTuple):
@@ -26,14 +26,6 @@ class Tokenizer(Encoder, Protocol):
     """What a prompt asks of a tokenizer."""
 
     def special(self, text: str) -> int | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """Another file of the repository, shown to models that were trained on whole repositories."""
-
-    path: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,56 +78,34 @@ class PromptBuilder:
         }
         self.stops = frozenset(self._ids.values())
 
-    def build(
-        self,
-        prefix: str,
-        suffix: str,
-        options: PromptOptions,
-        path: str = "",
-        repository: str = "",
-        files: Sequence[File] = (),
-    ) -> Prompt:
+    def build(self, prefix: str, suffix: str, options: PromptOptions) -> Prompt:
         """The prompt for the cursor between `prefix` and `suffix`, within `options.budget_tokens`.
-
-        The current file is served first; `files`, best first, get what it leaves, each whole or
-        not at all, the best nearest to the current file. Paths, files and the repository's name
-        are left out for families that were not trained on them.
 
         Raises `UnsupportedModel` for an order that the family does not know.
         """
-        order = self._order(options)
-        if self.template.file is None or not path:
-            path, repository, files = "", "", ()
-        begin = self._id(self.template.begin)
-        around = self._around(order, path)
-        room = options.budget_tokens - len(begin) - sum(map(len, around))
-        window = fit(self._tokenizer, prefix, suffix, max(0, room), options.prefix_share)
-        left, right, pending = window.prefix, window.suffix, b""
-        header = begin + self._header(repository, files, room - len(left) - len(right))
-        if options.heal:
-            # where a token ends the prompt, training cut there too; a word is left whole even so
-            last = LAST_PIECE if order is Order.SUFFIX_FIRST else LAST_WORD
-            left, pending = hold_back(self._tokenizer, left, last)
-        return _join(order, header, around, left, right, pending)
+        room = self.room_tokens(options)
+        found = fit(self._tokenizer, prefix, suffix, room, options.prefix_share)
+        return self.assemble(found.prefix, found.suffix, options)
 
-    def room_tokens(self, options: PromptOptions, path: str = "") -> int:
-        """How many tokens of text fit beside what a prompt without other files always has."""
-        path = path if self.template.file else ""
-        around = self._around(self._order(options), path)
-        begin = self._id(self.template.begin)
-        return max(0, options.budget_tokens - len(begin) - sum(map(len, around)))
+    def room_tokens(self, options: PromptOptions) -> int:
+        """How many tokens of text fit beside what a prompt always has."""
+        always = sum(map(len, self._around(self._order(options))))
+        return max(0, options.budget_tokens - always)
 
-    def assemble(
-        self, left: Sequence[int], right: Sequence[int], options: PromptOptions, path: str = ""
-    ) -> Prompt:
+    def assemble(self, left: Sequence[int], right: Sequence[int], options: PromptOptions) -> Prompt:
         """As `build`, from tokens of the prefix and the suffix that fit `room_tokens`."""
         order, pending = self._order(options), b""
-        around = self._around(order, path if self.template.file else "")
         if options.heal:
             # where a token ends the prompt, training cut there too; a word is left whole even so
             last = LAST_PIECE if order is Order.SUFFIX_FIRST else LAST_WORD
             left, pending = hold_back(self._tokenizer, left, last)
-        return _join(order, self._id(self.template.begin), around, left, right, pending)
+        before, between, after = self._around(order)
+        first, second = (left, right) if order is Order.PSM else (right, left)
+        one = Span(len(before), len(before) + len(first))
+        start = one.stop + len(between)
+        two = Span(start, start + len(second))
+        spans = (one, two) if order is Order.PSM else (two, one)
+        return Prompt((*before, *first, *between, *second, *after), *spans, order, pending)
 
     def _order(self, options: PromptOptions) -> Order:
         order = options.order or self.template.orders[0]
@@ -146,64 +116,20 @@ class PromptBuilder:
             )
         return order
 
-    # region Parts
     def _id(self, special: str | None) -> list[int]:
         return [self._ids[special]] if special in self._ids else []
 
-    def _around(self, order: Order, path: str) -> tuple[list[int], list[int], list[int]]:
+    def _around(self, order: Order) -> tuple[list[int], list[int], list[int]]:
         """What stands before the first text, between the two, and after the second."""
-        template, encode = self.template, self._tokenizer.encode
-        name = [*self._id(template.file), *encode(path + "\n")] if path else []
-        lead = encode(template.lead)
-        if template.path_inside:
-            head, lead = name[:1], name[1:] + lead
-        else:
-            head = name
-        pre, suf, mid = map(
-            self._id, (template.before_prefix, template.before_suffix, template.middle)
+        template, lead = self.template, self._tokenizer.encode(self.template.lead)
+        begin, pre, suf, mid = map(
+            self._id,
+            (template.begin, template.before_prefix, template.before_suffix, template.middle),
         )
         match order:
             case Order.PSM:
-                return [*head, *pre, *lead], suf, mid
+                return [*begin, *pre, *lead], suf, mid
             case Order.SUFFIX_FIRST:
-                return [*head, *pre, *suf], [*mid, *lead], []
+                return [*begin, *pre, *suf], [*mid, *lead], []
             case Order.SPM:
-                return [*head, *suf], [*pre, *lead], mid
-
-    def _header(self, repository: str, files: Sequence[File], room_tokens: int) -> list[int]:
-        """The repository's name and those of its files that fit, the best one last."""
-        encode = self._tokenizer.encode
-        name = [*self._id(self.template.repository), *encode(repository + "\n")]
-        if not repository or len(name) > room_tokens:
-            name = []
-        room_tokens -= len(name)
-        body: list[int] = []
-        for file in files:
-            if len(file.text) > room_tokens * CHARACTERS_PER_TOKEN:
-                continue
-            block = [*self._id(self.template.file), *encode(f"{file.path}\n{file.text.rstrip()}\n")]
-            if len(block) <= room_tokens:
-                body[:0] = block
-                room_tokens -= len(block)
-        return name + body
-
-    # endregion
-
-
-def _join(
-    order: Order,
-    header: list[int],
-    around: tuple[list[int], list[int], list[int]],
-    left: Sequence[int],
-    right: Sequence[int],
-    pending: bytes,
-) -> Prompt:
-    before, between, after = around
-    first, second = (left, right) if order is Order.PSM else (right, left)
-    start = len(header) + len(before)
-    one = Span(start, start + len(first))
-    start = one.stop + len(between)
-    two = Span(start, start + len(second))
-    prefix, suffix = (one, two) if order is Order.PSM else (two, one)
-    tokens = (*header, *before, *first, *between, *second, *after)
-    return Prompt(tokens, prefix, suffix, order, pending)
+                return [*begin, *suf], [*pre, *lead], mid

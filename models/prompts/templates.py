@@ -29,9 +29,7 @@ class Template:
     begin: str | None = None  # begins every prompt, in tokenizers that have it
     ends: tuple[str, ...] = ()  # other tokens that end a completion
     lead: str = ""  # plain text that training put before every prefix
-    repository: str | None = None
-    file: str | None = None
-    path_inside: bool = False  # whether the current file's path comes after the prefix's token
+    file: str | None = None  # between files in training: a completion ends there too
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -43,7 +41,7 @@ class Template:
     @property
     def specials(self) -> tuple[str, ...]:
         """Every token that the template knows; each ends a completion."""
-        return (*self.required, *(t for t in (self.begin, self.repository, *self.ends) if t))
+        return (*self.required, *(t for t in (self.begin, *self.ends) if t))
 
 
 # region The families
@@ -55,8 +53,7 @@ QWEN = Template(
     "<|fim_suffix|>",
     "<|fim_middle|>",
     orders=(Order.SUFFIX_FIRST, Order.PSM, Order.SPM),
-    ends=("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|fim_pad|>"),
-    repository="<|repo_name|>",
+    ends=("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|fim_pad|>", "<|repo_name|>"),
     file="<|file_sep|>",
 )
 DEEPSEEK = Template(
@@ -74,10 +71,8 @@ STARCODER2 = Template(
     "<fim_suffix>",
     "<fim_middle>",
     orders=_FIRST_PSM,
-    ends=("<|endoftext|>", "<fim_pad>"),
-    repository="<repo_name>",
+    ends=("<|endoftext|>", "<fim_pad>", "<repo_name>"),
     file="<file_sep>",
-    path_inside=True,
 )
 GRANITE = Template(
     "granite",

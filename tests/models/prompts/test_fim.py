@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keyturn.models.errors import UnsupportedModel
-from keyturn.models.prompts.fim import File, Prompt, PromptBuilder, PromptOptions, choose
+from keyturn.models.prompts.fim import Prompt, PromptBuilder, PromptOptions, choose
 from keyturn.models.prompts.templates import TEMPLATES, Order
 from keyturn.models.tokenizer.bpe import Tokenizer
 from support.models.tiny_tokenizer import BY_FAMILY, PAGE, tiny_tokenizer
@@ -20,10 +20,10 @@ def written(tokenizer: Tokenizer, prompt: Prompt) -> str:
     return "".join(names.get(t) or tokenizer.decode([t]) for t in prompt.tokens)
 
 
-def build(family: str, order: Order, **more) -> str:
+def build(family: str, order: Order) -> str:
     tokenizer = tiny_tokenizer(family)
     options = PromptOptions(budget_tokens=1000, order=order, heal=False)
-    prompt = PromptBuilder(tokenizer).build("def f(", "):\n    pass\n", options, **more)
+    prompt = PromptBuilder(tokenizer).build("def f(", "):\n    pass\n", options)
     return written(tokenizer, prompt)
 
 
@@ -59,19 +59,6 @@ def build(family: str, order: Order, **more) -> str:
 )
 def test_a_prompt_reads_as_its_family_documents_it(family: str, order: Order, text: str) -> None:
     assert build(family, order) == text
-
-
-def test_other_files_of_the_repository_come_as_the_family_was_trained_on_them() -> None:
-    more = {"path": "a.py", "repository": "shop", "files": [File("b.py", "B = 1\n")]}
-    assert build("qwen", Order.PSM, **more) == (
-        "<|repo_name|>shop\n<|file_sep|>b.py\nB = 1\n"
-        "<|file_sep|>a.py\n<|fim_prefix|>def f(<|fim_suffix|>):\n    pass\n<|fim_middle|>"
-    )
-    assert build("starcoder2", Order.PSM, **more) == (
-        "<repo_name>shop\n<file_sep>b.py\nB = 1\n"
-        "<file_sep><fim_prefix>a.py\ndef f(<fim_suffix>):\n    pass\n<fim_middle>"
-    )
-    assert build("deepseek", Order.PSM, **more) == build("deepseek", Order.PSM)
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda t: t.family)
@@ -233,17 +220,6 @@ def test_only_the_text_near_the_cursor_is_tokenised() -> None:
     big = PAGE * 9000  # 5 MB
     PromptBuilder(tokenizer).build(big, big, PromptOptions(budget_tokens=500))
     assert tokenizer.characters < 50_000
-
-
-def test_files_that_do_not_fit_are_left_out_and_the_best_stands_nearest() -> None:
-    tokenizer = tiny_tokenizer()
-    files = [File("best.py", "a = 1\n"), File("huge.py", PAGE * 50), File("good.py", "b = 2\n")]
-    options = PromptOptions(200, order=Order.PSM, heal=False)
-    prompt = PromptBuilder(tokenizer).build("x", "y", options, "p.py", "shop", files)
-    text = written(tokenizer, prompt)
-    assert text.index("good.py") < text.index("best.py") < text.index("p.py")
-    assert "huge.py" not in text
-    assert len(prompt.tokens) <= 200
 
 
 # endregion
