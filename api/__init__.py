@@ -1,3 +1,3 @@
-"""What a completion is asked with and what its answer reports; every other package speaks these
-words. Plain frozen data, no torch: `request`, `report`, and the ranges of numbers from outside.
+"""Requests for completions, reports of how they were answered, and the names of documents: the
+words that every other package speaks. Plain frozen data, no torch.
 """

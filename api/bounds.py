@@ -1,4 +1,4 @@
-"""The numbers that may come from outside: each has a range, checked where a message is read.
+"""Ranges of the numbers that may come from outside, checked where a message is read.
 
 As wide as anything sensible, and far from where sums, times and sizes overflow.
 """

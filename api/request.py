@@ -1,4 +1,4 @@
-"""A request for completions: where, how far, how to choose among what the model finds likely."""
+"""A request for completions: where, how far, and how tokens are chosen."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""How a document is named between an editor, the daemon and the engine, and what path that is.
+"""Names of documents between an editor, the daemon and the engine, and the paths they stand for.
 
 A URI may be anything at all: what cannot be parsed is no file.
 """

@@ -1,4 +1,4 @@
-"""Which tokens of a new prompt are in the cache already: plain Python over token ids and labels.
+"""Alignment of a new prompt with the cached tokens: plain Python over token ids and labels.
 
 What the two prompts have in common at their beginning is exactly what a fresh prefill would give.
 Behind it, tokens are recognised at the common end by their ids, and between the two by their labels

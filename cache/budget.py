@@ -1,4 +1,4 @@
-"""A fixed number of bytes for the keys and values of all files of one model.
+"""The memory budget of one model: a fixed number of bytes for the keys and values of all files.
 
 The file used longest ago gives way first: its keys and values go to the spill, if there is one,
 and are otherwise forgotten. Its tokens are encoded again when it is next asked for.

@@ -1,4 +1,4 @@
-"""What is done about keys whose tokens have moved: three ways behind one signature.
+"""Corrections for keys whose tokens have moved: three ways behind one signature.
 
 Each takes a segment with an offset and returns one that attention can use as it is.
 

@@ -1,4 +1,4 @@
-"""What to do about a new prompt, decided in plain Python: keep, encode, carry.
+"""The plan of an edit, in plain Python: which tokens of a new prompt to keep, carry and encode.
 
 - keep: the common beginning with what is cached, exactly as a fresh prefill would give it;
 - encode: what is new, what lies between a change and the cursor, and what is repaired;

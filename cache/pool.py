@@ -1,4 +1,4 @@
-"""Where keys and values live: one growing arena of rows per file, all layers side by side."""
+"""The arena of one file: growing rows of keys and values, all layers side by side."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Where in an arena new tokens go: plain integers.
+"""Rows of an arena for new tokens: plain integers.
 
 Tokens that are inserted again and again at one place (typing) should stay one segment, because
 attention pays for every segment. So a new block leaves slack behind the one before it, and grows in

@@ -1,4 +1,4 @@
-"""Where the keys and values of files that gave way can wait: the host's memory, or a folder.
+"""Spilling: keys and values of files that gave way wait in the host's memory, or in a folder.
 
 A folder holds two files for each: the tensors (safetensors) and an index (msgpack) with the
 tokens, the segments and the checksum of the tensors, and its own. Whatever is wrong is a miss.

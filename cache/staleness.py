@@ -1,4 +1,4 @@
-"""Which cached tokens to encode again next, so that the cache becomes what a fresh prefill gives.
+"""Staleness: which cached tokens to encode again next, so that the cache becomes a fresh prefill's.
 
 First, near the cursor, the tokens that have missed an edit: encoded again, they have seen it, even
 if what stands between is still stale. Then everything that is not exact, in order of position,

@@ -1,4 +1,4 @@
-"""Where in a file a completion goes: bytes and a place in, the text on either side out.
+"""A cursor as it is given from outside: a file's bytes and a place in, the text on either side out.
 
 Lines end in a line feed, a carriage return and line feed, or a lone carriage return. A byte order
 mark is no part of the first line. Nothing else of the file is changed or interpreted.

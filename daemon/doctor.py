@@ -1,4 +1,6 @@
-"""What was found on this machine, and what to do about what was not. Loads no model."""
+"""The examination of this machine: findings, and advice for those that are not as they should
+be. Loads no model.
+"""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""Where the daemon's socket, lock and log are, for this user on this machine."""
+"""Paths of the daemon's socket, lock and log, for this user on this machine."""
 
 import hashlib
 import os

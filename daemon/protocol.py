@@ -1,4 +1,4 @@
-"""What fronts and the daemon say to each other: typed frozen messages in msgpack frames.
+"""The protocol between fronts and the daemon: typed frozen messages in msgpack frames.
 
 A frame is four bytes of length, big-endian, and that many bytes of msgpack. Both sides begin with
 a greeting; `PROTOCOL` changes whenever a message does.

@@ -1,4 +1,5 @@
-"""What a session needs from whatever completes code, and the messages that cross that border.
+"""The backend: what a session needs from whatever completes code, and the messages that cross that
+border.
 
 Two things satisfy `Backend`: the client of the daemon's socket, and the engine thread itself when
 everything runs in one process. All offsets are code points from the start of the document.

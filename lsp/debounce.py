@@ -1,4 +1,4 @@
-"""How long to hold a request back, learned from the user's typing and the backend's speed.
+"""The debounce delay of a request, learned from the user's typing and the backend's speed.
 
 Asking at every key is right while an answer fits between two keys. When it doesn't, the answer to
 a key in the middle of a word is thrown away, so it pays to wait until a pause is likely: a little

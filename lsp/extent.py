@@ -1,4 +1,4 @@
-"""Whether to suggest the rest of a line or a block of lines, from the text around the cursor."""
+"""The extent of a suggestion: a line or a block, by the text around the cursor."""
 
 from .options import Multiline
 

@@ -1,4 +1,4 @@
-"""Where the lines of a text start, kept up to date edit by edit.
+"""The starts of the lines of a text, kept up to date edit by edit.
 
 Only `\\n`, `\\r\\n` and `\\r` end a line, as the language server protocol has it; `str.splitlines`
 also breaks at form feeds, U+0085, U+2028 and others, and every later position would be wrong.

@@ -1,4 +1,4 @@
-"""What became of a suggestion, read from the edits that followed its being shown.
+"""The outcome of a suggestion, read from the edits that followed its being shown.
 
 Editors tell a server nothing about partial accepts and rejections, and only some of them about
 accepts; the edits tell everything. An edit that puts several characters of the suggestion in at

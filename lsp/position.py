@@ -1,4 +1,4 @@
-"""LSP columns: how far into a line, counted in the units that the client and we agreed on.
+"""LSP columns, counted in the units that the client and we agreed on.
 
 Inside, keyturn counts code points. A column past the end of a line means its end, and one inside
 a character (half a surrogate pair, a byte of a longer sequence) means the character's start: the

@@ -1,4 +1,6 @@
-"""What is set in the configuration files and in the editor, and what is wrong with either."""
+"""The settings in force: the editor's over those of the configuration files, and what is wrong
+with either.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Between the protocol's types and ours."""
+"""Translation between the protocol's types and ours."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What a GPU is shared by: its memory, between programs, and its time, between us and idle work."""
+"""The sharing of a GPU: its memory between programs, and its time between us and idle work."""
 
 import gc
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Why a model cannot be used: one line each, saying what was tried and what to do."""
+"""Reasons why a model cannot be used: one line each, saying what was tried and what to do."""
 
 from ..cache.errors import KeyturnError
 

@@ -1,4 +1,4 @@
-"""How much of a model's time is attention."""
+"""Attention's share of a model's time."""
 
 import time
 from collections.abc import Iterator

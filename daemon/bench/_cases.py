@@ -1,4 +1,4 @@
-"""Cases: cursors to complete at, by class of prompt: for benchmarks of decoding."""
+"""Cases of every class of prompt: a cursor, and the text on either side."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""What an edit costs: from the changed text to the model's first token, by ways of caching.
+"""The cost of an edit: from the changed text to the model's first token, by ways of caching.
 
 A file of so many tokens with the cursor in its middle is edited again and again at one place, as by
 typing, and asked for a completion after each. Everything is timed that lies between: tokenising,

@@ -1,4 +1,4 @@
-"""What the grammar costs: time per token, its share of decoding, extra model calls, and opening a
+"""The cost of the grammar: time per token, its share of decoding, extra model calls, and opening a
 file.
 
 One file of so many lines is completed at several places, without a grammar and under each mode in

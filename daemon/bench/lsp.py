@@ -1,4 +1,4 @@
-"""What the service costs on top of the engine: editor pipe → front → daemon → front → pipe.
+"""The cost of the service on top of the engine: editor pipe → front → daemon → front → pipe.
 
 The engine is `lookup`, which answers in microseconds, and the time that it reports is taken off
 each round trip. Everything runs in a folder of its own, beside any daemon of the user's.

@@ -1,4 +1,4 @@
-"""What speculation gains over plain decoding, by arm and class of prompt, through the engine.
+"""The gain of speculation over plain decoding, by arm and class of prompt, through the engine.
 
 Every completion is made by plain decoding and by every arm in turn, from the same cached prompt, so
 that what the machine does meanwhile falls on all alike. All arms must say the same; where one does

@@ -1,4 +1,4 @@
-"""How commands end: the exit codes, and errors as one line on standard error."""
+"""Exit codes of the commands, and errors as one line on standard error."""
 
 import sys
 from collections.abc import Iterator

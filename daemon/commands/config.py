@@ -1,4 +1,4 @@
-"""`keyturn config`: what is set, and where it was set."""
+"""`keyturn config`: the settings in force, each with its source."""
 
 import json
 

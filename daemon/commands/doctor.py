@@ -1,4 +1,4 @@
-"""`keyturn doctor`: what was found on this machine, and what is missing."""
+"""`keyturn doctor`: the findings of an examination of this machine, with advice."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Idle time: how much of it may be spent on making caches exact, and in how small steps.
+"""Idle time: how much of it goes into making caches exact, and in how small steps.
 
 A step must end before typing could notice it, so its number of tokens follows what the last ones
 took on this machine.

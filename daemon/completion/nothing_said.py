@@ -1,4 +1,4 @@
-"""Files that say nothing yet, in which a suggestion could only be a guess."""
+"""Empty beginnings: files that say nothing yet, in which a suggestion could only be a guess."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Which language the cursor is in, where a file has several: scripts and styles in a page.
+"""The language at the cursor of a file that has several: scripts and styles in a page.
 
 Components and templates are read as pages; what a page's grammar cannot read is completed without
 one, like any other text that does not parse.

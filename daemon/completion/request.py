@@ -1,4 +1,4 @@
-"""What the engine is asked and what it answers: plain data, whoever asks."""
+"""The completer's request and answer: plain data, whoever asks."""
 
 import math
 import time

@@ -1,4 +1,5 @@
-"""Which part of a long file a prompt shows. It moves in large strides: typing does not move it.
+"""The window: the part of a long file that a prompt shows. It moves in large strides, so that
+typing does not move it.
 
 Every move drops tokens at one end and adds some at the other. Plain integers, in tokens.
 """

@@ -1,3 +1,3 @@
-"""What the engine thread can run: a loaded model, or look-ups without one. Imports `server` and
+"""Engines for the engine thread: a loaded model, or look-ups without one. Imports `server` and
 `completion`.
 """

@@ -1,4 +1,6 @@
-"""Who answers a headless question: the daemon where it has the model asked for, or this process."""
+"""The two that answer headless questions: the daemon where it has the model asked for, or this
+process.
+"""
 
 import sys
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Why nothing came, in one line for whoever asked."""
+"""The reason why nothing came, in one line for whoever asked."""
 
 from typing import Any
 

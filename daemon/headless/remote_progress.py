@@ -1,4 +1,4 @@
-"""What the daemon does before it can answer, shown as if this process did it."""
+"""The daemon's downloading and loading, shown as if this process did it."""
 
 from typing import TYPE_CHECKING, TextIO
 

@@ -1,4 +1,4 @@
-"""A text that comes in pieces, perhaps more than once, and is passed on once."""
+"""A streamed text: it comes in pieces, perhaps more than once, and is passed on once."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Giving up after a while, also in the middle of loading or downloading."""
+"""A time limit that also ends loading and downloading."""
 
 import signal
 import threading

@@ -1,4 +1,4 @@
-"""Leaving the process that started us, once it is certain which daemon there is.
+"""Detaching from the process that started us, once it is certain which daemon there is.
 
 The process that was started waits until its child, the daemon, holds the lock, and lets it go on
 only if whoever started it still waits. So no daemon appears behind the back of a front that has

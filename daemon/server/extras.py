@@ -1,4 +1,4 @@
-"""What a daemon starts once it listens: the watch on its configuration and model, the metrics."""
+"""Extras of a daemon that listens: the watch on its configuration and model, the metrics."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""When a daemon that nobody uses gives memory back, and when it goes."""
+"""Idle limits: when a daemon that nobody uses gives memory back, and when it goes."""
 
 from dataclasses import dataclass
 from enum import Enum, auto

@@ -1,4 +1,4 @@
-"""What crosses from the event loop to the engine thread: frozen, dispatched by one `match`."""
+"""Jobs, from the event loop to the engine thread: frozen, dispatched by one `match`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,6 @@
-"""What the daemon counts. Owned by the event loop; read by `daemon status` and Prometheus."""
+"""The daemon's counts and latencies. Owned by the event loop; read by `daemon status` and
+Prometheus.
+"""
 
 import math
 import time

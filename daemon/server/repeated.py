@@ -1,4 +1,4 @@
-"""A log in which a trouble that repeats itself takes one line and a count, not thousands."""
+"""A log filter: a trouble that repeats itself takes one line and a count, not thousands."""
 
 import logging
 import re

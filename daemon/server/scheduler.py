@@ -1,4 +1,4 @@
-"""Which job comes next. Plain Python, no threads: `engine_thread.py` adds the lock.
+"""The order of jobs. Plain Python, no threads: `engine_thread.py` adds the lock.
 
 * Everything that changes state (open, edit, close, load, …) is first in, first out, and goes
   before completions, so a completion always sees the edits that were sent before it.

@@ -1,4 +1,4 @@
-"""What git ignores in a folder, by the `.gitignore` files in it.
+"""Git's ignore rules in a folder, by its `.gitignore` files.
 
 Git is not asked: it runs what a repository's own configuration names (`core.fsmonitor`).
 """

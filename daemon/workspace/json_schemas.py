@@ -1,4 +1,4 @@
-"""Which JSON file follows which schema: rules `GLOB=FILE`, of which the first that matches counts.
+"""Schemas for JSON files, by rules `GLOB=FILE`, of which the first that matches counts.
 
 A glob without a slash is matched with the file's name, one with a slash with the end of its path.
 """

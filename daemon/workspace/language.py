@@ -1,4 +1,4 @@
-"""What a file's name says about its language: an id as editors use them, and its line comments."""
+"""A file's language by its name: an id as editors use them, and its line comments."""
 
 from dataclasses import dataclass
 from pathlib import PurePath

@@ -1,4 +1,4 @@
-"""The files of a project on disk: which of them are worth reading, and their text.
+"""A project's files on disk: those worth reading, and their text.
 
 A project is a git repository, or a folder with a `keyturn.toml`. What lies elsewhere is nobody's
 business but the editor's.

@@ -1,5 +1,5 @@
-"""What a project has on disk beside the files that are open: read when first asked for, and kept
-true by watching.
+"""The index of a project's files that are not open: read when first asked for, and kept true by
+watching.
 
 One thread reads and watches; whoever asks gets what has been read so far, and never waits.
 """

@@ -1,4 +1,4 @@
-"""Rule and settings files, which come with whatever was cloned: read so that none can do harm.
+"""Small files that come with whatever was cloned (rules, settings), read so that none can do harm.
 
 A link may lead to a device that never ends, a pipe to a writer that never comes, and a file may be
 as large as the disk.

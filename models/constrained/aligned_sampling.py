@@ -1,4 +1,5 @@
-"""Draw completions that the grammar allows, from the model's own distribution given the grammar.
+"""Aligned sampling: completions that the grammar allows, from the model's own distribution given
+the grammar.
 
 Masking what is refused and going on, as constrained decoders do, bends the distribution: a dead
 end met late gets the mass of everything that began like it. The modes here differ in what they do

@@ -1,4 +1,4 @@
-"""The completions that the model likes best among those that the grammar allows.
+"""Best-first search: the completions that the model likes best among those that the grammar allows.
 
 A greedy completion takes, at every place, the token behind which most grammatical mass can be
 left: P(a|u)·(1 − r(ua)). Until something is refused that is the likeliest token. A refusal moves

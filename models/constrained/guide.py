@@ -1,4 +1,4 @@
-"""What guides a completion: the grammar between both sides of the cursor, the trie's guard.
+"""The guide of a completion: the grammar between both sides of the cursor, the trie's guard.
 
 A completion is judged as the user will see it: trimmed, between what is left and right of the
 cursor. Where the grammar cannot help it is left out and says why.

@@ -1,4 +1,4 @@
-"""What sampling learnt at one cursor, for the next request if the user has typed along with it.
+"""The trie of one cursor, kept for the next request if the user has typed along with it.
 
 Owned by an engine: one trie, of the last request that sampled. Where the next prompt is that one
 and tokens of a path through its trie, the root moves down that path: what the model said there is

@@ -1,4 +1,4 @@
-"""The lines below the cursor's, and where a text says them again.
+"""The lines below the cursor's, and the places where a text says them again.
 
 Code repeats short things for good reasons, and `if (a) return b;` may stand above `return b;`: in
 the middle of a line, only a grammar can tell (`constrained.guide`), or it must be much that is said

@@ -1,4 +1,4 @@
-"""Text that goes in circles: the same again and again, also with a counter or one changed token.
+"""Repetition: text that says the same again and again, also with a counter or one changed token.
 
 Of what is repeated, the first round stays. In lines, rounds of up to four of them, or twelve that
 are word for word the same; inside a line, rounds of a few tokens up to its end.

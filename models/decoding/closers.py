@@ -1,4 +1,4 @@
-"""Where a text closes what the rest of the cursor's line closes too: brackets, strings, tags.
+"""Closers that a text shares with the rest of the cursor's line: brackets, strings, tags.
 
 Whatever the language; one place of each kind at most, for `trim` to choose among.
 """

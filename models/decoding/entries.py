@@ -1,5 +1,5 @@
-"""Entries of a list that the model makes up: names, constants, strings, one a line, whose names
-stand nowhere in the file.
+"""Made-up entries of a list: names, constants, strings, one a line, whose names stand nowhere in
+the file.
 
 One of them is worth reading; whoever takes it is offered the next. What code says with names of the
 file (`self.a = a`), statements and calls are no such entries.

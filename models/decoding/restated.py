@@ -1,4 +1,4 @@
-"""Comments and prose that only say the line above once more."""
+"""Restatements: comments and prose that only say the line above once more."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Words that are about the request instead of being what was asked for.
+"""Remarks about the request instead of an answer: apologies, "Here is", placeholders.
 
 A model trained to chat apologises, announces what comes, wraps it in code fences, and leaves places
 for somebody else to fill in. None of that is a suggestion, unless the file speaks that way itself.

@@ -1,4 +1,4 @@
-"""Choosing the next token: greedy, or drawn with temperature, top-p and min-p.
+"""The choice of the next token: greedy, or drawn with temperature, top-p and min-p.
 
 All randomness is a function of (seed, stream, position): the same request gives the same answer,
 on any device, in any number of steps. That is also what makes speculation exact for sampled

@@ -1,4 +1,4 @@
-"""Sentences that are said again, in prose of any kind: comments, docstrings, letters.
+"""Repeated sentences, in prose of any kind: comments, docstrings, letters.
 
 What has no code in it, and four words, is a sentence; how its lines are broken and marked does not
 matter. One that was said before ends the text, and of three in a row that begin alike the first

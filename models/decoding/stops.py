@@ -1,4 +1,4 @@
-"""Where a completion ends, judged by its text alone: after one line, or with its block.
+"""Stop rules: where a completion ends, judged by its text alone, after one line or with its block.
 
 A rule is fed the text as it is generated and answers with what may be kept. Kept text is never
 taken back, so a rule holds back line breaks until it knows what follows them.

@@ -1,4 +1,4 @@
-"""What a user expects of a suggestion, done to the generated text before anybody sees it.
+"""Trimming: the generated text made what a user expects of a suggestion, before anybody sees it.
 
 Nothing that the file already has on either side of the cursor, nothing broken off, nothing said
 over and over or never reached, no words about the request, no blank tail, and nothing at all rather

@@ -1,4 +1,4 @@
-"""Statements that are never reached: those right behind a return, raise, break or continue.
+"""Unreachable statements: those right behind a return, raise, break or continue.
 
 Judged by the layout that people give code in any language, so only where the jump and what follows
 it stand in the same column.

@@ -1,4 +1,4 @@
-"""What an exit's layer knows without the block: read raw, and through a linear map.
+"""Baselines of an exit: what its layer knows without the block, read raw and through a linear map.
 
 The raw reading (logit lens) is what self-speculation without training drafts with; the map is
 solved in closed form. A trained block is worth its time only if it is right much more often.

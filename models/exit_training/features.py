@@ -1,4 +1,4 @@
-"""What a model thinks while it reads code, kept on disk in float16 for exits to learn from.
+"""A model's states while it reads code, kept on disk in float16 for exits to learn from.
 
 One shard holds a few windows: their tokens, the states after some layers and after the last one,
 the keys and values of some layers, and what the model says next. A shard is written beside its

@@ -1,4 +1,4 @@
-"""Where an exit is best placed: candidates measured in minutes, before one is trained for hours.
+"""The placing of an exit: candidates measured in minutes, before one is trained for hours.
 
 Every candidate gets what a trained exit starts from, the least-squares map from its layer's state
 and the last verified state to the model's last one, and is judged by how often that is right and

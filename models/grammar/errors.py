@@ -1,4 +1,6 @@
-"""Why a grammar cannot be used here. Never shown as a failure: completion goes on unconstrained."""
+"""Reasons why a grammar cannot be used here. Never shown as a failure: completion goes on
+unconstrained.
+"""
 
 from ...cache.errors import KeyturnError
 

@@ -1,4 +1,4 @@
-"""How much of one file's text the grammar's worker has."""
+"""The texts that the grammar's worker has, file by file, and what it still has to be told."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Which wheel holds the grammar of which language, and the rules that go with it.
+"""Languages: the wheel of each grammar, and the rules that go with it.
 
 Language ids are the editors' (LSP's). Each grammar is its own small wheel, `tree-sitter-<name>`,
 imported when a file of that language is first completed; one that is not listed here is used too

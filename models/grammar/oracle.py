@@ -1,4 +1,4 @@
-"""The question that every kind of grammar answers: can this text still become a program?
+"""The oracle, which every kind of grammar is: can this text still become a program?
 
 `Oracle.open` takes the text left of the cursor; the `State` that it hands out is immutable, so a
 decoder may fork it, keep it and drop it at will. An oracle never refuses text that can go on; it

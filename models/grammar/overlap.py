@@ -1,4 +1,4 @@
-"""How much two texts have in common; slices compare at memory speed, so halve and compare."""
+"""The overlap of two texts. Slices compare at memory speed, so halve and compare."""
 
 
 def common_prefix(one: str, other: str) -> int:

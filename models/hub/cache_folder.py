@@ -1,4 +1,4 @@
-"""Where keyturn keeps what can be made again, and what goes wrong when it cannot write there."""
+"""The cache folder: what can be made again, and what goes wrong where nothing can be written."""
 
 import errno
 import os

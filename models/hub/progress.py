@@ -1,4 +1,4 @@
-"""What a person sees of a long transfer: a bar on a terminal, a line per tenth elsewhere."""
+"""Progress of a long transfer: a bar on a terminal, a line per tenth elsewhere."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

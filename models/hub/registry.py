@@ -1,4 +1,4 @@
-"""What a model name means: a pinned model, a Hugging Face repository, or files on this machine."""
+"""Names of models: a pinned model, a Hugging Face repository, or files on this machine."""
 
 import re
 from dataclasses import dataclass

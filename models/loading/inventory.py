@@ -1,4 +1,6 @@
-"""What the cache folder holds: fetched files and converted forms, by model; and removing them."""
+"""The inventory of the cache folder: fetched files and converted forms, by model; and removing
+them.
+"""
 
 import shutil
 from dataclasses import dataclass

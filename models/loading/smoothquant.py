@@ -1,4 +1,4 @@
-"""Make activations easy to quantise by moving their outliers into the weights, exactly.
+"""SmoothQuant: outliers of activations moved into the weights, exactly, so that both quantise well.
 
 A few input features of a linear are much larger than the rest, and one scale per token then leaves
 the others few codes. Dividing feature j by s_j in the norm (or projection) in front and multiplying

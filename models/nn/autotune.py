@@ -1,4 +1,4 @@
-"""Which kernels are fastest on this machine: measured once, and remembered.
+"""The kernels that are fastest on this machine: measured once, and remembered.
 
 Every candidate multiplies by the same matrices, enough of them that weights come from memory as
 they do in a forward pass, for several numbers of tokens; kernels take turns and the least time of

@@ -1,4 +1,4 @@
-"""Which attention runs here: what each backend needs, what is missing, and which one is chosen.
+"""Attention backends: what each needs, what is missing here, and which one is chosen.
 
 Every backend but one is a `PartialAttention`, called once per segment; `triton` is our own kernel
 for up to 32 tokens over all segments at once, on top of one of the others for longer steps.

@@ -1,4 +1,4 @@
-"""How many tokens one prefill step takes, so that a keystroke that comes in between can cut in.
+"""Chunked prefill: steps of so many tokens that a keystroke that comes in between can cut in.
 
 On a GPU a step is only launched, and the next one is launched while it runs, or the device would
 wait for the processor between any two. So at most two are under way, each no longer than MOST_MS,

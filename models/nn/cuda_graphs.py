@@ -1,5 +1,5 @@
-"""Forward passes over a few tokens at the least cost per launch: decoding, verifying a draft, the
-tokens of an edit, the end of a refresh.
+"""CUDA graphs of forward passes over a few tokens, which cost little per launch: decoding,
+verifying a draft, the tokens of an edit, the end of a refresh.
 
 The number of tokens is rounded up to a bucket. For each bucket there is one attention whose tables
 stay in place, and for each bucket and range of layers one recording with its own input. Results are

@@ -1,4 +1,4 @@
-"""Which kernel multiplies by a weight: the form each needs, how it is built, what a plan says."""
+"""Kernels for products with a weight: the form each needs, how it is built, what a plan says."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

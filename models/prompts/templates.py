@@ -1,4 +1,4 @@
-"""How each family of models writes a fill-in-the-middle prompt: its tokens and its orders.
+"""Templates of fill-in-the-middle prompts: each family's tokens and its orders.
 
 Sources: the model cards and repositories of Qwen2.5-Coder, DeepSeek-Coder, StarCoder2 and Granite
 Code; for CodeLlama, section 3.1 and the reference implementation; for the orders, "Efficient

@@ -1,4 +1,4 @@
-"""How much of the text around the cursor fits a token budget, cut at the far ends.
+"""Truncation of the text around the cursor to a token budget, at the far ends.
 
 Lines are dropped whole, the start of the prefix and the end of the suffix first. Text is cut by a
 generous character bound before it is tokenised, so that a file of megabytes costs no more than

@@ -1,4 +1,5 @@
-"""Which draft to verify, and how much of it: the most tokens per millisecond that can be expected.
+"""The controller: which draft to verify, and how much of it, for the most tokens per millisecond
+that can be expected.
 
 Plain integers and floats. For every drafter it is known how often tokens of such confidence were
 right lately, in one language; what a pass over so many tokens costs here; and for a drafter whose

@@ -1,5 +1,5 @@
-"""What guesses the next tokens, and what it is told of them: the protocol between every drafter and
-the one verifier (verify.py).
+"""Drafts and drafters: the protocol between whatever guesses the next tokens and the one verifier
+(verify.py).
 
 A draft is never trusted. The decoding loop draws each token from the model's own logits with
 randomness keyed by position, and a drafted token counts only if it is the one drawn. So a drafter

@@ -1,4 +1,4 @@
-"""How long a forward pass over several tokens takes here, learnt from those that were made.
+"""The cost of a forward pass over several tokens here, learnt from those that were made.
 
 `Ledger` counts what one arm of speculation has done, and what it cost.
 """

@@ -1,4 +1,4 @@
-"""What recycled drafts are made of, kept in the cache folder: one file for each language.
+"""The store of recycled tokens in the cache folder: one file for each language.
 
 The ids mean something for one vocabulary only, so the folder is named after the weights' SHA-256. A
 file that cannot be used is left out: it makes drafts worse for a while, never completions. Pairs of

@@ -1,4 +1,4 @@
-"""The drafters of one model, and what is learnt of them from request to request."""
+"""The speculator of one model: its drafters, and what is learnt of them from request to request."""
 
 import time
 from collections.abc import Iterable

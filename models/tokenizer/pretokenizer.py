@@ -1,4 +1,5 @@
-"""How a byte-level vocabulary cuts text before merging, by the name that GGUF files give it.
+"""Pretokenizers: how a byte-level vocabulary cuts text before merging, by the name that GGUF files
+give it.
 
 Each entry is the `pre_tokenizer` section that a Hugging Face tokenizer.json of that family has;
 `tokenizers` runs it. The expressions are facts about the vocabularies: tokens come out wrong

@@ -1,4 +1,4 @@
-"""What a device can do at most, measured: the figures that shares are of."""
+"""The roof of a device, measured: the bandwidth and the peak that shares are of."""
 
 import time
 from collections.abc import Callable

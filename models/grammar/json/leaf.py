@@ -1,4 +1,4 @@
-"""What the text of one JSON string or number may be, by its schema: llguidance's part.
+"""A JSON string's or number's text, by its schema: llguidance's part.
 
 llguidance asks for an object's properties in the order of the schema, so it is given single values
 only. It reads bytes here, not tokens: one matcher serves every model.

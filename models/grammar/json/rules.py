@@ -1,4 +1,4 @@
-"""What a JSON schema says of one place: the types, values and keys that it allows there."""
+"""The rules of a JSON schema for one place: the types, values and keys that it allows there."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""JSON that follows a schema: which keys and values may still come.
+"""JSON that follows a schema: the keys and values that may still come.
 
 `SchemaOracle` follows objects and arrays itself, in whatever order their keys come, and leaves to
 llguidance what a single value's text may be: patterns, lengths and bounds. It refuses only what

@@ -1,4 +1,4 @@
-"""What may an unfinished token still become?
+"""The growth of an unfinished token: what may it still become?
 
 The lexer says what the text's last token is if the text ended there. If the stack can't take that
 token, a longer one may still fit: `ret` is a name now and `return` later, `1` an integer and then

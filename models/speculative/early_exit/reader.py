@@ -1,4 +1,4 @@
-"""What a layer's state says of the next token, without and with a linear map in between."""
+"""Readings of the next token from a layer's state, without and with a linear map in between."""
 
 from typing import NamedTuple, Protocol
 
