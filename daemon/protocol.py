@@ -38,9 +38,7 @@ class ProtocolError(Exception):
     """The other side sent what it must not; the connection is of no more use."""
 
 
-# ---------------------------------------------------------------------- from a front
-
-
+# region From a front
 @dataclass(frozen=True, slots=True)
 class Hello:
     """The first message of every connection."""
@@ -110,9 +108,8 @@ class Command:
     command: Feedback | Refresh | UseModel | StatusQuery | Digest | Reload | Shutdown
 
 
-# ---------------------------------------------------------------------- from the daemon
-
-
+# endregion
+# region From the daemon
 @dataclass(frozen=True, slots=True)
 class Welcome:
     protocol: int
@@ -170,6 +167,8 @@ class Refused:
     message: str
 
 
+# endregion
+# region Frames
 FromClient = Hello | Open | Edit | Close | Complete | Cancel | Command
 FromDaemon = Welcome | State | Piece | Completed | Answered | Failed | Refused
 
@@ -228,3 +227,6 @@ async def read(reader: asyncio.StreamReader, kind: Any) -> Any:
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
     return unpack(body, kind)
+
+
+# endregion

@@ -70,8 +70,7 @@ class KeyturnServer(LanguageServer):
         """Into the log: completion never opens a pop-up."""
         logger.error("%s", error)
 
-    # ------------------------------------------------------------------ from the backend
-
+    # region From the backend
     def state_changed(self, state: BackendState) -> None:
         """The backend does something else now: tell the status bar and the progress display."""
         if self.state.model and state.model != self.state.model:
@@ -94,8 +93,8 @@ class KeyturnServer(LanguageServer):
         if self.ready.is_set():
             self.protocol.notify("keyturn/status", status_of(state, self.session.options.enabled))
 
-    # ------------------------------------------------------------------ settings
-
+    # endregion
+    # region Settings
     def _use_settings(self) -> None:
         self.session.set_options(self.settings.options)
         if self.ready.is_set():
@@ -122,8 +121,8 @@ class KeyturnServer(LanguageServer):
         answer = await self.workspace_configuration_async(types.ConfigurationParams([item]))
         self.settings.configure(answer[0] if answer else None)
 
-    # ------------------------------------------------------------------ completions
-
+    # endregion
+    # region Completions
     async def suggest(
         self, uri: str, position: types.Position, trigger: Trigger
     ) -> list[Completion]:
@@ -141,6 +140,8 @@ class KeyturnServer(LanguageServer):
         if document is None:
             return []
         return make(document, completions, self.session.documents.encoding)
+
+    # endregion
 
 
 def _register(server: KeyturnServer) -> None:

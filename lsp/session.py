@@ -77,8 +77,7 @@ class Session:
         self._ahead: dict[str, Ahead] = {}
         self._background: set[asyncio.Task[Any]] = set()
 
-    # ------------------------------------------------------------------ documents
-
+    # region Documents
     def open(self, uri: str, language: str, version: int, text: str) -> None:
         document = self.documents.open(uri, language, version, text)
         self._suggestions.forget(uri)
@@ -138,8 +137,8 @@ class Session:
             if (document in before) != self._allowed(document):
                 self._follow(document, opened=document not in before)
 
-    # ------------------------------------------------------------------ completions
-
+    # endregion
+    # region Completions
     async def complete(self, uri: str, place: Position, trigger: Trigger) -> list[Completion]:
         """Suggestions for `place`, best first, all of them insertions at it.
 
@@ -227,8 +226,8 @@ class Session:
         for document in self.documents:
             self._suggestions.forget(document.uri)
 
-    # ------------------------------------------------------------------ details
-
+    # endregion
+    # region Details
     def _allowed(self, document: Document) -> bool:
         return self.options.allows(document.uri, document.language, len(document.text))
 
@@ -294,6 +293,8 @@ class Session:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         return task
+
+    # endregion
 
 
 def _whole(document: Document) -> OpenDocument:

@@ -43,8 +43,7 @@ class DaemonClient:
         self._on_state: Callable[[BackendState], None] = lambda state: None
         self._documents: Callable[[], list[OpenDocument]] = list
 
-    # ------------------------------------------------------------------ life
-
+    # region Life
     async def run(
         self,
         documents: Callable[[], list[OpenDocument]],
@@ -84,8 +83,8 @@ class DaemonClient:
             link.close()
             logger.warning("%s", link.lost)
 
-    # ------------------------------------------------------------------ lsp.backend.Backend
-
+    # endregion
+    # region lsp.backend.Backend
     def open(self, document: OpenDocument) -> None:
         self._send(protocol.Open(document))
 
@@ -110,8 +109,8 @@ class DaemonClient:
             f"within {CONTROL_SECONDS:g} s",
         )
 
-    # ------------------------------------------------------------------ details
-
+    # endregion
+    # region Details
     async def _ask(self, request: Numbered, seconds: float, within: str) -> Any:
         """The answer of the daemon, once there is one."""
         self._wanted.set()
@@ -133,3 +132,5 @@ class DaemonClient:
             self._link.send(message)
         except ProtocolError as error:
             logger.error("not sent: %s", error)
+
+    # endregion

@@ -91,8 +91,7 @@ class Link:
             await self._news()
         return self.state
 
-    # ------------------------------------------------------------------ listening
-
+    # region Listening
     def listening(self, on_state: Callable[[BackendState], None] = lambda state: None) -> "Link":
         """Listens in a task of its own from now on, until closed."""
         self._listener = asyncio.create_task(self.listen(on_state))
@@ -128,8 +127,8 @@ class Link:
         """Why there is no daemon at the other end any more."""
         return self._lost
 
-    # ------------------------------------------------------------------ details
-
+    # endregion
+    # region Details
     def _settle(self, message: protocol.FromDaemon) -> None:
         match message:
             case protocol.Piece(number, text) if number in self._pieces:
@@ -186,3 +185,5 @@ class Link:
                 asked = True
                 self.send(protocol.Command(0, StatusQuery()))
         return answer.result()
+
+    # endregion

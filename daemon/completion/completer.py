@@ -72,7 +72,7 @@ class Completer:
         """Answer `request`. Its `stream` gets the first candidate's text in pieces, each as soon
         as it is certain, and all of it by the return.
 
-        `others` are tokens of other texts, most apt last, that it may repeat.
+        `others` are tokens of other texts, best last, that it may repeat.
         A cancel or the deadline ends the work within a step; what there is by then is returned,
         and `finish` says so. At most half of the context is generated. Where the text says
         nothing yet, the model is not asked.

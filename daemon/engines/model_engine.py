@@ -20,7 +20,7 @@ from ..server.engine_thread import File
 from ..server.jobs import Complete, FileKey
 from .sessions import Sessions
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class ModelEngine:
         try:
             self._completer.speculator.save()
         except ModelError as error:  # they are only guesses
-            log.warning("what drafts are made of is not kept: %s", error)
+            logger.warning("what drafts are made of is not kept: %s", error)
         self._sessions.clear()
         device = self._loaded.model.device
         del self._completer, self._loaded, self._sessions  # these make sessions of the engine

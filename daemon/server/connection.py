@@ -118,8 +118,7 @@ class Connection:
         self.send(protocol.State(self._server.state))
         return True
 
-    # ------------------------------------------------------------------ messages
-
+    # region Messages
     async def _handle(self, message: protocol.FromClient) -> None:
         match message:
             case protocol.Open(document):
@@ -176,8 +175,8 @@ class Connection:
         self._server.active()
         self._server.engine.put(job)
 
-    # ------------------------------------------------------------------ answers
-
+    # endregion
+    # region Answers
     def _piece(self, request_id: int, job: jobs.Complete, text: str) -> None:
         waiting = self._waiting.get(request_id)
         if waiting is not None and waiting.job is job:
@@ -229,3 +228,5 @@ class Connection:
         for uri in self._open:
             self._server.engine.put(jobs.Close(FileKey(self.number, uri)))
         self._writer.close()
+
+    # endregion

@@ -106,8 +106,7 @@ class EngineThread(threading.Thread):
         self._files: dict[FileKey, File] = {}
         self._failed: tuple[float, str] | None = None  # when loading failed, and why
 
-    # ------------------------------------------------------------------ from any thread
-
+    # region From any thread
     def put(self, job: Job) -> None:
         """Add a job. What it supersedes is answered here, also where it is running: then a second
         reply comes later, which is to be ignored."""
@@ -127,8 +126,8 @@ class EngineThread(threading.Thread):
         with self._changed:
             return len(self._scheduler)
 
-    # ------------------------------------------------------------------ the thread
-
+    # endregion
+    # region The thread
     def run(self) -> None:
         self._load("")
         while not isinstance(job := self._next(), Stop):
@@ -280,6 +279,8 @@ class EngineThread(threading.Thread):
             "open_characters": sum(len(file.text.raw) for file in self._files.values()),
             **engine,
         }
+
+    # endregion
 
 
 def _fail(job: Job, message: str) -> None:

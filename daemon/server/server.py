@@ -87,8 +87,7 @@ class DaemonServer:
         logger.info("stopping: %s", reason)
         self._stopped.set()
 
-    # ------------------------------------------------------------------ connections
-
+    # region Connections
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -117,8 +116,8 @@ class DaemonServer:
         """Someone asked for a completion."""
         self._last_active = time.monotonic()
 
-    # ------------------------------------------------------------------ commands
-
+    # endregion
+    # region Commands
     def command(self, connection: Connection, request_id: int, command: Any) -> None:
         """Carry out a command; the answer may come later, and always comes."""
 
@@ -203,8 +202,8 @@ class DaemonServer:
             "engine": engine,
         }
 
-    # ------------------------------------------------------------------ state and time
-
+    # endregion
+    # region State and time
     def _report(self, state: BackendState) -> None:
         """From the engine thread."""
         try:
@@ -233,6 +232,8 @@ class DaemonServer:
                     self.engine.put(jobs.Free())
                 case Due.NOTHING:
                     pass
+
+    # endregion
 
 
 def _peer_uid(connection: socket.socket) -> int | None:

@@ -88,8 +88,7 @@ class Library(threading.Thread):
         self._projects: dict[Path, Project] = {}
         self._watches: dict[Path, dict[Path, ObservedWatch]] = {}
 
-    # ------------------------------------------------------------------ from any thread
-
+    # region From any thread
     def around(self, path: Path) -> list[Volume]:
         """The other files of the same language in the project that `path` is in."""
         root = project_of(path)
@@ -131,8 +130,8 @@ class Library(threading.Thread):
         self._tasks.put(None)
         self.join(JOIN_SECONDS)
 
-    # ------------------------------------------------------------------ the thread
-
+    # endregion
+    # region The thread
     def run(self) -> None:
         self._observer.start()
         while (task := self._tasks.get()) is not None and not self._closing.is_set():
@@ -223,8 +222,8 @@ class Library(threading.Thread):
                 room -= len(volume.text)
         return volumes
 
-    # ------------------------------------------------------------------ watching
-
+    # endregion
+    # region Watching
     def _watch(self, project: Project) -> bool:
         """Watch the root, and every folder in it that is not ignored with all that it holds. False
         if that could not be done for all of them."""
@@ -246,6 +245,8 @@ class Library(threading.Thread):
     def _unwatch(self, root: Path, folders: Iterable[Path]) -> None:
         for folder in folders:
             self._observer.unschedule(self._watches[root].pop(folder))
+
+    # endregion
 
 
 class Events(FileSystemEventHandler):

@@ -30,7 +30,7 @@ class Scene:
     language: str
     before: Tokens  # left of the cursor
     after: Tokens = ()  # right of it
-    others: Sequence[Tokens] = ()  # other open files, deleted lines; most apt last
+    others: Sequence[Tokens] = ()  # other open files, deleted lines; best last
     held: Sequence[int] = ()  # the prompt's last tokens, which it stops before: see healing.py
 
 

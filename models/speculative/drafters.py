@@ -20,7 +20,7 @@ from .recycling_store import RecycleStore
 from .speculator import Speculator
 from .token_recycling import Recycle
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def exit_drafters(loaded: Loaded, cache: Path | None) -> list[Drafter]:
@@ -38,7 +38,7 @@ def exit_drafters(loaded: Loaded, cache: Path | None) -> list[Drafter]:
     try:
         found = find_exits(cache, loaded.files.sha256, loaded.config)
     except BadExits as error:
-        log.warning("decoding without a trained exit: %s", error)
+        logger.warning("decoding without a trained exit: %s", error)
         return drafters
     if found is not None:
         best = found.best()

@@ -73,7 +73,7 @@ MOST_SURPRISE = 0.7  # in powers of e: a pass that was interrupted must not coun
 
 
 class Pace:
-    """Milliseconds by number of tokens: a level, which follows the machine's mood and the length
+    """Milliseconds by number of tokens: a level, which follows the machine's load and the length
     of the context, and a shape, which changes slowly."""
 
     def __init__(self, shape: Mapping[int, float] = CPU_SHAPE) -> None:

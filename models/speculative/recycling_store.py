@@ -57,7 +57,7 @@ PLAIN_NAME = re.compile(r"[^a-z0-9+#-]")
 MOST_BYTES = 64 * 1024 * 1024  # a full memory takes a tenth of it
 ROUNDING = 0.01  # of probabilities
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class RecycleStore:
@@ -76,7 +76,7 @@ class RecycleStore:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, SafetensorError) as error:
-            log.warning("recycled drafts of %s start anew: %s: %s", language, path, error)
+            logger.warning("recycled drafts of %s start anew: %s: %s", language, path, error)
             return None
 
     def save(self, language: str, memory: RecycledTokens) -> None:

@@ -80,8 +80,7 @@ class Editor:
         self.process.kill()
         self.process.wait()
 
-    # ------------------------------------------------------------------ the document
-
+    # region The document
     def open(self, text: str) -> None:
         self.text, self.version = text, 1
         item = {"uri": self.uri, "languageId": "python", "version": 1, "text": text}
@@ -125,8 +124,8 @@ class Editor:
         arguments = {"command": "keyturn.showStatus", "arguments": []}
         return self.call("workspace/executeCommand", arguments)["result"]
 
-    # ------------------------------------------------------------------ JSON-RPC
-
+    # endregion
+    # region JSON-RPC
     def call(self, method: str, params: Any) -> dict[str, Any]:
         return self._answer(self._request(method, params))
 
@@ -159,3 +158,5 @@ class Editor:
         if not length:
             raise EOFError("the front has gone")
         return json.loads(self._out.read(length))
+
+    # endregion
