@@ -13,6 +13,7 @@ from keyturn.lsp.documents import Change, Documents
 from keyturn.lsp.options import Options
 from keyturn.lsp.server import KeyturnServer
 from support.lsp.tiny_backend import TinyBackend
+from support.until import until_async
 
 URI = "file:///a.py"
 
@@ -116,8 +117,7 @@ async def test_loading_and_downloading_are_shown_as_progress_where_the_client_ca
     server.protocol.receive(
         json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": None}).encode()
     )
-    while not recorder.of("$/progress"):
-        await asyncio.sleep(0)
+    await until_async(lambda: recorder.of("$/progress"), "the first progress")
     server.state_changed(BackendState(Phase.DOWNLOADING, "fetching", "m", 0.5))
     server.state_changed(BackendState(Phase.LOADING, "loading", "m"))
     server.state_changed(BackendState(Phase.READY, "", "m"))

@@ -1,6 +1,5 @@
 """Suggestions from what is there already, and where it is looked for."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from keyturn.daemon.server.jobs import FileKey
 from keyturn.daemon.workspace.project_files import Library
 from keyturn.lsp.options import Options
 from support.daemon.small_engine import job_for
+from support.until import until
 
 
 class Desk:
@@ -83,9 +83,8 @@ def test_other_open_files_are_looked_at_as_they_are_now(desk: Desk):
     assert desk.ask("the_answer|") == []  # another window's
 
 
-def until(desk: Desk, text: str, expected: list[str]) -> None:
-    while desk.ask(text) != expected:
-        time.sleep(0.01)
+def until_said(desk: Desk, text: str, expected: list[str]) -> None:
+    until(lambda: desk.ask(text) == expected, lambda: f"{expected}, but {desk.ask(text)}")
 
 
 def test_files_of_the_project_are_looked_at_as_they_are_on_disk_unless_they_are_open(desk: Desk):
@@ -93,9 +92,9 @@ def test_files_of_the_project_are_looked_at_as_they_are_on_disk_unless_they_are_
     desk.write("here.py", "the_answer = 'here, as it was saved'")
     desk.write("other.py", "the_answer = 41")
     desk.write("other.js", "the_answer = 'in another language'")
-    until(desk, "the_answer|", [" = 41"])
+    until_said(desk, "the_answer|", [" = 41"])
     desk.open("other.py", "nothing of it")
     assert desk.ask("the_answer|") == []
     del desk.opened["other.py"]
     desk.write("other.py", "the_answer = 42")
-    until(desk, "the_answer|", [" = 42"])
+    until_said(desk, "the_answer|", [" = 42"])

@@ -168,6 +168,59 @@ async def test_a_model_that_cannot_be_loaded_is_said_so_and_another_can_be_chose
     assert daemon.maker.made[0].closed
 
 
+async def test_a_model_that_failed_to_load_is_not_tried_again_for_every_request(daemon: Daemon):
+    client = daemon.client()
+    await ready(client)
+    daemon.maker.error = RuntimeError("no such model")
+    await client.control(UseModel("bad"))
+    attempts = daemon.maker.attempts
+    for _ in range(3):
+        with pytest.raises(BackendError, match="no such model"):
+            await client.complete(request())
+    assert daemon.maker.attempts == attempts
+
+
+async def test_an_engine_that_does_not_come_back_costs_a_request_its_deadline_only(daemon: Daemon):
+    await ready(daemon.client(), "STUCK")
+    reader, writer = await daemon.raw()
+    for message in (
+        protocol.Hello(protocol.PROTOCOL, "1.0", "test", 1),
+        protocol.Open(OpenDocument("file:///b", "", 1, "STUCK")),
+        protocol.Complete(7, request(1, 0, "file:///b", deadline_ms=50)),
+    ):
+        writer.write(protocol.pack(message))
+    found = [await protocol.read(reader, protocol.FromDaemon) for _ in range(3)]
+    [failed] = [each for each in found if isinstance(each, protocol.Failed)]
+    assert (failed.id, failed.why) == (7, protocol.Why.DEADLINE)
+    daemon.maker.made[0].release.set()
+    writer.close()
+
+
+async def test_who_sends_edits_faster_than_they_are_made_is_made_to_wait(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("keyturn.daemon.server.connection.MAX_BACKLOG", 10)
+    client, other = daemon.client(), daemon.client()
+    await ready(client, "STUCK")
+    await ready(other, uri="file:///b")
+    asking = asyncio.create_task(client.complete(request()))
+    engine = daemon.maker.made[0]
+    assert await asyncio.to_thread(engine.begun.wait, 10)
+    client.open(OpenDocument("file:///c", "python", 1, ""))
+    for version in range(2, 60):  # of one file, they would be one
+        client.edit(URI, version, (TextEdit(0, 0, "x"),))
+        client.edit("file:///c", version, (TextEdit(0, 0, "x"),))
+    await until_async(lambda: daemon.server.engine.backlog() > 10, "edits wait")
+    for _ in range(3):  # the loop goes round, and takes no more of them
+        await other.control(Feedback(URI, Outcome.ACCEPTED, 1))
+    assert daemon.server.engine.backlog() <= 12
+    engine.release.set()
+    with pytest.raises(BackendError):
+        await asking
+    found = await client.complete(request(59))
+    assert found[0].text.startswith("59:")
+
+
 async def test_a_model_that_does_not_exist_takes_nobody_the_present_one(
     daemon: Daemon, caplog: pytest.LogCaptureFixture
 ):
@@ -219,7 +272,7 @@ async def test_the_text_can_be_compared_without_sending_it(daemon: Daemon):
 async def test_a_client_that_leaves_takes_its_files_and_its_requests_along(daemon: Daemon):
     client = daemon.client()
     await ready(client)
-    reader, writer = await daemon.raw()
+    _, writer = await daemon.raw()
     for message in (
         protocol.Hello(protocol.PROTOCOL, "1.0", "test", 1),
         protocol.Open(OpenDocument("file:///b", "", 1, "SLOW")),
@@ -236,7 +289,6 @@ async def test_a_client_that_leaves_takes_its_files_and_its_requests_along(daemo
 
     await until_async(one_is_left, "the client's file is closed, and the other's is open")
     assert [key.uri for key in engine.forgotten] == ["file:///b"]
-    assert reader.at_eof() or await reader.read() is not None
 
 
 async def test_idle_refreshing_is_done_when_nothing_else_is(daemon: Daemon):
@@ -282,4 +334,5 @@ def test_what_is_due_when():
     assert limits.due(11, None, loaded=True) is Due.FREE
     assert limits.due(11, 11, loaded=False) is Due.NOTHING
     assert limits.due(99, 21, loaded=True) is Due.EXIT
+    assert limits.due(99, 19, loaded=False) is Due.NOTHING  # a client was here not long ago
     assert IdleLimits(0, 0).due(1e9, 1e9, loaded=True) is Due.NOTHING

@@ -48,6 +48,10 @@ def test_the_first_token_follows_one_of_the_longest_matches(before, after, other
     assert votes.count(found.tokens[0]) == max(map(votes.count, votes))
 
 
+def test_the_longer_match_counts_and_not_the_later_one() -> None:
+    assert draft(Scene("x", [1, 2, 3, 9, 2, 4, 9]), [1, 2], budget=1).tokens == (3,)
+
+
 @given(small, few, st.integers(1, 9))
 def test_the_whole_draft_stands_somewhere_behind_a_match(before, path, budget) -> None:
     found = draft(Scene("x", before), path, budget)

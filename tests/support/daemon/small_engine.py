@@ -2,7 +2,8 @@
 
 It suggests `<version>:<offset>:<checksum of the text>`, so that an answer proves what it was
 computed from. In a text that contains `SLOW` it works in small steps until it is cancelled or past
-its deadline, as decoding does; with `BREAK` it raises.
+its deadline, as decoding does; with `STUCK` until it is released, whatever comes; with `BREAK` it
+raises.
 """
 
 import threading
@@ -40,6 +41,7 @@ class TinyEngine:
         self.forgotten: list[FileKey] = []
         self.refreshed: list[FileKey | None] = []  # None: the model itself
         self.closed = False
+        self.release = threading.Event()
 
     def complete(self, file: File, job: Complete) -> list[Completion]:
         request = job.request
@@ -52,6 +54,9 @@ class TinyEngine:
             while not job.cancelled.is_set() and time.monotonic() < job.deadline:
                 time.sleep(STEP_SECONDS)
             self.stopped.set()
+        if "STUCK" in file.text.raw:
+            self.begun.set()
+            self.release.wait()
         text = suggestion(file.version, request.offset, file.text.raw)
         return [Completion(text, request.offset, request.offset, CompletionMeta(self.name))]
 
@@ -69,6 +74,7 @@ class TinyEngine:
 
     def close(self) -> None:
         self.closed = True
+        self.release.set()
 
 
 class TinyMaker:
@@ -76,6 +82,7 @@ class TinyMaker:
 
     def __init__(self) -> None:
         self.made: list[TinyEngine] = []
+        self.attempts = 0
         self.error: Exception | None = None
         self.unknown: set[str] = set()  # names that there is no model of
         self.gate = threading.Event()  # closed: loading takes until it is opened
@@ -85,6 +92,7 @@ class TinyMaker:
         self, name: str, report: Callable[[BackendState], None], open_files: OpenFiles
     ) -> TinyEngine:
         self.gate.wait()
+        self.attempts += 1
         if self.error is not None:
             raise self.error
         if name in self.unknown:
