@@ -141,10 +141,14 @@ class _Layers:
         self.put(str(path), flat)
 
     def environment(self, environment: Mapping[str, str]) -> None:
-        for key, present in list(self._values.items()):
-            name = "KEYTURN_" + key.replace(".", "_").upper()
+        names = {"KEYTURN_" + key.replace(".", "_").upper(): key for key in self._values}
+        for name, key in names.items():
             if name in environment:
-                self.put(name, {key: _parsed(environment[name], present)})
+                self.put(name, {key: _parsed(environment[name], self._values[key])})
+        sections = tuple(f"KEYTURN_{section.upper()}_" for section in SECTIONS)
+        for name in environment:
+            if name.startswith(sections) and name not in names:
+                self._problems.append(f"there is no setting for {name:.80}")
 
     def put(self, source: str, values: Mapping[str, Any]) -> None:
         unknown = [key for key in values if key not in self._values]

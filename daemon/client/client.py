@@ -81,7 +81,7 @@ class DaemonClient:
             self._link = None
             self._connected.clear()
             link.close()
-            logger.warning("%s", link.lost)
+            logger.info("%s", link.lost)
 
     # endregion
     # region lsp.backend.Backend

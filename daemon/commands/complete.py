@@ -116,6 +116,7 @@ def command(context: click.Context, **options: Any) -> None:
             click.echo(f"keyturn: {problem}", err=True)
         configured = {"model": config.model.name, "max_tokens": config.completion.max_tokens}
         given = {name: value for name, value in options.items() if value is not None}
+        given["tokens_given"] = "max_tokens" in given
         sys.exit(run({**options, **configured, **given}, config))
 
 
@@ -155,11 +156,21 @@ def _one(options: dict[str, Any], config: Config, source: BinaryIO, output: Bina
         write(_dumped(answer.as_json()) + "\n")
     elif not options["stream"]:
         write(answer.text)
+    if output.isatty() and not options["as_json"] and not answer.text.endswith("\n"):
+        write("\n")  # a person reads it, and the prompt comes next
     if not answer.text and not options["as_json"]:
         click.echo(f"keyturn: nothing to suggest: {why_nothing(answer.as_json())}", err=True)
-    elif answer.meta.finish is Finish.DEADLINE and not options["as_json"]:
-        click.echo("keyturn: cut short by the time limit; --timeout gives more", err=True)
+    elif not options["as_json"]:
+        _say_limit(answer.meta.finish, options)
     return 0 if answer.text else NOTHING
+
+
+def _say_limit(finish: Finish | None, options: dict[str, Any]) -> None:
+    """That the text was cut short, unless by a limit that was asked for."""
+    if finish is Finish.DEADLINE:
+        click.echo("keyturn: cut short by the time limit; --timeout gives more", err=True)
+    elif finish is Finish.TOKENS and not options["tokens_given"]:
+        click.echo("keyturn: cut short by the token limit; --max-tokens gives more", err=True)
 
 
 def _question(options: dict[str, Any], source: BinaryIO) -> Question:

@@ -52,7 +52,7 @@ class LookupEngine:
                 break
         took_ms = (time.monotonic() - started) * 1e3
         meta = CompletionMeta(LOOKUP, finish=Finish.LINES, total_ms=took_ms)
-        return [Completion(text, offset, offset, meta) for text in found]
+        return [Completion(text, offset, offset, meta) for text in found or ("",)]
 
     def edit(self, before: File, edits: Sequence[Edited]) -> None:
         """Every request looks at the texts themselves."""

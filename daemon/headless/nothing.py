@@ -2,9 +2,13 @@
 
 from typing import Any
 
+from ..config import LOOKUP
+
 
 def why_nothing(answer: dict[str, Any]) -> str:
     """`answer` as `--json` prints it."""
+    if answer["model"] == LOOKUP:
+        return "what is left of the cursor stands nowhere else in the project"
     if answer["tokens"]["prompt"] == 0:
         return "the file says nothing yet"
     reasons = {

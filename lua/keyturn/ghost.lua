@@ -151,6 +151,14 @@ local function follow()
   request(false)
 end
 
+-- The server can answer now: ask for what was typed before it could.
+function M.resume()
+  if not shown and not asked and vim.api.nvim_get_mode().mode:sub(1, 1) == 'i' then
+    settled = nil
+    follow()
+  end
+end
+
 -- Put the first `count` bytes of the suggestion into the buffer.
 local function insert(count)
   local text, rest = shown.text:sub(1, count), shown.text:sub(count + 1)
@@ -262,6 +270,16 @@ function M.setup(group, keys)
   vim.api.nvim_set_hl(0, 'KeyturnGhost', { link = 'Comment', default = true })
   local changes = { 'TextChangedI', 'CursorMovedI', 'InsertEnter' }
   vim.api.nvim_create_autocmd(changes, { group = group, callback = follow })
+  if vim.fn.exists('##LspAttach') == 1 then
+    vim.api.nvim_create_autocmd('LspAttach', { group = group, callback = M.resume })
+  end
+  local known = vim.lsp.handlers['keyturn/status']
+  vim.lsp.handlers['keyturn/status'] = function(err, result, ...)
+    if result and result.phase == 'ready' then
+      M.resume()
+    end
+    return known and known(err, result, ...)
+  end
   vim.api.nvim_create_autocmd({ 'InsertLeave', 'BufLeave' }, {
     group = group,
     callback = function()

@@ -37,10 +37,16 @@ function M.check()
   else
     warn('the daemon is not running; the first suggestion starts it')
   end
-  if require('keyturn').client(vim.api.nvim_get_current_buf()) then
-    ok('the language server is attached to the current buffer')
+  local attached = 0 -- the current buffer is this report
+  for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
+    if vim.api.nvim_buf_is_loaded(buffer) and require('keyturn').client(buffer) then
+      attached = attached + 1
+    end
+  end
+  if attached > 0 then
+    ok(('the language server is attached to %d buffer%s'):format(attached, attached > 1 and 's' or ''))
   else
-    warn('the language server is not attached to the current buffer')
+    warn('the language server is attached to no buffer')
   end
 end
 

@@ -134,6 +134,26 @@ local COMMANDS = {
   status = 'keyturn.showStatus',
 }
 
+-- What came of each, in words.
+local ANSWERS = {
+  toggle = function(result)
+    return result.enabled and 'suggestions are on' or 'suggestions are off'
+  end,
+  model = function(result)
+    if not result.model or result.model == '' then
+      return 'there is no other model: name some in `model.cycle` of config.toml'
+    end
+    return 'the model is ' .. result.model
+  end,
+  refresh = function()
+    return 'the caches are being brought up to date'
+  end,
+  status = function(result)
+    local said = result.message and result.message ~= '' and ': ' .. result.message or ''
+    return ('%s, %s%s (more: keyturn daemon status)'):format(result.model, result.phase, said)
+  end,
+}
+
 function M._command()
   vim.api.nvim_create_user_command('Keyturn', function(call)
     local client = M.client(vim.api.nvim_get_current_buf())
@@ -145,7 +165,9 @@ function M._command()
     end
     M.request(client, 'workspace/executeCommand', { command = command, arguments = {} },
       function(err, result)
-        vim.notify('keyturn: ' .. vim.inspect(err or result))
+        local failed = err and err.message or result.error
+        vim.notify('keyturn: ' .. (failed or ANSWERS[call.args](result)),
+          failed and vim.log.levels.ERROR or vim.log.levels.INFO)
       end, vim.api.nvim_get_current_buf())
   end, {
     nargs = 1,

@@ -114,8 +114,9 @@ class Guide:
 
     def _ends_block(self, text: str, finish: Finish) -> bool:
         """Whether whole lines stand at the end of the file, where one goes on from there: what
-        was open before them need not be closed by them."""
-        at_end = self._last_line is not None and finish is Finish.LINES
+        was open before the cursor's line need not be closed by them."""
+        line = self._last_line
+        at_end = line is not None and not OPENERS.search(line) and finish is Finish.LINES
         return at_end and not nesting(text).inside and self._parses(text)
 
     def kept(self, text: str) -> str:

@@ -33,7 +33,8 @@ def inventory(cache: Path) -> list[Holding]:
     """Every model known by name, then every other that the cache holds something of."""
     entries = Store(cache).entries()
     names = [model.name for model in MODELS]
-    fetched = (path.name.replace("--", "/", 1) for path in sorted((cache / "files").glob("*/")))
+    folders = (path for path in sorted((cache / "files").glob("*/")) if _bytes_under(path))
+    fetched = (path.name.replace("--", "/", 1) for path in folders)
     for name in [*fetched, *(entry.info.name for entry in entries)]:
         if name not in names:
             names.append(name)

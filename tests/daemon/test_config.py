@@ -57,6 +57,11 @@ def test_what_is_wrong_is_said_and_the_value_below_counts(tmp_path: Path):
     assert config.model.name == "qwen2.5-coder-0.5b"
 
 
+def test_a_variable_that_is_misspelt_is_said_and_those_of_other_kinds_are_not(tmp_path: Path):
+    config = load(tmp_path, KEYTURN_MODEL_NAM="x", KEYTURN_CACHE="/tmp", KEYTURN_STATE_DIR="/tmp")
+    assert config.problems == ("there is no setting for KEYTURN_MODEL_NAM",)
+
+
 def test_a_file_that_is_not_toml_is_a_problem_and_nothing_more(tmp_path: Path):
     config = load(tmp_path, user="[completion\n")
     assert len(config.problems) == 1

@@ -64,6 +64,32 @@ def test_typing_shows_ghost_text_and_typing_along_it_keeps_it(
         assert nvim.drawn() == []
 
 
+def test_what_was_typed_before_the_server_could_answer_is_answered_then(
+    tmp_path: Path, environ: dict[str, str]
+):
+    setup = "vim.api.nvim_feedkeys('Goalpha', 'n', false); " + SETUP
+    with start(tmp_path, environ, FILE, setup) as nvim:
+        assert nvim.wait(nvim.ghost) == " = compute(one, two)"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("toggle", "keyturn: suggestions are off"),
+        ("refresh", "keyturn: the caches are being brought up to date"),
+        ("model", "keyturn: there is no other model"),
+        ("status", "keyturn: lookup, ready"),
+    ],
+)
+def test_commands_answer_in_words(tmp_path: Path, environ: dict[str, str], command: str, said: str):
+    with start(tmp_path, environ, FILE) as nvim:
+        nvim.press("Go")
+        nvim.type("alpha")
+        nvim.wait(nvim.ghost)
+        nvim.call("nvim_command", f"Keyturn {command}")
+        nvim.wait(lambda: said in nvim.messages())
+
+
 def test_a_word_then_a_line_then_the_key_s_own_meaning(tmp_path: Path, environ: dict[str, str]):
     with start(tmp_path, environ, FILE) as nvim:
         nvim.press("Go")

@@ -192,6 +192,16 @@ def test_a_timeout_is_code_4_and_one_line(complete: Complete) -> None:
     assert complained(complete("--offset", "0", "--timeout", "0.00001"), 4, "within 1e-05 s")
 
 
+def test_a_text_cut_by_a_limit_that_nobody_asked_for_is_said_to_be_so(
+    complete: Complete, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEYTURN_COMPLETION_MAX_TOKENS", "6")
+    given = complete("--offset", "300", *SAMPLED, text=PAGE)
+    assert "cut short" not in given.stderr
+    result = complete("--offset", "300", "--temperature", "2", "--extent", "all", text=PAGE)
+    assert result.stderr == "keyturn: cut short by the token limit; --max-tokens gives more\n"
+
+
 # endregion
 # region Odd files
 @pytest.mark.parametrize(

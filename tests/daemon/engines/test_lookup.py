@@ -42,7 +42,7 @@ class Desk:
         options = CompletionOptions(candidates=candidates)
         wanted = CompletionRequest(file.key.uri, 1, len(before), options=options)
         found = self.engine.complete(file, job_for(wanted, file.key))
-        return [completion.text for completion in found]
+        return [completion.text for completion in found if completion.text]
 
 
 @pytest.fixture

@@ -241,6 +241,13 @@ def test_whole_lines_may_be_the_last_of_a_file_inside_what_was_open_before(
     assert (judge.kept(text), judge.use.reason) == (text, GOES_ON)
 
 
+def test_a_block_that_the_cursor_s_line_opens_is_closed_at_the_end_of_a_file_too():
+    left = "if (!response.ok) {"
+    judge = Guide(open_oracle("javascript").open(left), "", GrammarMode.EXACT, as_it_is, 0.0, left)
+    assert not judge.may_end("\n  throw 1;", Finish.LINES)
+    assert judge.may_end("\n  throw 1;\n}", Finish.LINES)
+
+
 def test_a_text_cut_short_ends_before_a_comma_for_what_is_not_there():
     judge = guide(left='{"a": 1, ', right="}\n")
     assert judge.may_be_cut('"b": 2,\n"c": [3, 4')
