@@ -2,7 +2,8 @@
 
 What has no code in it, and four words, is a sentence; how its lines are broken and marked does not
 matter. One that was said before ends the text, and of three in a row that begin alike the first
-stays.
+stays. A line of code ends what has been said: two functions may well return the same, two messages
+ask to try again.
 """
 
 import re
@@ -15,7 +16,14 @@ ROUNDS = 3  # of those
 PARAGRAPH_CHARACTERS = 1000  # before the cursor, of which what is said counts as said
 LINE = re.compile(r"[^\n]*\n|[^\n]+")
 START = re.compile(r"[\s#/*;%>\"'“”‘’()-]*+")  # with the marks of comments and strings
-CODE = re.compile(r"[^\w\s,:;.!?'’‘\"“”()/#*%&>–—-]|\w\(")
+NOTHING_SAID = re.compile(rf"(?:(?<![^\n]){START.pattern}|(?<!\s)\s++)\Z")  # marks alone, blanks
+CODE = re.compile(
+    r"""[^\w\s,:;.!?'’‘"“”()/#*%&>–—-] | \w\(
+      | \A\s*["'](?!["']) | :\s*["'] | ["'][ \t]*+[,;]?+[ \t]*+\n  # a string's line
+      | \*/
+    """,
+    re.VERBOSE,
+)
 PART = re.compile(r"(?:[^.!?]|[.!?](?![\s\"')”’]|\Z))+(?P<end>[.!?]*)")  # of a line
 WORD = re.compile(r"\w(?:[\w'’.-]*\w)?")
 
@@ -32,8 +40,7 @@ def said_once(text: str, before: str = "") -> int:
     """How many characters of `text` to keep so that none of its sentences says again what was said
     in it, or in the paragraph `before` it."""
     whole, start = _with_paragraph(text, before)
-    said: list[Sentence] = []
-    for sentence in _sentences(whole):
+    for said, sentence in _with_said(whole):
         cut = sentence if any(_again(other, sentence) for other in said) else None
         if len(sentence.words) < LEAST_WORDS:
             cut = None
@@ -41,8 +48,7 @@ def said_once(text: str, before: str = "") -> int:
         if cut is None and alike >= ROUNDS - 1:
             cut = said[1 - alike]
         if cut is not None and sentence.start >= start:
-            return len(whole[start : cut.start].rstrip())
-        said.append(sentence)
+            return len(NOTHING_SAID.sub("", whole[start : cut.start]))
     return len(text)
 
 
@@ -50,13 +56,11 @@ def surely_said_once(text: str, before: str = "") -> int:
     """How many characters of `text` to keep so that `said_once` could not take one of them
     later."""
     whole, start = _with_paragraph(text, before)
-    said: list[Sentence] = []
-    for sentence in _sentences(whole):
+    for said, sentence in _with_said(whole):
         perhaps = any(_again(other, sentence) for other in said) or _alike(said, sentence, start)
         if perhaps and sentence.start >= start:
-            return len(whole[start : sentence.start].rstrip())
-        said.append(sentence)
-    return len(text)
+            return len(NOTHING_SAID.sub("", whole[start : sentence.start]))
+    return len(NOTHING_SAID.sub("", text))
 
 
 def _with_paragraph(text: str, before: str) -> tuple[str, int]:
@@ -64,12 +68,26 @@ def _with_paragraph(text: str, before: str) -> tuple[str, int]:
     return before + text, len(before)
 
 
-def _sentences(text: str) -> Iterator[Sentence]:
-    """Those that are whole, and what is begun at the end of the text."""
+def _with_said(text: str) -> Iterator[tuple[list[Sentence], Sentence]]:
+    """Each sentence behind those said before it since the last line of code."""
+    said: list[Sentence] = []
+    for sentence in _sentences(text):
+        if sentence is None:
+            said = []
+        else:
+            yield said, sentence
+            said.append(sentence)
+
+
+def _sentences(text: str) -> Iterator[Sentence | None]:
+    """Those that are whole, None for a line of code, and what is begun at the end of the text."""
     start, words = 0, ()
     for line in LINE.finditer(text):
-        if not line[0].strip() or CODE.search(line[0]):
+        code = CODE.search(line[0])
+        if code or not line[0].strip():
             words = ()
+            if code:
+                yield None
             continue
         for part in PART.finditer(line[0]):
             begin = START.match(part[0])

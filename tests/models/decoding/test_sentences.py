@@ -28,12 +28,30 @@ WINE = "The cafe has a special list of wines."
         (f"{MENU}\n", f"{MENU}", ""),
         (f"{MENU}\n\n# Wine\n", f"{MENU}", MENU),  # another paragraph
         ("", "Is it so that it is? Is it so that it is?", "Is it so that it is?"),
+        (f"// {MENU}\n", f"/**\n * {MENU}\n */\n", ""),  # no marks without words
+        (f"# {MENU}\n", f"#\n# It is new.\n#\n# {MENU}\n", "#\n# It is new."),
     ],
 )
 def test_a_sentence_is_said_once(before: str, generated: str, shown: str) -> None:
     assert trim(generated, before, "", language="plaintext") == shown
     for end in range(len(generated) + 1):
         assert shown.startswith(certain(generated[:end], before, "", "plaintext"))
+
+
+@pytest.mark.parametrize(
+    ("before", "generated"),
+    [
+        (f"# {MENU}\ndef f():\n    ", f'"""{MENU}"""\n    return 1'),
+        (f"/// {MENU}\nfn f() {{}}\n", f"/// {MENU}\nfn g() {{}}"),
+        (f"/**\n * {MENU}\n */\n", f"// {MENU}"),
+        ("", f'"""\n{MENU}\n"""\n# {MENU}\nx'),
+        (f'{{\n  "a": "No. {MENU}",\n  "b": "', f'Yes. {MENU}",\n  "c": "Not. {MENU}"'),
+        (f"a: 'No. {MENU}'\n", f"b: 'Yes. {MENU}'"),
+        (f'  "No. {MENU}",\n', f'  "Yes. {MENU}",'),
+    ],
+)
+def test_code_between_two_sentences_lets_them_be_the_same(before: str, generated: str) -> None:
+    assert trim(generated, before, "") == generated
 
 
 @pytest.mark.parametrize(
@@ -52,7 +70,7 @@ def test_what_only_looks_alike_stays(generated: str) -> None:
 
 
 def test_what_is_surely_said_once_stays_whatever_comes() -> None:
-    text = f"{MENU} {WINE} It is open. The cafe has a special menu for dogs. {MENU}"
+    text = f"{MENU} {WINE} It is open. The cafe has a special menu for dogs.\n#\n# {MENU}"
     for end in range(len(text) + 1):
         kept = text[: said_once(text[:end])]
         for start in range(end + 1):
