@@ -14,16 +14,24 @@ LOOK_AHEAD_CHARACTERS = 4000  # of the suffix
 LEAST_WORDS = 3  # of a line that is said again in the middle of another
 WORD = re.compile(r"[^\W_]+")
 JOINED = re.compile(r"\w\w")
-WORDS_AS_COMMANDS = frozenset({"shellscript"})  # `sudo make all` may stand above `make all`
+WORDS_AS_COMMANDS = frozenset(
+    {  # `sudo make all` may stand above `make all`, `puts f(x)` above `f(x)`
+        "clojure", "dockerfile", "elixir", "haskell", "lisp", "makefile", "ocaml", "perl",
+        "powershell", "ruby", "shellscript",
+    }
+)  # fmt: skip
 HEAD = re.compile(
     r"[\s}]*(?:case|catch|default|elif|elsif|else|for|foreach|if|match|switch|try|unless|until|when"
     r"|while|with)\b"
 )  # what follows it on its line belongs to it
 WANTS_MORE = re.compile(
     r"""(?: [^\w\s)\]}"'`;.!?]
-      | \b(?:and|as|async|await|by|const|defer|delete|do|else|export|final|from|go|import|in|is|let
-          |local|mut|my|new|not|of|on|or|private|protected|pub|public|raise|return|set|static|then
-          |throw|try|typeof|use|val|var|yield)
+      | \b(?:abstract|and|as|assert|async|await|by|const|constexpr|declare|default|defer|delete|do
+          |else|explicit|export|extern|final|from|go|import|in|inline|internal|is|let|local|mut|my
+          |new|not|of|on|open|or|override|private|protected|pub|public|raise|readonly|return|sealed
+          |set|static|suspend|synchronized|then|throw|try|typeof|unsafe|unsigned|use|val|var
+          |virtual|volatile|yield)
+      | (?:\A|[;{}])(?:[^\W\d]|\s)*+  # words alone: `LEFT` before `JOIN a ON b`
     )\s*\Z""",
     re.IGNORECASE | re.VERBOSE,
 )

@@ -48,6 +48,10 @@ from keyturn.models.decoding.trim import certain, trim
         ("f( ", "a) + g(b", " )\n", "a"),
         ("<b onClick={", "go}>x</b>", "}>{y}</b>\n", "go"),
         ("    ", "    y = 1\n    ", "return y\n", "y = 1\n    "),
+        ("f(mes", "sage", "s)\n", "sage"),  # one letter may begin another word
+        ("for mes", "sage in messages", "s in messages:\n", ""),
+        ("f(i", "d", "d)\n", ""),
+        ("f(i", "d, b=i", "d)\n", ""),
     ],
 )
 def test_in_the_middle_of_a_line_nothing_is_said_twice(
@@ -91,6 +95,11 @@ def test_lines_that_follow_the_cursor_are_not_said_again(
         ("f(", "a) # end", "\nend\n", "a) # end"),  # short things are said again
         ("{ f(", "a); }", "\n}\n", "a); }"),
         ("x ", "= good_name + y", "\nname + y\n", "= good_name + y"),
+        ("    ", "virtual void a(int b);", "\n    void a(int b);\n", "virtual void a(int b);"),
+        ("a; lazy", " var b = c(d)", "\nvar b = c(d)\n", " var b = c(d)"),
+        ("LEFT ", "JOIN a ON b = c", "\nJOIN a ON b = c\n", "JOIN a ON b = c"),
+        ("    ", "echo f(a, b)", "\nf(a, b)\n", "echo f(a, b)"),
+        ("@A public ", "abstract int b(int c);", "\nint b(int c);\n", "abstract int b(int c);"),
     ],
 )
 def test_nor_are_they_from_the_middle_of_a_line_on(
@@ -98,6 +107,11 @@ def test_nor_are_they_from_the_middle_of_a_line_on(
 ) -> None:
     assert trim(generated, prefix, suffix) == shown
     assert shown.startswith(certain(generated, prefix, suffix))
+
+
+def test_a_word_may_stand_before_a_command_of_the_line_below() -> None:
+    for language in ("ruby", "shellscript"):
+        assert trim("$log.puts f(a, b)", "", "\nf(a, b)\n", language=language) != "$log.puts"
 
 
 @pytest.mark.parametrize(
