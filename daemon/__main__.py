@@ -1,6 +1,8 @@
 """The `keyturn` command: a group whose subcommands are imported only when they are used."""
 
+import errno
 import os
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -8,6 +10,7 @@ import click
 
 from ..cache.errors import KeyturnError
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 SUBCOMMANDS = {
     "lsp": "Serve an editor over standard input and output (the language server).",
     "complete": "Complete the code at a position of a file read from standard input.",
@@ -46,6 +49,16 @@ class LazyGroup(click.Group):
 
             click.echo(f"keyturn: {error}", err=True)
             ctx.exit(exit_code(error))
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            from .commands._exit_codes import UNAVAILABLE
+
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())  # what is left is not tried again
+            where = f"{error.filename}: " if error.filename else "the output: "
+            click.echo(f"keyturn: cannot write {where}{error.strerror}", err=True)
+            ctx.exit(UNAVAILABLE)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

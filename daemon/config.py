@@ -74,6 +74,7 @@ class Config:
     completion: Options
     sources: Mapping[str, str]
     problems: tuple[str, ...]
+    whole: bool = True  # False: a file could not be read, and what it says is not known
 
     def values(self) -> dict[str, Any]:
         """Every value by `section.name`."""
@@ -110,16 +111,16 @@ class _Layers:
         self._values = defaults.values()
         self._sources = dict.fromkeys(self._values, "default")
         self._problems: list[str] = []
+        self._whole = True
 
     def file(self, path: Path, allowed: set[str]) -> None:
         own = allowed == set(SECTIONS)  # a user's own may be a link, into a folder of such files
         try:
             data = tomllib.loads(read_text(path, follow=own) or "")
-        except RecursionError:
-            self._problems.append(f"{path}: it is nested too deeply")
-            return
-        except (BadFile, ValueError) as error:
-            self._problems.append(f"{path}: {error}")
+        except (RecursionError, BadFile, ValueError) as error:
+            nested = isinstance(error, RecursionError)
+            self._problems.append(f"{path}: {'it is nested too deeply' if nested else error}")
+            self._whole = False
             return
         flat: dict[str, Any] = {}
         unknown: list[str] = []
@@ -196,7 +197,9 @@ class _Layers:
             section: kind(**{f.name: self._values[f"{section}.{f.name}"] for f in fields(kind)})
             for section, kind in SECTIONS.items()
         }
-        return Config(**made, sources=self._sources, problems=tuple(self._problems))
+        return Config(
+            **made, sources=self._sources, problems=tuple(self._problems), whole=self._whole
+        )
 
 
 def _bad_schema(key: str, rules: Any) -> str | None:

@@ -78,6 +78,7 @@ def _only(*kinds: type) -> Callable[[Any, Any], Any]:
 _ARGUMENTS = typing.get_type_hints(types.ExecuteCommandParams)["arguments"]
 NAMES = {str: "a string", int: "a whole number", list: "a list", type(None): "null"}
 MOST_NAMED = 3  # faults of one message
+ANSWER_TURNS = 100  # of 5 ms
 
 
 class Protocol(LanguageServerProtocol):
@@ -145,6 +146,14 @@ class Protocol(LanguageServerProtocol):
     def lsp_exit(self, *args: Any) -> None:  # type: ignore[override]
         """Let the reading loop end; the process ends when everything is put away."""
         self.exit_code = 0 if self._shutdown else 1
+
+    async def answered(self) -> None:
+        """Until every request has its answer: after a shutdown, that it was cancelled. What takes
+        longer than a moment is given up."""
+        for _ in range(ANSWER_TURNS):
+            if not self._request_futures:
+                return
+            await asyncio.sleep(0.005)
 
     @lsp_method(types.WORKSPACE_EXECUTE_COMMAND)
     def lsp_workspace__execute_command(

@@ -249,6 +249,7 @@ async def serve(server: KeyturnServer) -> int:
     protocol.set_writer(output)
     await stdio.read_messages(reader, protocol.receive, lambda: protocol.exit_code is not None)
     server.leaving.set()
+    await protocol.answered()
     await output.flushed()
     output.close()
     return 0 if protocol.exit_code is None else protocol.exit_code

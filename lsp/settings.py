@@ -4,14 +4,24 @@ with either.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from .options import Options, shown
 
 MOST_SAID = 3  # problems at once
 
-# The options in a workspace (None: wherever the process is), and what is wrong with its settings.
-Configured = Callable[[str | None], tuple[Options, Iterable[str]]]
+MOST_KNOWN = 100  # of different ones; what comes after is not said
+
+
+class OfFiles(NamedTuple):
+    """What the files say in a workspace. Not `whole`: one could not be read at all."""
+
+    options: Options
+    problems: Iterable[str] = ()
+    whole: bool = True
+
+
+Configured = Callable[[str | None], OfFiles]  # of a workspace; None: wherever the process is
 
 
 class Settings:
@@ -22,7 +32,7 @@ class Settings:
         """`changed` is called when other options may be in force, or a problem is new."""
         self._configured = configured
         self._folders: list[str] = []
-        self._of_files = Options()
+        self._of_files: Options | None = None
         self._of_editor: Mapping[str, Any] = {}
         self._unsaid: list[str] = []
         self._known: set[str] = set()  # those said, or about to be
@@ -33,16 +43,18 @@ class Settings:
 
     def enter(self, folders: list[str]) -> None:
         """Use the files that hold in these folders."""
-        self._folders = folders
+        self._folders, self._of_files = folders, None
         self.reread()
 
     def reread(self) -> None:
         """Use the files as they are now: those of the first folder, but what any folder keeps from
-        us by a glob is kept."""
+        us by a glob is kept. While one cannot be read, what was read before goes on to count: it
+        may keep files from us."""
         found = [self._configured(path) for path in self._folders or [None]]
-        globs = dict.fromkeys(glob for options, _ in found for glob in options.disabled_globs)
-        self._of_files = replace(found[0][0], disabled_globs=tuple(globs))
-        self._apply([line for _, problems in found for line in problems])
+        globs = dict.fromkeys(glob for each in found for glob in each.options.disabled_globs)
+        if all(each.whole for each in found) or self._of_files is None:
+            self._of_files = replace(found[0].options, disabled_globs=tuple(globs))
+        self._apply([line for each in found for line in each.problems])
 
     def configure(self, given: Any) -> None:
         """Put the editor's settings, as it sent them, over those of the files."""
@@ -72,8 +84,9 @@ class Settings:
 
     def _apply(self, problems: Iterable[str]) -> None:
         """`problems` are those of the files; the editor's are found here."""
-        self.options, more = self._of_files.updated(self._of_editor)
+        self.options, more = (self._of_files or Options()).updated(self._of_editor)
         fresh = [each for each in dict.fromkeys((*problems, *more)) if each not in self._known]
+        fresh = fresh[: max(0, MOST_KNOWN - len(self._known))]
         self._known.update(fresh)
         self._unsaid += fresh
         self._changed()

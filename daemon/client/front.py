@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...lsp.backend import Backend
 from ...lsp.documents import Documents
-from ...lsp.options import Options
+from ...lsp.settings import OfFiles
 from ..config import load_config, options_in, settings_files
 from ..paths import daemon_paths
 from .client import DaemonClient
@@ -39,11 +39,11 @@ async def _serve(backend: Backend, run: Callable[..., Coroutine[Any, Any, None]]
     gc.enable()
     files: set[Path] = set()
 
-    def configured(workspace: str | None) -> tuple[Options, tuple[str, ...]]:
+    def configured(workspace: str | None) -> OfFiles:
         path = Path(workspace) if workspace else None
         files.update(settings_files(path))
         config = load_config(workspace=path)
-        return config.completion, config.problems
+        return OfFiles(config.completion, config.problems, config.whole)
 
     server = KeyturnServer(version("keyturn"), backend, Documents(), configured)
     tasks = [

@@ -9,6 +9,7 @@ from ...lsp.backend import BackendError, BackendState, Phase, StatusQuery, Super
 from .. import protocol
 from ..protocol import ProtocolError, Why
 
+MAX_UNREAD_BYTES = 64 * 1024 * 1024  # a daemon that reads nothing any more is gone
 SILENCE_SECONDS = 10.0  # before a daemon is asked whether it is there, and then before it is not
 Numbered = Callable[[int], protocol.FromClient]  # a request, given its number
 
@@ -41,6 +42,7 @@ class Link:
         self._writer = writer
         self._numbers = itertools.count(1)
         self._answers: dict[int, asyncio.Future[Any]] = {}
+        self._completing: set[int] = set()  # of these, those that wait for completions
         self._pieces: dict[int, Callable[[str], None]] = {}
         self._heard = asyncio.Event()  # something, or that the daemon has gone
         self._lost: LinkLost | None = None
@@ -50,8 +52,13 @@ class Link:
         """Raises `ProtocolError` for what no frame can carry, such as a text over the limit: it
         harms nothing else."""
         data = protocol.pack(message)
-        if not self._writer.is_closing():
-            self._writer.write(data)
+        if self._writer.is_closing():
+            return
+        if self._writer.transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
+            self._writer.transport.abort()
+            self._lose(LinkLost("the daemon does not read any more"))
+            return
+        self._writer.write(data)
 
     async def ask(
         self,
@@ -74,7 +81,10 @@ class Link:
         if pieces is not None:
             self._pieces[number] = pieces
         try:
-            self.send(request(number))
+            message = request(number)
+            if isinstance(message, protocol.Complete):
+                self._completing.add(number)
+            self.send(message)
             return await (answer if patient else self._not_silent(answer))
         except asyncio.CancelledError:
             self.send(protocol.Cancel(number))
@@ -82,6 +92,7 @@ class Link:
         finally:
             self._answers.pop(number, None)
             self._pieces.pop(number, None)
+            self._completing.discard(number)
 
     async def told(self, enough: Callable[[BackendState], bool]) -> BackendState:
         """What the daemon says of itself, once that is `enough`. Raises `LinkLost`."""
@@ -136,10 +147,13 @@ class Link:
                     self._pieces[number](text)
                 except Exception as error:  # it is the one who asked that has to know
                     self._finish(number, error)
-            case protocol.Completed(number, completions):
+            case protocol.Completed(number, completions) if number in self._completing:
                 self._finish(number, list(completions))
-            case protocol.Answered(number, data):
+            case protocol.Answered(number, data) if number not in self._completing:
                 self._finish(number, data)
+            case protocol.Completed(number) | protocol.Answered(number):
+                if number in self._answers:
+                    raise ProtocolError(f"an answer to request {number} of another kind")
             case protocol.Failed(number, Why.SUPERSEDED | Why.CANCELLED, said):
                 self._finish(number, Superseded(said))
             case protocol.Failed(number, why, said):

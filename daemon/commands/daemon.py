@@ -89,7 +89,11 @@ def status(as_json: bool) -> None:
     if found is None:
         click.echo(json.dumps({"phase": "stopped"}) if as_json else "no daemon is running")
         sys.exit(EXIT_UNAVAILABLE)
-    click.echo(json.dumps(found) if as_json else "\n".join(lines(found)))
+    try:
+        text = json.dumps(found) if as_json else "\n".join(lines(found))
+    except (KeyError, TypeError, ValueError, AttributeError):  # another version's
+        text = json.dumps(found)
+    click.echo(text)
 
 
 @command.command()

@@ -84,7 +84,8 @@ class RemoteHeadless:
     def __exit__(self, *_: object) -> None:
         self._progress.close()
         self._disconnect()
-        self._runner.close()
+        with contextlib.suppress(RuntimeError):  # an interrupt meets it too
+            self._runner.close()
 
     def answer(
         self,
@@ -129,23 +130,27 @@ class RemoteHeadless:
         try:
             link = await reach(self._paths, self._hello)
             if link is None:
-                raise NotAsked
+                raise self._not_asked("no daemon runs")
             self._link = link.listening(self._told)
             state = await self._state_of(self._link)
         except (BackendError, TimeoutError) as error:
             self._disconnect()
-            raise NotAsked(str(error) or "the daemon does not say what it loads") from error
+            why = str(error) or "the daemon does not say what it loads"
+            raise self._not_asked(why, said=True) from error
         same_words = link.welcome.protocol == self._hello.protocol
         if not same_words or state.phase is Phase.FAILED or state.model != self._model:
             self._disconnect()
-            if same_words and self._model == LOOKUP:
-                raise DaemonFailed(
-                    f"the running daemon has {state.model}, and {LOOKUP!r} answers in a daemon"
-                    " only: set model.name to it in config.toml, or stop that one with `keyturn"
-                    " daemon stop`"
-                )
-            raise NotAsked
+            raise self._not_asked(f"the running daemon has {state.model or 'no model'}")
         return link
+
+    def _not_asked(self, why: str, said: bool = False) -> KeyturnError:
+        """For a model that this process has too, it answers instead; `said` to the user."""
+        if self._model == LOOKUP:
+            return DaemonFailed(
+                f"{LOOKUP!r} answers in a daemon only, and {why}: set model.name to it in"
+                " config.toml, or stop a daemon that has another with `keyturn daemon stop`"
+            )
+        return NotAsked(why if said else "")
 
     async def _state_of(self, link: Link) -> BackendState:
         """What the daemon says of itself, once it has a model, the wanted one if it may be about
@@ -227,4 +232,5 @@ class RemoteHeadless:
 
 
 def _time_up(question: Question) -> TimeUp:
-    return TimeUp(f"no completion within {question.wishes.timeout:g} s")
+    seconds = question.wishes.timeout
+    return TimeUp(f"no completion within {'its deadline' if seconds is None else f'{seconds:g} s'}")

@@ -41,6 +41,6 @@ class Streamed:
 
     def end(self, text: str) -> None:
         """All of it is `text`. Raises `OtherText`."""
-        self.add(text[len(self._text) :])
-        if self._again and not text.startswith(self._sent):
+        if not text.startswith(self._text) or not text.startswith(self._sent):
             raise OtherText(OTHER)
+        self.add(text[len(self._text) :])

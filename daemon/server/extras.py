@@ -1,6 +1,5 @@
 """Extras of a daemon that listens: the watch on its configuration and model, the metrics."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -24,7 +23,8 @@ async def start_extras(server: DaemonServer, reread: Callable[[], Config]) -> As
         try:
             from .prometheus import serve_metrics
 
-            extras.push_async_callback(asyncio.to_thread, serve_metrics(port, server.counts))
+            metrics = await serve_metrics(port, server.counts)
+            extras.callback(metrics.close)
         except ImportError:
             logger.error("no metrics at port %d: install keyturn[metrics]", port)
         except OSError as error:

@@ -1,19 +1,23 @@
 """The daemon's counts in Prometheus' text format, on a port of this machine only.
 
-Needs `prometheus-client` (the `metrics` extra), which serves them, and a port in the
-configuration.
+Needs `prometheus-client` (the `metrics` extra) and a port in the configuration. Served by the
+event loop itself, which owns the counts.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 HOST = "127.0.0.1"
-SUMMARY_SECONDS = 5.0
+READ_SECONDS = 5.0
+MOST_CONNECTIONS = 16  # at once; any user of this machine can make some
+MAX_REQUEST_BYTES = 8_192
+CUT_OFF = (asyncio.IncompleteReadError, asyncio.LimitOverrunError)
 
 
 class SummaryCollector(Collector):
@@ -47,27 +51,42 @@ class SummaryCollector(Collector):
             yield gauge
 
 
-def serve_metrics(port: int, summary: Callable[[], Mapping[str, Any]]) -> Callable[[], None]:
-    """Answer at `port` from now on, from threads of its own; until the function returned is
-    called, which takes half a second. `summary` is called on the event loop that runs now, which
-    owns the counts. Raises `OSError` if the port is taken."""
-    loop = asyncio.get_running_loop()
-
-    async def summarised() -> Mapping[str, Any]:
-        return summary()
-
-    def from_the_loop() -> Mapping[str, Any]:
-        return asyncio.run_coroutine_threadsafe(summarised(), loop).result(SUMMARY_SECONDS)
-
+async def serve_metrics(port: int, summary: Callable[[], Mapping[str, Any]]) -> asyncio.Server:
+    """Answer `GET /metrics` at `port`. Raises `OSError` if the port is taken."""
     registry = CollectorRegistry()
-    registry.register(SummaryCollector(from_the_loop))
-    server, _ = start_http_server(port, HOST, registry)
+    registry.register(SummaryCollector(summary))
+    connected = 0
 
-    def stop() -> None:
-        server.shutdown()
-        server.server_close()
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connected
+        if connected < MOST_CONNECTIONS:
+            connected += 1
+            try:
+                await exchange(reader, writer)
+            finally:
+                connected -= 1
+        writer.close()
 
-    return stop
+    async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(TimeoutError, ConnectionError, *CUT_OFF):
+            async with asyncio.timeout(READ_SECONDS):
+                request = await reader.readuntil(b"\r\n\r\n")
+                writer.write(_response(request, registry))
+                await writer.drain()
+
+    return await asyncio.start_server(answer, HOST, port, limit=MAX_REQUEST_BYTES)
+
+
+def _response(request: bytes, registry: CollectorRegistry) -> bytes:
+    if request.startswith((b"GET /metrics ", b"GET / ")):
+        status, body = "200 OK", generate_latest(registry)
+    else:
+        status, body = "404 Not Found", b"metrics are at /metrics\n"
+    head = (
+        f"HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 def _by(counts: Mapping[str, int], name: str, help_text: str, label: str) -> CounterMetricFamily:

@@ -23,6 +23,9 @@ def model_watcher(reread: Callable[[], Config], reload: Callable[[], object]) ->
         found = _what_was_loaded(config)
         if found == present:
             return
+        if not config.whole:  # somebody is writing it, or wrote it wrong: what counted counts
+            logger.warning("%s; going on as before", "; ".join(config.problems))
+            return
         present = found
         for problem in config.problems:
             logger.warning("%s", problem)

@@ -427,6 +427,21 @@ def test_a_shutdown_cancels_a_command_under_way_and_is_answered_itself(pipe: Pip
     assert pipe.process.wait(timeout=20) == 0
 
 
+def test_an_exit_right_behind_the_shutdown_leaves_nobody_without_an_answer(pipe: Pipe):
+    pipe.initialize()
+    command = {"command": "keyturn.useModel", "arguments": ["SLOW"]}
+    request = {"jsonrpc": "2.0", "method": "workspace/executeCommand", "params": command}
+    for number in range(3):
+        pipe.send(json.dumps({**request, "id": f"under way {number}"}).encode())
+    pipe.send(json.dumps({"jsonrpc": "2.0", "id": "end", "method": "shutdown"}).encode())
+    pipe.notify("exit")
+    answered = set()
+    while len(answered) < 4:
+        answered.add(pipe.receive().get("id"))
+        answered.discard(None)
+    assert pipe.process.wait(timeout=20) == 0
+
+
 def test_exit_without_shutdown_is_an_error_and_a_closed_input_is_not(pipe: Pipe):
     pipe.initialize()
     pipe.notify("exit")

@@ -12,6 +12,7 @@ from keyturn.lsp.backend import BackendState, Phase
 from keyturn.lsp.documents import Change, Documents
 from keyturn.lsp.options import Options
 from keyturn.lsp.server import KeyturnServer
+from keyturn.lsp.settings import OfFiles
 from support.lsp.tiny_backend import TinyBackend
 from support.until import until_async
 
@@ -39,7 +40,7 @@ class Recorder:
 
 
 async def test_a_problem_is_shown_until_a_request_succeeds():
-    server = KeyturnServer("0", TinyBackend(), Documents(), lambda workspace: (Options(), ()))
+    server = KeyturnServer("0", TinyBackend(), Documents(), lambda workspace: OfFiles(Options()))
     recorder = Recorder()
     server.protocol.set_writer(recorder)
     server.protocol.client_capabilities = types.ClientCapabilities()
@@ -56,7 +57,7 @@ async def test_a_problem_is_shown_until_a_request_succeeds():
 
 async def test_another_model_makes_the_old_suggestions_go():
     backend = TinyBackend()
-    server = KeyturnServer("0", backend, Documents(), lambda workspace: (Options(), ()))
+    server = KeyturnServer("0", backend, Documents(), lambda workspace: OfFiles(Options()))
     server.state_changed(BackendState(Phase.READY, "", "one"))
     server.session.open(URI, "python", 1, "a")
     where = types.Position(0, 1)
@@ -70,7 +71,9 @@ async def test_another_model_makes_the_old_suggestions_go():
 
 async def test_settings_files_that_change_count_under_the_editor_s_and_beside_a_toggle():
     options, problems = Options(max_tokens=10, candidates=5), ("a.toml: max_tokens is wrong",)
-    server = KeyturnServer("0", TinyBackend(), Documents(), lambda workspace: (options, problems))
+    server = KeyturnServer(
+        "0", TinyBackend(), Documents(), lambda workspace: OfFiles(options, problems)
+    )
     recorder = Recorder()
     server.protocol.set_writer(recorder)
     server.protocol.client_capabilities = types.ClientCapabilities()
@@ -91,9 +94,32 @@ async def test_settings_files_that_change_count_under_the_editor_s_and_beside_a_
     assert len(recorder.of("window/showMessage")) == 2
 
 
+async def test_while_a_settings_file_cannot_be_read_what_it_kept_from_us_is_kept():
+    found = OfFiles(Options(enabled=False, disabled_globs=("*.key",)))
+    server = KeyturnServer("0", TinyBackend(), Documents(), lambda workspace: found)
+    found = OfFiles(Options(), ("a.toml: is not TOML",), whole=False)
+    server.settings.reread()
+    options = server.session.options
+    assert (options.enabled, options.disabled_globs) == (False, ("*.key",))
+    found = OfFiles(Options())
+    server.settings.reread()
+    assert server.session.options.enabled
+
+
+async def test_thousands_of_different_mistakes_are_not_thousands_of_messages():
+    server = KeyturnServer("0", TinyBackend(), Documents(), lambda workspace: OfFiles(Options()))
+    recorder = Recorder()
+    server.protocol.set_writer(recorder)
+    server.protocol.client_capabilities = types.ClientCapabilities()
+    await server.start()
+    for number in range(1_000):
+        server.settings.configure({f"wrong{number}": 1})
+    assert 0 < len(recorder.of("window/showMessage")) <= 100
+
+
 async def test_what_was_suggested_with_other_settings_is_not_shown_again():
     backend = TinyBackend()
-    server = KeyturnServer("0", backend, Documents(), lambda workspace: (Options(), ()))
+    server = KeyturnServer("0", backend, Documents(), lambda workspace: OfFiles(Options()))
     server.session.open(URI, "python", 1, "a")
     where = types.Position(0, 1)
     await server.suggest(URI, where, Trigger.TYPING)
@@ -105,7 +131,7 @@ async def test_what_was_suggested_with_other_settings_is_not_shown_again():
 
 
 async def test_loading_and_downloading_are_shown_as_progress_where_the_client_can():
-    server = KeyturnServer("0", TinyBackend(), Documents(), lambda workspace: (Options(), ()))
+    server = KeyturnServer("0", TinyBackend(), Documents(), lambda workspace: OfFiles(Options()))
     recorder = Recorder()
     server.protocol.set_writer(recorder)
     window = types.WindowClientCapabilities(work_done_progress=True)
@@ -131,7 +157,7 @@ async def test_loading_and_downloading_are_shown_as_progress_where_the_client_ca
 
 
 async def test_a_client_that_declines_a_progress_display_is_asked_again_for_the_next_load():
-    server = KeyturnServer("0", TinyBackend(), Documents(), lambda workspace: (Options(), ()))
+    server = KeyturnServer("0", TinyBackend(), Documents(), lambda workspace: OfFiles(Options()))
     recorder = Recorder()
     server.protocol.set_writer(recorder)
     window = types.WindowClientCapabilities(work_done_progress=True)

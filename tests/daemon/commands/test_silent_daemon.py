@@ -59,6 +59,16 @@ async def test_a_command_says_what_the_daemon_did_not_answer_and_which_process_i
         await commands._ask(StatusQuery())
 
 
+async def test_an_answer_of_another_kind_is_no_answer(listen: Callable):
+    def confuse(writer: asyncio.StreamWriter) -> None:
+        welcome(writer)
+        writer.write(protocol.pack(protocol.Completed(1, ())))
+
+    await listen(confuse)
+    with pytest.raises(BackendError, match="does not answer properly"):
+        await commands._ask(StatusQuery())
+
+
 @pytest.mark.parametrize(
     "answer",
     [

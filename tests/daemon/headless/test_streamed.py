@@ -5,6 +5,16 @@ import pytest
 from keyturn.daemon.headless.streamed import OtherText, Streamed
 
 
+def test_an_answer_that_does_not_begin_with_its_pieces_is_no_answer() -> None:
+    written: list[str] = []
+    streamed = Streamed(written.append)
+    streamed.begin()
+    streamed.add("abc")
+    with pytest.raises(OtherText):
+        streamed.end("XYZ")
+    assert written == ["abc"]
+
+
 def test_a_second_attempt_goes_on_where_the_first_one_stopped() -> None:
     out: list[str] = []
     streamed = Streamed(out.append)

@@ -10,8 +10,9 @@ import pytest
 
 from keyturn.daemon.config import Config, load_config
 from keyturn.daemon.server.extras import start_extras
+from keyturn.daemon.server.prometheus import MOST_CONNECTIONS
 from keyturn.daemon.workspace.watch import Watcher
-from keyturn.lsp.backend import Feedback, Outcome
+from keyturn.lsp.backend import Feedback, Outcome, StatusQuery
 from support.daemon.running import Daemon, ready, request
 from support.until import until_async
 
@@ -83,7 +84,12 @@ async def test_a_changed_choice_of_model_is_loaded_and_other_settings_are_not(
         file.write_text("[model]\nname = 'other'\n")
         await until_async(lambda: len(daemon.maker.made) > 1, "the other model is loaded")
         assert len(await client.complete(request())) == 1
-        assert len(daemon.maker.made) == 2
+        looked = len(read)
+        file.write_text("[model\nname = 'other'\n")
+        await until_async(lambda: len(read) > looked, "the broken file is read")
+        assert not read[-1].whole
+        assert len(await client.complete(request())) == 1
+        assert len(daemon.maker.made) == 2  # and is no reason to load another model
         await extras.aclose()
 
 
@@ -134,6 +140,13 @@ async def test_prometheus_reads_the_counts(tmp_path: Path):
         assert "keyturn_accepted_characters_total 5.0" in text
         assert 'keyturn_latency_milliseconds{percentile="p50",phase="total"}' in text
         assert "keyturn_clients 1.0" in text
+        assert (await get(port, "/other")).startswith("HTTP/1.1 404")
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(MOST_CONNECTIONS)]
+        silent.append(await asyncio.open_connection("127.0.0.1", port))
+        assert await silent[-1][0].read() == b""  # one more than are heard at once
+        for _, writer in silent:
+            writer.close()
+        assert (await client.control(StatusQuery()))["phase"] == "ready"
         await extras.aclose()
 
 

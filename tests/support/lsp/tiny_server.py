@@ -8,13 +8,14 @@ from pathlib import Path
 from keyturn.lsp.documents import Documents
 from keyturn.lsp.options import Options
 from keyturn.lsp.server import KeyturnServer, serve
+from keyturn.lsp.settings import OfFiles
 
 sys.path.append(str(Path(__file__).parents[2]))
 from support.lsp.tiny_backend import TinyBackend
 
 
 async def main() -> int:
-    server = KeyturnServer("0", TinyBackend(), Documents(), lambda workspace: (Options(), ()))
+    server = KeyturnServer("0", TinyBackend(), Documents(), lambda workspace: OfFiles(Options()))
     return await serve(server)
 
 
