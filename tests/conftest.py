@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from keyturn.models.hub.cache_folder import cache_folder
 from keyturn.models.hub.download import ModelFiles, obtain
@@ -20,6 +21,10 @@ if not Path("/dev/nvidia0").exists():
 # As in our own processes: threads that spin make a busy machine's tests take fifty times as long.
 # Read when torch is first imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# A busy machine is no fault of the code: no example fails for its time.
+settings.register_profile("patient", parent=settings(), deadline=None)
+settings.load_profile("patient")
 
 mark_this_run()
 
