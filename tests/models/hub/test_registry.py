@@ -68,7 +68,11 @@ def test_anything_else_is_an_error_that_lists_the_names(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["missing/model.gguf", "../x", "/no/such", "~/no\nsuch"])
-def test_what_is_written_as_a_path_and_is_not_there_is_said_to_be_none(name: str) -> None:
+def test_what_is_written_as_a_path_and_is_not_there_is_said_to_be_none(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")  # what lies beside a checkout is anybody's
     with pytest.raises(ModelError) as caught:
         find(name)
     assert str(caught.value) == f"there is no file or folder {name!r}"
