@@ -54,8 +54,8 @@ class LazyGroup(click.Group):
                 raise
             from .commands._exit_codes import UNAVAILABLE
 
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, sys.stdout.fileno())  # what is left is not tried again
+            if sys.stdout is not None:  # what is left is not tried again
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             where = f"{error.filename}: " if error.filename else "the output: "
             click.echo(f"keyturn: cannot write {where}{error.strerror}", err=True)
             ctx.exit(UNAVAILABLE)

@@ -157,7 +157,7 @@ class RemoteHeadless:
         to. Raises `LinkLost`, `TimeoutError`."""
         async with asyncio.timeout(STATE_SECONDS):
             await link.told(lambda state: state.phase is Phase.FAILED or bool(state.model))
-        if self._in_settings:
+        if self._in_settings and link.state.phase is not Phase.FAILED:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SWITCH_SECONDS):
                     await link.told(lambda state: state.model == self._model)

@@ -2,13 +2,14 @@
 
 import signal
 import subprocess
+from pathlib import Path
 
 import psutil
 import pytest
 from click.testing import CliRunner
 
 from keyturn.daemon.__main__ import SUBCOMMANDS, main
-from support.editors.editor import keyturn
+from support.editors.editor import environment, keyturn
 from support.until import until
 
 
@@ -26,3 +27,16 @@ def test_an_interrupt_is_130_also_in_a_command_that_does_not_expect_it():
     output, errors = process.communicate(timeout=60)
     assert (process.returncode, output) == (130, b"")
     assert errors.strip() == b"keyturn: interrupted"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device without room")
+@pytest.mark.parametrize("words", [("config", "show"), ("model", "list")])
+def test_output_that_finds_no_room_is_one_line_and_code_3(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            keyturn(*words), env=environment(tmp_path), stdout=full, stderr=subprocess.PIPE
+        )
+    assert done.returncode == 3
+    assert done.stderr == b"keyturn: cannot write the output: No space left on device\n"
