@@ -9,8 +9,8 @@ import pytest
 from keyturn.daemon import protocol
 from keyturn.daemon.client import startup
 from keyturn.daemon.commands import daemon as commands
-from keyturn.daemon.paths import daemon_paths, make_private
-from keyturn.lsp.backend import BackendError, StatusQuery
+from keyturn.daemon.paths import DaemonPaths, daemon_paths, make_private
+from keyturn.lsp.backend import BackendError, OpenDocument, StatusQuery
 
 Say = Callable[[asyncio.StreamWriter], None]
 
@@ -86,3 +86,28 @@ async def test_a_command_shows_what_the_daemon_says_has_gone_wrong(
     await listen(fail)
     with pytest.raises(BackendError, match="internal error: no"):
         await commands._ask(StatusQuery())
+
+
+async def test_what_a_daemon_does_not_read_is_not_kept_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("keyturn.daemon.client.link.MAX_UNREAD_BYTES", 1_000_000)
+    left = asyncio.Event()
+
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        welcome(writer)
+        await left.wait()
+        writer.close()
+
+    paths = DaemonPaths(tmp_path / "run", tmp_path / "log")
+    make_private(paths.runtime)
+    server = await asyncio.start_unix_server(deaf, paths.socket, limit=1_000)
+    link = await startup.connect(paths, protocol.Hello(protocol.PROTOCOL, "1.0", "test", 1))
+    assert link is not None
+    document = OpenDocument("file:///a", "", 1, "x" * 400_000)
+    for _ in range(10):
+        link.send(protocol.Open(document))
+    assert str(link.lost) == "the daemon does not read any more"
+    left.set()
+    server.close()
+    await server.wait_closed()
