@@ -75,7 +75,7 @@ def project(folder: Path) -> Path:
     project = folder / "project"
     project.mkdir()
     (project / ".venv").symlink_to(sys.prefix)
-    for name in ("sizes", "words", "switch", "language", "death", "restart"):
+    for name in ("sizes", "words", "switch", "language", "death", "restart", "killed", "waiting"):
         (project / f"{name}.py").write_text(SIZES)
     (project / "local.env").write_text("KEY=")
     shutil.copy(REPOSITORY / "examples" / "statistics.py", project)
@@ -108,7 +108,7 @@ def fronts(folder: Path) -> list[psutil.Process]:
     for process in psutil.process_iter():
         try:
             ours = process.environ().get("KEYTURN_RUNTIME_DIR") == str(folder / "run")
-            if ours and process.cmdline()[-1] == "lsp":
+            if ours and process.cmdline()[-1:] == ["lsp"]:
                 found.append(process)
         except psutil.Error:  # gone, or another user's
             continue
@@ -266,12 +266,27 @@ def test_restarts_asked_for_at_once_leave_one_server(window: Window, folder: Pat
 
 
 def test_a_killed_server_is_started_again(window: Window, folder: Path):
+    window.open("killed.py")
     (before,) = fronts(folder)
     before.kill()
     window.wait(lambda: [each for each in fronts(folder) if each != before])
     window.wait(lambda: "Ready" in window.status)
-    window.type("i")
-    window.wait(lambda: window.ghost.startswith("ze(path"))
+    window.press("Control+End")
+    window.type("    return os.path.gets")
+    window.wait(lambda: window.ghost.startswith("ize(path"))
+
+
+def test_who_has_typed_before_the_server_answers_is_answered_when_it_does(
+    window: Window, folder: Path
+):
+    window.open("waiting.py")
+    (before,) = fronts(folder)
+    before.suspend()  # it reads nothing more of what is typed
+    window.press("Control+End")
+    window.type("    return os.path.gets")
+    before.kill()
+    window.wait(lambda: window.ghost.startswith("ize(path"))
+    assert before not in fronts(folder)
 
 
 def test_a_window_that_is_loaded_again_leaves_no_server_behind(window: Window, folder: Path):

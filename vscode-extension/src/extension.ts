@@ -38,6 +38,7 @@ class Keyturn implements Hooks {
   #state: State = { problem: "", status: STARTING, refusal: null, thinking: false };
   #command = ""; // the server's program, once it runs
   #disabledLanguages: string[] = [];
+  #unanswered: Typed | undefined; // the last that was typed, until there is an answer
   #thinkingSoon: NodeJS.Timeout | undefined;
 
   constructor(private readonly context: vscode.ExtensionContext) {
@@ -63,6 +64,7 @@ class Keyturn implements Hooks {
       vscode.workspace.onDidChangeConfiguration((event) => this.#settingsChanged(event)),
       vscode.workspace.onDidChangeWorkspaceFolders(() => this.restart()),
       vscode.workspace.onDidGrantWorkspaceTrust(() => this.restart()),
+      vscode.workspace.onDidChangeTextDocument((event) => { this.#typed(event); }),
       vscode.window.onDidChangeActiveTextEditor(() => this.#lookAtFile()),
     );
   }
@@ -107,6 +109,19 @@ class Keyturn implements Hooks {
     void this.#lookAtFile();
   }
 
+  /** Ask again for who has typed, and waited since: the editor itself asks at changes only. */
+  ready(): void {
+    const typed = this.#unanswered;
+    this.#unanswered = undefined;
+    if (!typed || typed.document !== file() || typed.document.version !== typed.version) return;
+    if (!vscode.workspace.getConfiguration("editor", typed.document).get("inlineSuggest.enabled")) return;
+    void vscode.commands.executeCommand("editor.action.inlineSuggest.trigger");
+  }
+
+  answered(): void {
+    this.#unanswered = undefined;
+  }
+
   problem(problem: string): void {
     this.#log.error(problem);
     this.#update({ problem });
@@ -134,6 +149,11 @@ class Keyturn implements Hooks {
     this.#item.tooltip = `keyturn: ${sentence}`;
     this.#item.accessibilityInformation = { label: `keyturn: ${sentence}` };
     this.#item.backgroundColor = warn ? new vscode.ThemeColor("statusBarItem.warningBackground") : undefined;
+  }
+
+  #typed({ document, contentChanges }: vscode.TextDocumentChangeEvent): void {
+    if (document !== file() || contentChanges.length === 0) return;
+    this.#unanswered = { document, version: document.version };
   }
 
   /** Ask whether there may be suggestions in the file in front. */
@@ -224,6 +244,12 @@ class Keyturn implements Hooks {
   async #offer(text: string, button: string): Promise<void> {
     if (await vscode.window.showInformationMessage(text, button)) await this.#install();
   }
+}
+
+/** A document as it stood when the user had typed. */
+interface Typed {
+  document: vscode.TextDocument;
+  version: number;
 }
 
 interface DocumentStatus {

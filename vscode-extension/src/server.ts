@@ -24,6 +24,10 @@ export interface Hooks {
   /** A server runs, and says that it is of this version. */
   running(command: string, version: string): void;
   status(status: ServerStatus): void;
+  /** The editor's questions are answered by a loaded model from now on. */
+  ready(): void;
+  /** One was. */
+  answered(): void;
   /** No server runs, and none will until a restart. */
   problem(text: string): void;
   /** So many suggestions are being worked on. */
@@ -43,6 +47,7 @@ export class Server {
   #queue = Promise.resolve();
   #waiting = false;
   #starting = false;
+  #ready = false;
   #asking = 0;
   #ends: number[] = [];
 
@@ -95,7 +100,7 @@ export class Server {
       return;
     }
     const client = new Client("keyturn", "keyturn", () => this.#launch(found.command), this.#options());
-    client.onNotification("keyturn/status", (status: ServerStatus) => { this.hooks.status(status); });
+    client.onNotification("keyturn/status", (status: ServerStatus) => this.#told(client, status));
     this.#client = client;
     this.#starting = true;
     this.#ends = [];
@@ -110,6 +115,14 @@ export class Server {
     }
   }
 
+  async #told(client: Client, status: ServerStatus): Promise<void> {
+    this.#ready = status.phase === "ready";
+    this.hooks.status(status);
+    if (!this.#ready) return;
+    await client.start(); // under way, or done: the editor asks nothing before
+    this.hooks.ready();
+  }
+
   /** The process is ours to end: the client would end its children too, and the daemon is one. */
   async #launch(command: string): Promise<lsp.ChildProcessInfo> {
     this.log.info(`> ${command} lsp`);
@@ -122,6 +135,7 @@ export class Server {
   async #stop(): Promise<void> {
     const [client, child] = [this.#client, this.#child];
     this.#client = this.#child = undefined;
+    this.#ready = false;
     try {
       await client?.dispose();
     } catch (error) {
@@ -148,7 +162,9 @@ export class Server {
         provideInlineCompletionItems: async (document, position, context, token, next) => {
           this.hooks.asking(++this.#asking);
           try {
-            return await next(document, position, context, token);
+            const found = await next(document, position, context, token);
+            if (this.#ready && !token.isCancellationRequested) this.hooks.answered();
+            return found;
           } finally {
             this.hooks.asking(--this.#asking);
           }
@@ -159,6 +175,7 @@ export class Server {
 
   /** The process has ended by itself. */
   #ended(): lsp.CloseAction {
+    this.#ready = false;
     if (this.#starting) return lsp.CloseAction.DoNotRestart;
     this.#ends = [...this.#ends, Date.now()].filter((then) => Date.now() - then < 180_000);
     if (this.#ends.length < MOST_ENDS) {
