@@ -17,8 +17,11 @@ from ..models.hub.cache_folder import cache_errors, cache_folder
 from ..models.hub.progress import Progress
 from ..models.loading.inventory import holding
 from ..models.loading.loader import pick_device, pick_plan
-from ..models.nn.backends import Machine, installed, survey
+from ..models.nn.backends import ROW_BY_ROW, Machine, installed, survey
+from ..models.nn.few_rows import rows_agree
 from .config import LOOKUP, Config
+
+DEFAULT_HEADS = (7, 64)  # of the default model: query heads to a key head, and their size
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +155,6 @@ def _attention() -> Iterator[Finding]:
     backends = survey(Machine.of(device))
     best = next(backend for backend in backends if not backend.missing)
     without = [f"{b.name} {b.missing}" for b in backends if b.missing]
+    if device.type == "cpu" and not rows_agree(*DEFAULT_HEADS, torch.get_num_threads()):
+        without.insert(0, ROW_BY_ROW)
     yield Finding("attention", best.name + (f" ({'; '.join(without)})" if without else ""))

@@ -12,19 +12,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-FEW_ROWS = 32  # queries
-FEW_KEYS = 64  # of the last piece; products with fewer go through kernels of their own
-LEAST_FOLDED = 4  # rows of a product; so do those
-SUMMED_KEYS = 192
-
-
-class Piece(NamedTuple):
-    """Keys and values of one segment in one layer, (kv_heads, tokens, head_dim)."""
-
-    keys: Tensor
-    values: Tensor
-    offset: int
-    causal: bool  # True: the last keys are the queries' own; False: all are before the queries
+from .few_rows import FEW_ROWS, Piece, attend_by_rows
 
 
 class Partial(NamedTuple):
@@ -53,6 +41,11 @@ def attend(
     return merge([partial(turned(p.offset), p.keys, p.values, p.causal, scale) for p in pieces])
 
 
+def by_rows(partial: PartialAttention, query: Tensor) -> bool:
+    """Whether `attend` takes these queries row by row, each as if it were alone."""
+    return partial is cpu_partial and len(query) <= FEW_ROWS and query.dtype == torch.float32
+
+
 def merge(partials: Sequence[Partial]) -> Tensor:
     if len(partials) == 1:
         return partials[0].out
@@ -76,95 +69,6 @@ def readable_partial(
     lse = scores.logsumexp(dim=-1)
     out = (scores - lse.unsqueeze(-1)).exp() @ values
     return Partial(out.transpose(0, 1).to(query.dtype), lse.transpose(0, 1))
-
-
-def by_rows(partial: PartialAttention, query: Tensor) -> bool:
-    """Whether `attend` takes these queries row by row, each as if it were alone."""
-    return partial is cpu_partial and len(query) <= FEW_ROWS and query.dtype == torch.float32
-
-
-def attend_by_rows(
-    turned: Callable[[int], Tensor], pieces: Sequence[Piece], scale: float
-) -> Tensor:
-    """For a few queries in float32: each row's result is bit for bit what it is alone.
-
-    That makes verifying several tokens at once say what single steps say. int8 activations round
-    the last bit of a difference here up to half a logit, so "nearly" is not enough. What a row
-    adds up must not depend on how many rows there are, or on keys that it does not see: those
-    weigh exactly nothing, and products are cut where the kernel would cut them by their length.
-    Small products go through other kernels, by their shape: among few keys every row is attended
-    to alone, and what is too few rows for a key head is repeated. Of the pieces only the last may
-    be causal.
-    """
-    queries = [turned(p.offset) for p in pieces]
-    tokens, heads, _ = queries[0].shape
-    folded = tokens * heads // len(pieces[0].keys)  # rows of a key head's product
-    own = pieces[-1].keys.shape[1]  # as many as each row sees of them differs from row to row
-    small = folded < LEAST_FOLDED or own < FEW_KEYS + tokens
-    if tokens > 1 and small:
-        return torch.cat([_alone(queries, pieces, row, scale) for row in range(tokens)])
-    return _single(queries, pieces, scale) if tokens == 1 else _together(queries, pieces, scale)
-
-
-def _alone(queries: Sequence[Tensor], pieces: Sequence[Piece], row: int, scale: float) -> Tensor:
-    """One of several rows, with the keys that it sees: (1, heads, head_dim)."""
-    *earlier, last = pieces
-    if last.causal:
-        seen = last.keys.shape[1] - len(queries[0]) + row + 1
-        last = last._replace(keys=last.keys[:, :seen], values=last.values[:, :seen])
-    own = [query[row : row + 1] for query in queries]
-    return _single(own, [*earlier, last], scale)
-
-
-def _single(queries: Sequence[Tensor], pieces: Sequence[Piece], scale: float) -> Tensor:
-    """A single row, repeated where it is too few for a product: (1, heads, head_dim)."""
-    folded = queries[0].shape[1] // len(pieces[0].keys)
-    copies = [query.expand(-(-LEAST_FOLDED // folded), -1, -1) for query in queries]
-    return _together(copies, [p._replace(causal=False) for p in pieces], scale)[:1]
-
-
-def _together(queries: Sequence[Tensor], pieces: Sequence[Piece], scale: float) -> Tensor:
-    """All rows in the same products."""
-    tokens, heads, head_dim = queries[0].shape
-    kv_heads = len(pieces[0].keys)
-    group = heads // kv_heads
-    each = [
-        _folded_rows(query * scale, kv_heads) @ piece.keys.transpose(1, 2)
-        for query, piece in zip(queries, pieces, strict=True)
-    ]  # (kv_heads, tokens * group, keys)
-    scores = each[0] if len(each) == 1 else torch.cat(each, dim=-1)
-    if tokens > 1 and pieces[-1].causal:
-        later = torch.ones(tokens, tokens, dtype=torch.bool, device=scores.device).triu(1)
-        own = scores.view(kv_heads, tokens, group, -1)[..., -tokens:]
-        own.masked_fill_(later[:, None], float("-inf"))
-    weights = scores.softmax(dim=-1)
-    if len(pieces) == 1:
-        out = _weighed(weights, pieces[0].values)
-    else:
-        parts = weights.split([p.values.shape[1] for p in pieces], dim=-1)
-        out = _weighed(parts[0], pieces[0].values)
-        for part, piece in zip(parts[1:], pieces[1:], strict=True):
-            out += _weighed(part, piece.values)
-    return out.view(kv_heads, tokens, group, head_dim).transpose(0, 1).reshape(queries[0].shape)
-
-
-def _folded_rows(query: Tensor, kv_heads: int) -> Tensor:
-    """(tokens, heads, head_dim) -> (kv_heads, tokens * group, head_dim), by token."""
-    tokens, _, head_dim = query.shape
-    rows = query.view(tokens, kv_heads, -1, head_dim).transpose(0, 1)
-    return rows.reshape(kv_heads, -1, head_dim)
-
-
-def _weighed(weights: Tensor, values: Tensor) -> Tensor:
-    """(kv_heads, rows, keys) and (kv_heads, keys, head_dim) -> (kv_heads, rows, head_dim).
-
-    MKL adds up 192 keys at a time, but halves what is between one and two times that: there, keys
-    of weight zero at the end would change the order of the others.
-    """
-    if SUMMED_KEYS < values.shape[1] < 2 * SUMMED_KEYS:
-        first = weights[..., :SUMMED_KEYS] @ values[:, :SUMMED_KEYS]
-        return first + weights[..., SUMMED_KEYS:] @ values[:, SUMMED_KEYS:]
-    return weights @ values
 
 
 def cpu_partial(query: Tensor, keys: Tensor, values: Tensor, causal: bool, scale: float) -> Partial:

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from .kernels import LEVELS, Form, Kernel, KernelPlan, form_of, make
-from .linear import CODES, Int8Weight, Linear
+from .linear import CODES, Int8Weight, Linear, onednn_has_amx
 
 TOKENS = (1, 4, 8, 16, 64, 256)
 FBGEMM: Kernel = "int8-fbgemm"
@@ -88,6 +88,7 @@ def machine() -> str:
     threads = torch.get_num_threads()
     held_to = os.environ.get("ONEDNN_MAX_CPU_ISA")  # oneDNN's own switch
     limit = f", oneDNN up to {held_to}" if held_to else ""
+    limit += ", AMX" if onednn_has_amx() else ""
     return f"{_processor()}, {capability}{limit}, {threads} threads, torch {torch.__version__}"
 
 
@@ -111,13 +112,15 @@ def measure() -> Measured:
 
 @torch.inference_mode()
 def probe() -> tuple[Form, list[Kernel]]:
-    """The finest form that every integer kernel here is exact on, and those kernels. x86 processors
-    without VNNI saturate on the full range, and are given fewer levels."""
+    """The finest form that every integer kernel here is exact on, and those kernels; where there is
+    none, the finest that any is exact on. x86 processors without VNNI saturate on the full range,
+    and are given fewer levels."""
     runs: list[Kernel] = [k for k in INTEGER_SUMS if _make_all(k, [torch.ones(32, 64)], 63)]
     tried: list[tuple[Form, list[Kernel]]] = [
         (form, [k for k in runs if exact(k, LEVELS[form])]) for form in FORMS_TO_TRY
     ]
-    return next((found for found in tried if found[1] == runs), tried[-1])
+    some = next((found for found in tried if found[1]), tried[-1])
+    return next((found for found in tried if found[1] == runs), some)
 
 
 def exact(kernel: Kernel, levels: int) -> bool:

@@ -15,6 +15,7 @@ from ..errors import UnsupportedModel
 from .attention import PartialAttention, by_flash, cpu_partial, cuda_partial, readable_partial
 from .config import ModelConfig
 from .cuda_graphs import Graphs
+from .few_rows import rows_agree
 
 if TYPE_CHECKING:
     from .transformer import Shortcut, Transformer
@@ -23,6 +24,7 @@ Name = Literal["triton", "flash-attn-4", "flash-attn", "torch", "readable"]
 NAMES: tuple[Name, ...] = get_args(Name)  # best first
 HALF = (torch.bfloat16, torch.float16)
 HEAD_DIMS = (64, 128)  # of our kernel
+ROW_BY_ROW = "each of a few tokens alone (this processor adds up several in another order)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +116,16 @@ def choose(
         raise UnsupportedModel(f"attention {wanted!r} cannot be had here: {reasons[wanted]}")
     name = usable[0] if wanted == "auto" else wanted
     if name != "triton":
-        return Attention(name, partial_of(name, device))
+        partial = partial_of(name, device)
+        alone = partial is cpu_partial and dtype == torch.float32 and not rows_agree_in(config)
+        return Attention(f"{name}, {ROW_BY_ROW}" if alone else name, partial)
     rest = next(n for n in usable if n != "triton")
     return Attention(f"triton up to 32 tokens, {rest}", partial_of(rest, device), _recorded)
+
+
+def rows_agree_in(config: ModelConfig) -> bool:
+    """Whether a few tokens of this model can share their products here."""
+    return rows_agree(config.heads // config.kv_heads, config.head_dim, torch.get_num_threads())
 
 
 def partial_of(name: str, device: torch.device) -> PartialAttention:

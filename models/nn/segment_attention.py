@@ -14,7 +14,8 @@ from torch import Tensor
 from ...cache.pool import Arena
 from ...cache.rope import RotaryTable, turn
 from ...cache.segment import Part, Step
-from .attention import FEW_ROWS, PartialAttention, Piece, attend, by_rows
+from .attention import PartialAttention, attend, by_rows
+from .few_rows import FEW_ROWS, Piece
 
 
 @dataclass(frozen=True, slots=True)

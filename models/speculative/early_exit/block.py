@@ -10,7 +10,8 @@ from torch import Tensor
 from ....cache.pool import Arena
 from ....cache.rope import turn
 from ....cache.segment import Step
-from ...nn.attention import Piece, attend
+from ...nn.attention import attend
+from ...nn.few_rows import Piece
 from ...nn.kernels import LEVELS, KernelPlan, make
 from ...nn.linear import Int8Weight, Linear, RmsNorm
 from ...nn.transformer import Transformer

@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from keyturn.cache.rope import RotaryTable, plain_rope, turn, yarn_rope
-from keyturn.models.nn.attention import Piece, attend, cpu_partial, readable_partial
+from keyturn.models.nn.attention import attend, cpu_partial, readable_partial
+from keyturn.models.nn.few_rows import Piece
 
 HEAD_DIM, SCALE = 32, 32**-0.5
 

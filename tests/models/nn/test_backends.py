@@ -7,7 +7,15 @@ from torch.testing import assert_close
 
 from keyturn.models.errors import UnsupportedModel
 from keyturn.models.nn.attention import by_flash, cpu_partial, cuda_partial, readable_partial
-from keyturn.models.nn.backends import NAMES, Machine, choose, partial_of, survey
+from keyturn.models.nn.backends import (
+    NAMES,
+    ROW_BY_ROW,
+    Machine,
+    choose,
+    partial_of,
+    rows_agree_in,
+    survey,
+)
 from keyturn.models.nn.config import ModelConfig
 from support.models.tiny import oracle
 
@@ -52,9 +60,14 @@ def test_the_best_of_what_is_there_is_chosen(
     assert choose("auto", CUDA, torch.bfloat16, config(), machine).name == best
 
 
+def test_where_several_tokens_cannot_share_their_products_that_is_said() -> None:
+    expected = "torch" if rows_agree_in(config()) else f"torch, {ROW_BY_ROW}"
+    assert choose("torch", CPU, torch.float32, config()).name == expected
+
+
 def test_on_a_cpu_there_is_no_shortcut() -> None:
     chosen = choose("auto", CPU, torch.float32, config(), Machine(None, ALL))
-    assert (chosen.name, chosen.partial, chosen.shortcut) == ("torch", cpu_partial, None)
+    assert (chosen.partial, chosen.shortcut) == (cpu_partial, None)
     assert partial_of("torch", CUDA) is cuda_partial
 
 
