@@ -15,8 +15,11 @@ def command(in_process: bool, stdio: bool, log_level: str) -> None:
     import logging
 
     from ..client.front import serve_editor
+    from ..workspace.printable import PrintableFormatter
 
-    logging.basicConfig(level=log_level.upper(), stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PrintableFormatter(logging.BASIC_FORMAT))
+    logging.basicConfig(level=log_level.upper(), handlers=[handler])
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # it logs whole messages: source text
     try:
         sys.exit(asyncio.run(serve_editor(in_process)))

@@ -14,6 +14,7 @@ import filelock
 
 from ..config import Config
 from ..paths import DaemonPaths, check_files, make_private
+from ..workspace.printable import PrintableFormatter
 from .detach import Wanted
 from .engine_thread import MakeEngine
 from .idle_limits import IdleLimits
@@ -95,6 +96,6 @@ def _log_to(path: Path, level: str) -> None:
         )
     except OSError:
         handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
+    handler.setFormatter(PrintableFormatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[OnceHandler(handler)], force=True)
     logging.raiseExceptions = False  # a full disk costs log lines, nothing else

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from .printable import printable
 from .small_file import BadFile, read_bytes
 from .wildmatch import BadPattern, Part, matches, parts_of
 
@@ -60,7 +61,7 @@ class GitIgnore:
         try:
             return Rules.read(path)
         except BadFile as error:
-            problem = f"nothing below {path.parent} is read: {path.name}: {error}"
+            problem = printable(f"nothing below {path.parent} is read: {path.name}: {error}")
             logger.warning("%s", problem)
             self.problems.append(problem)
             return Rules([b"*"])

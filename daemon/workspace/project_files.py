@@ -20,6 +20,7 @@ from watchdog.observers.api import ObservedWatch
 
 from ...lsp.options import Options
 from .language import language_of
+from .printable import printable
 from .project import Project, Volume, project_of
 from .watch import CHANGES, QUIET_SECONDS
 
@@ -119,8 +120,7 @@ class Library(threading.Thread):
         name what a repository brought: what is no printable text in that is left out."""
         with self._lock:
             found = [problem for shelf in self._shelves.values() for problem in shelf.problems]
-        shown = ["".join(c if c.isprintable() else "\ufffd" for c in each) for each in found]
-        lines = [_shortened(each) for each in dict.fromkeys(shown)]
+        lines = [_shortened(each) for each in dict.fromkeys(map(printable, found))]
         more = len(lines) - MOST_PROBLEMS
         return lines[:MOST_PROBLEMS] + ([f"and {more:,} problems more"] if more > 0 else [])
 

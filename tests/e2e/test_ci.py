@@ -17,7 +17,7 @@ def run(tests: tuple[str, str], folder: Path, **environ: str) -> "subprocess.Com
     """A run of pytest that finds no program but those in `folder`."""
     file, expression = tests
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-rs", str(HERE / file), "-k", expression],
+        [sys.executable, "-m", "pytest", "-q", "-n0", "-rs", str(HERE / file), "-k", expression],
         env={**os.environ, "CI": "", "PATH": str(folder), **environ},
         cwd=HERE.parents[1],
         capture_output=True,

@@ -41,7 +41,7 @@ def test_kernels_attention_and_speculation_hold_under_another_instruction_set(
     }
     files = [str(TESTS / f"{module}.py") for module in MODULES]
     found = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files],
+        [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *files],
         env=environment, capture_output=True, text=True, cwd=TESTS.parents[1],
     )  # fmt: skip
     assert found.returncode == 0, found.stdout[-6000:] + found.stderr[-2000:]
