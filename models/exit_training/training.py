@@ -117,6 +117,11 @@ class Training:
             with cache_errors(self.folder):
                 self.folder.mkdir(parents=True, exist_ok=True)
             began = time.monotonic()
+            layers = ", ".join(str(shape.after) for shape in self.shapes)
+            self._progress.note(
+                f"training exits after layer {layers} for {request.minutes:g} minutes,"
+                f" on {len(request.files)} files"
+            )
             ids = self._ids(request.files)
             self._read(request, ids, began)
             rows, held_out = self._rows()

@@ -10,10 +10,10 @@ import resource
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -192,11 +192,13 @@ def test_with_64_descriptors_those_who_are_served_stay_served(
             assert daemon_pid(later) == pid
 
 
-def bare(tmp_path: Path, **more: str) -> dict[str, str]:
-    """Nothing but the path, and folders for temporary files of its own."""
+@pytest.fixture
+def bare() -> Iterator[dict[str, str]]:
+    """An environment of nothing but the path, and a folder for temporary files: a short one, as a
+    user's is, in which a socket fits."""
     kept = {name: os.environ[name] for name in ("PATH", "KEYTURN_TEST_RUN", "PYTEST_CURRENT_TEST")}
-    (tmp_path / "tmp").mkdir()
-    return {**kept, "TMPDIR": str(tmp_path / "tmp"), "KEYTURN_MODEL_NAME": "lookup", **more}
+    with tempfile.TemporaryDirectory(prefix="bare") as folder:
+        yield {**kept, "TMPDIR": folder, "KEYTURN_MODEL_NAME": "lookup"}
 
 
 @pytest.mark.parametrize(
@@ -207,8 +209,10 @@ def bare(tmp_path: Path, **more: str) -> dict[str, str]:
     ],
     ids=["a home that cannot be made", "a state folder that cannot be written"],
 )
-def test_without_a_place_for_files_of_its_own_it_serves(tmp_path: Path, folders: dict[str, Any]):
-    environ = bare(tmp_path, **folders)
+def test_without_a_place_for_files_of_its_own_it_serves(
+    bare: dict[str, str], folders: dict[str, str]
+):
+    environ = bare | folders
     try:
         with Editor(environ) as editor:
             editor.open(TEXT)

@@ -179,7 +179,9 @@ def test_an_interrupted_training_leaves_the_former_exits_as_they_were(
     )  # fmt: skip
     try:
         assert process.stderr
-        assert process.stderr.readline()  # it has begun
+        assert process.stderr.readline() == (
+            "training exits after layer 1 for 9 minutes, on 40 files\n"
+        )
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=120)
     finally:

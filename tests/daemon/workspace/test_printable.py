@@ -28,7 +28,8 @@ def test_a_name_with_a_terminals_commands_and_line_breaks_is_one_harmless_line()
 @given(st.text(st.characters()))
 def test_any_name_is_printable_in_any_encoding_of_unicode_and_as_long_as_it_was(name: str) -> None:
     line = printable(name)
-    assert line.isprintable() and len(line) == len(name)
+    assert line.isprintable()
+    assert len(line) == len(name)
     line.encode()
     assert line == name or not name.isprintable()
 
