@@ -73,6 +73,11 @@ class GrammarProcess:
             raise GrammarWorkerError(f"the grammar worker does not start: {error}") from error
         self._reaper = weakref.finalize(self, _reap, self._process)
 
+    @property
+    def pid(self) -> int | None:
+        """The worker's, if one runs."""
+        return None if self._process is None else self._process.pid
+
     def close(self) -> None:
         """End the worker."""
         if self._process is not None:

@@ -132,7 +132,7 @@ class FewTokens:
         self.recorder = recorder
         self.buckets = buckets
         self._attentions = {bucket: attention(bucket) for bucket in buckets}
-        self._stages: dict[tuple[int, int, int], Stage] = {}  # (bucket, first layer, last layer)
+        self.stages: dict[tuple[int, int, int], Stage] = {}  # (bucket, first layer, last layer)
         self._heads: dict[int, Stage] = {}
 
     def takes(self, step: Step) -> bool:
@@ -146,13 +146,13 @@ class FewTokens:
         attention = self._attentions[bucket]
         attention.show(step, arena)
         key = (bucket, layers.start, layers.stop)
-        if key not in self._stages:
-            while len(self._stages) >= MOST_RECORDINGS:
-                del self._stages[next(iter(self._stages))]
-            self._stages[key] = self._record(
+        if key not in self.stages:
+            while len(self.stages) >= MOST_RECORDINGS:
+                del self.stages[next(iter(self.stages))]
+            self.stages[key] = self._record(
                 bucket, lambda x: self.model.through(x, attention, layers)
             )
-        return self._stages[key](hidden)
+        return self.stages[key](hidden)
 
     def logits(self, hidden: Tensor) -> Tensor | None:
         bucket = self.bucket(len(hidden))
@@ -166,7 +166,7 @@ class FewTokens:
         """Record every bucket's pass through all layers; one between two looks at `cancelled`."""
         layers = range(self.model.config.layers)
         for bucket in self.buckets:
-            if (bucket, layers.start, layers.stop) in self._stages and bucket in self._heads:
+            if (bucket, layers.start, layers.stop) in self.stages and bucket in self._heads:
                 continue
             if cancelled():
                 return False

@@ -5,7 +5,6 @@ import weakref
 
 import pytest
 
-from keyturn.api.request import CompletionOptions, CompletionRequest
 from keyturn.api.uris import path_of
 from keyturn.cache.budget import Budget
 from keyturn.cache.errors import OverBudget
@@ -19,7 +18,6 @@ from keyturn.daemon.server.engine_thread import File
 from keyturn.daemon.server.jobs import FileKey
 from keyturn.models.nn.linear import LateLinear
 from support.daemon.model_engines import ask, bytes_per_token, model_engine, tiny_loaded
-from support.daemon.small_engine import job_for
 from support.models.tiny_tokenizer import PAGE
 
 
@@ -41,26 +39,6 @@ def test_what_speculation_did_is_in_the_status_and_the_answer() -> None:
     arms = made.status()["speculation"]
     assert sum(arm["rounds"] for arm in arms.values()) >= answer.meta.speculation.passes
     assert all(arm["gain"] > 0 for arm in arms.values())
-
-
-def test_files_of_the_same_window_are_looked_up_and_others_are_not(monkeypatch) -> None:
-    made = model_engine(4)
-    seen = []
-    complete = made._completer.complete
-
-    def looking(*args, others, **more):
-        seen.append(others)
-        return complete(*args, others=others, **more)
-
-    monkeypatch.setattr(made._completer, "complete", looking)
-    for client, name in ((1, "a"), (2, "b"), (1, "c"), (1, "a")):
-        uri = f"file:///{name}.py"
-        file = File(FileKey(client, uri), "python", 1, FileText.of(PAGE + f"x = '{name}'\n"))
-        request = CompletionRequest(uri, 1, 9, options=CompletionOptions(max_tokens=2))
-        made.complete(file, job_for(request, file.key))
-    assert [len(others) for others in seen] == [0, 0, 1, 1]
-    tokens = tiny_loaded().tokenizer.encode(PAGE + "x = 'c'\n")
-    assert list(seen[3][0]) == tokens
 
 
 def test_kernels_that_were_quick_to_make_are_shown_until_idle_time_replaces_them() -> None:

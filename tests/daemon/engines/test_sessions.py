@@ -7,7 +7,7 @@ from keyturn.api.request import CompletionOptions, CompletionRequest, GrammarMod
 from keyturn.api.uris import HEADLESS_SCHEME, KEPT_SCHEME, path_of
 from keyturn.cache.budget import Budget
 from keyturn.cache.plan import Repair
-from keyturn.daemon.completion.completer import CompleterOptions
+from keyturn.daemon.completion.completer import Completer, CompleterOptions
 from keyturn.daemon.completion.idle_refresh import IdleWork, Refresher
 from keyturn.daemon.engines import sessions
 from keyturn.daemon.engines.model_engine import ModelEngine
@@ -90,3 +90,16 @@ def test_their_texts_have_a_limit_too(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, text in (("big", PAGE * 4), ("small", PAGE)):
         assert ask(made, 1, KEPT_SCHEME + f"/{name}.py", text).meta.prompt_tokens > 0
     assert kept(made) == [KEPT_SCHEME + "/small.py"]
+
+
+def test_files_of_the_same_window_are_looked_up_last_used_last_and_others_are_not() -> None:
+    completer = Completer(tiny_loaded(), CompleterOptions(context_tokens=TOKENS))
+    held = sessions.Sessions(completer.new_session, Budget(8 * TOKENS * PER_TOKEN), TOKENS)
+    found = []
+    for client, name in ((1, "a"), (2, "b"), (1, "c"), (1, "d"), (1, "a")):
+        key = FileKey(client, f"file:///{name}.py")
+        held.use(key).show(f"x = '{name}'\n")
+        found.append([completer.loaded.tokenizer.decode(t) for t in held.others(key)])
+    c, d = "x = 'c'\n", "x = 'd'\n"
+    a = "x = 'a'\n"
+    assert found == [[], [], [a], [a, c], [c, d]]

@@ -24,8 +24,8 @@ def process() -> Iterator[GrammarProcess]:
 
 
 def worker_pid(process: GrammarProcess) -> int:
-    assert process._process is not None
-    return process._process.pid
+    assert process.pid is not None
+    return process.pid
 
 
 def test_an_isolated_oracle_answers_as_one_in_this_process_does(process: GrammarProcess):
@@ -68,7 +68,7 @@ def test_a_worker_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch):
     opening = process.oracle("a.py", "python").open("x")
     assert not opening.constrained
     assert "did not answer within 0.2 s" in opening.reason
-    assert process._process is None
+    assert process.pid is None
 
 
 def worker_that(does: str) -> tuple[str, ...]:

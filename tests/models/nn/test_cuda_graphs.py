@@ -83,16 +83,16 @@ def test_two_files_share_recordings() -> None:
         forward(model, other, TOKENS[40 - start : 42 - start])
     expected = oracle_logits(oracle("qwen2"), TOKENS[:20])
     assert_close(torch.cat(found), expected, atol=2e-4, rtol=2e-4)
-    assert len(shortcut(model)._stages) == 1
+    assert len(shortcut(model).stages) == 1
 
 
 def test_preparing_records_every_bucket_and_stops_when_asked() -> None:
     model = recorded()
     looks = iter([False, False, True])
     assert not model.settle(lambda: next(looks))
-    assert len(shortcut(model)._stages) == 2
+    assert len(shortcut(model).stages) == 2
     assert model.settle()
-    assert len(shortcut(model)._stages) == len(BUCKETS)
+    assert len(shortcut(model).stages) == len(BUCKETS)
     assert model.settle(lambda: True)  # there is nothing left to look for
 
 
@@ -106,7 +106,7 @@ def test_recordings_of_many_ranges_give_way_to_newer_ones() -> None:
         for layers in ranges:
             model.run(hidden, step, sequence.arena, layers)
     assert len(ranges) > MOST_RECORDINGS
-    stages = list(shortcut(model)._stages)
+    stages = list(shortcut(model).stages)
     assert len(stages) == MOST_RECORDINGS
     assert stages[-1] == (1, 11, 12)
 
