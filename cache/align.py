@@ -1,8 +1,8 @@
 """Alignment of a new prompt with the cached tokens: plain Python over token ids and labels.
 
 What the two prompts have in common at their beginning is exactly what a fresh prefill would give.
-Behind it, tokens are recognised at the common end by their ids, and between the two by their labels
-(a label is one token's identity from one prompt to the next, given by whoever tokenises the text).
+What they have in common at their end is recognised by ids, and what lies between that beginning and
+that end by labels (a label is one token's identity from one prompt to the next, given by whoever tokenises the text).
 """
 
 from bisect import bisect_left

@@ -1,4 +1,4 @@
-"""The root of every exception that keyturn raises on purpose. Imports nothing."""
+"""The root of the exceptions that reach a user, and the cache's own. Imports nothing."""
 
 
 class KeyturnError(Exception):

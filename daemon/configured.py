@@ -1,4 +1,4 @@
-"""The model of a command whose user names none: the configured one, which is said."""
+"""The model of a command whose user names none: the configured one, named on standard error."""
 
 import click
 

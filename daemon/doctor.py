@@ -17,7 +17,7 @@ from ..models.hub.cache_folder import cache_errors, cache_folder
 from ..models.hub.progress import Progress
 from ..models.loading.inventory import holding
 from ..models.loading.loader import pick_device, pick_plan
-from ..models.nn.backends import ROW_BY_ROW, Machine, installed, survey
+from ..models.nn.attention_backends import ROW_BY_ROW, Machine, installed, survey
 from ..models.nn.few_rows import rows_agree
 from .config import LOOKUP, Config
 

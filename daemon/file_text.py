@@ -1,7 +1,7 @@
 """A file's text in two forms: as the editor has it, and as models read it.
 
 Models were trained on text whose lines end in a line feed and that has no byte order mark. Requests
-and edits count characters of the editor's form, everything from the engine on those of the other.
+and edits count characters of the editor's form, the engine and all behind it those of the other.
 Where a file has neither, both forms are one string.
 """
 

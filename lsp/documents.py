@@ -1,4 +1,4 @@
-"""The texts that the editor has open. This module owns them; everyone else gets copies.
+"""The texts that the editor has open, which the session owns and changes.
 
 Positions come in as (line, column) in the client's encoding and leave as offsets in code points.
 """

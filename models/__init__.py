@@ -1,1 +1,2 @@
-"""The model side: weights, forward pass, prompts, decoding, grammar. Knows no threads."""
+"""The model side: weights, forward pass, prompts, decoding, grammar. Knows neither the daemon
+nor the editor."""

@@ -1,4 +1,5 @@
-"""The rows of `keyturn bench speculate`: one arm over all completions of a class of prompt."""
+"""The rows of `keyturn bench speculate`: one arm (a choice of drafters) over all completions of a
+class of prompt."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

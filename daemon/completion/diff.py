@@ -1,4 +1,5 @@
-"""The difference of two versions of a text, as edits: for callers that send whole texts.
+"""The difference of two versions of a text, as edits: for texts that come whole, and edits
+that replace more than they change.
 
 One changed region is found by comparing both ends; if it is large on both sides, its lines are
 compared, so that an edit at the top and one at the bottom do not make everything between them new.

@@ -1,3 +1,3 @@
-"""`keyturn complete`: a question on standard input, an answer on standard output. Imports every
-other package of `daemon` but `commands` and `bench`.
+"""`keyturn complete`: a question on standard input, an answer on standard output. Imports
+`api`, `models`, and of `daemon` `completion`, `client` and what is below them.
 """

@@ -1,7 +1,7 @@
 """Decoding under a grammar: the same tokens as plain decoding until one of them cannot be right.
 
 Greedy decoding searches for the best completion that the grammar allows (`best_first`). Sampling
-draws from the model conditioned on the grammar (`align`).
+draws from the model conditioned on the grammar (`aligned_sampling`).
 """
 
 import time

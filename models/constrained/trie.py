@@ -6,7 +6,8 @@ and 1 − r(u) is an upper bound on the expected future grammaticality c(u) of A
 NeurIPS 2024): drawing a ∝ P(a|u)·(1 − r(ua)) until something grammatical ends is drawing from the
 model conditioned on the grammar.
 
-The trie owns the supports and the removed mass. Whoever owns the trie owns its lifetime: one
+The trie owns each node's support (the tokens that the sampler may draw there, with their
+probabilities) and the removed mass. Whoever owns the trie owns its lifetime: one
 prompt, one model, one setting of the sampler.
 """
 

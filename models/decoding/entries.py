@@ -1,7 +1,8 @@
 """Made-up entries of a list: names, constants, strings, one a line, whose names stand nowhere in
 the file.
 
-One of them is worth reading; whoever takes it is offered the next. What code says with names of the
+The model cannot know them, so that a reader checks each: one is offered, and the next when it is
+taken. What code says with names of the
 file (`self.a = a`), statements and calls are no such entries.
 """
 

@@ -4,7 +4,8 @@ They are made for the suffix: brackets and quotes that it closes are opened, blo
 stand in are begun. Words that go before the rest of the cursor's line are tried as they are, and on
 a line of their own, in every block that is open there or that a line below wants.
 
-A brace may balance one that is wrong anywhere below: a text with one speaks for its line only.
+Where a filler with a brace fits, the text below it may still be wrong: the brace may only balance
+a faulty one far away. Such a filler tells about the cursor's line, and not about what follows.
 """
 
 import re

@@ -1,1 +1,2 @@
-"""Model files: named, found, fetched, checked. Imports nothing of ours but `errors`."""
+"""Model files: named, found, fetched, checked. Imports nothing of ours but
+`errors` and `user_folder`."""

@@ -1,4 +1,4 @@
-"""One large file in pieces small enough to carry, and back: for machines that no model reaches.
+"""One large file in parts small enough to carry, and back: for machines that no hub can reach.
 
 <file>.part-01-of-09 … and <file>.parcels.json, which has the whole's size and SHA-256
 """

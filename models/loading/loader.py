@@ -15,8 +15,8 @@ from ..hub.progress import Progress
 from ..hub.registry import find
 from ..nn import weight_names
 from ..nn.attention import cpu_partial
+from ..nn.attention_backends import choose
 from ..nn.autotune import fastest
-from ..nn.backends import choose
 from ..nn.config import ModelConfig
 from ..nn.kernels import INTEGERS, LEVELS, Form, KernelPlan, stored
 from ..nn.transformer import Transformer, assemble
@@ -39,7 +39,7 @@ class Loaded:
     config: ModelConfig
     plan: KernelPlan
     files: ModelFiles  # where the weights came from, and their SHA-256
-    attention: str = "torch"  # by what (backends.py)
+    attention: str = "torch"  # by what (attention_backends.py)
     mapped: MappedTensors | None = None  # the stored form that the weights were read from
 
     def settle(self, cancelled: Callable[[], bool] = lambda: False) -> bool:
@@ -67,7 +67,7 @@ def load(
     `dtype`: auto, float32, bfloat16, float16, int8 or int4; `plan` overrides it with exact kernels.
     `cache` defaults to `cache_folder()`; `progress` to silence. `settle`: pack the
     fastest kernels now, which takes seconds, rather than when `Transformer.settle` is called.
-    `attention`: auto, or a backend by name (`backends.NAMES`). Raises `ModelError`.
+    `attention`: auto, or a backend by name (`attention_backends.NAMES`). Raises `ModelError`.
     """
     cache = cache or cache_folder()
     progress = progress or Progress(None)

@@ -1,3 +1,3 @@
-"""The forward pass: linear kernels, attention over segments, the transformer. Imports `cache`,
-`errors` and `device`.
+"""The forward pass: linear kernels, attention over segments, the transformer. Imports `cache`
+and `errors`.
 """

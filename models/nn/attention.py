@@ -1,7 +1,7 @@
 """Attention over a list of cached segments: one partial per segment, merged by log-sum-exp.
 
 Each segment's keys stay turned for the position they were first given; the query is turned for
-`position - offset` instead, once per distinct offset (design: "turn the query, not the keys").
+`position - offset` instead, once per distinct offset: turn the query, not the keys.
 Partials (out_i, lse_i) over disjoint keys merge exactly: with w_i = exp(lse_i - logsumexp(lse)),
 out = sum of w_i * out_i (FlashAttention, arXiv 2205.14135, section 3.1).
 """

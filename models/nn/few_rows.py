@@ -4,7 +4,7 @@ That makes verifying several tokens at once say what single steps say. int8 acti
 last bit of a difference here up to half a logit, so "nearly" is not enough.
 
 What a row adds up must not depend on how many rows there are, or on keys that it does not see.
-Those weigh exactly nothing, and products are cut at the same keys for all (`_weighed`). Whether
+Such keys weigh exactly nothing, and products are cut at the same keys for all (`_weighed`). Whether
 that is enough depends on the processor and its library, so it is tried (`rows_agree`): where it is
 not, every row is attended to alone. So is a row that would share a product with too few rows or
 keys, which goes through kernels of its own.

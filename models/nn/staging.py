@@ -1,4 +1,4 @@
-"""Small integers on their way to a device."""
+"""Small integers on their way to a device: token ids, rows, positions."""
 
 from collections.abc import Sequence
 

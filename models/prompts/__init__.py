@@ -1,1 +1,2 @@
-"""Fill-in-the-middle prompts: templates, the token budget, token healing. Imports `tokenizer`."""
+"""Fill-in-the-middle prompts: templates, the token budget, token healing. Imports
+nothing of ours but `errors`."""

@@ -138,7 +138,7 @@ class Bench:
     # region Parts
 
     def machine(self) -> Found:
-        from keyturn.models.nn.backends import Machine, survey
+        from keyturn.models.nn.attention_backends import Machine, survey
 
         backends = survey(Machine.of(self.device))
         found: Found = {
@@ -163,7 +163,7 @@ class Bench:
         prompt and single tokens after it, with the random model in bfloat16."""
         from keyturn.cache.sequence import CachedSequence
         from keyturn.daemon.bench._gpu.random_model import loaded_like
-        from keyturn.models.nn.backends import NAMES, Machine, survey
+        from keyturn.models.nn.attention_backends import NAMES, Machine, survey
 
         usable = [b.name for b in survey(Machine.of(self.device)) if not b.missing]
         tokens = [(7 * n) % 97 for n in range(80)]

@@ -67,7 +67,7 @@ def loaded_like(
     from ....models.hub.download import ModelFiles
     from ....models.loading.loader import Loaded
     from ....models.nn import kernels, weight_names
-    from ....models.nn.backends import choose
+    from ....models.nn.attention_backends import choose
     from ....models.nn.config import ModelConfig
     from ....models.nn.kernels import KernelPlan
     from ....models.nn.transformer import assemble

@@ -1,4 +1,5 @@
-"""The roof of a device, measured: the bandwidth and the peak that shares are of."""
+"""The roof of a device, measured: bandwidth and peak speed, of which the other figures
+are shares."""
 
 import time
 from collections.abc import Callable

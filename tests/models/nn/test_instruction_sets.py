@@ -15,7 +15,7 @@ import torch
 
 TESTS = Path(__file__).parents[1]
 MODULES = (
-    *("nn/test_attention", "nn/test_autotune", "nn/test_backends", "nn/test_cuda_graphs"),
+    *("nn/test_attention", "nn/test_autotune", "nn/test_attention_backends", "nn/test_cuda_graphs"),
     *("nn/test_linear", "nn/test_transformer", "decoding/test_decode"),
     *("speculative/test_forced", "speculative/test_speculator", "speculative/test_verify"),
     "constrained/test_guided_decoder",

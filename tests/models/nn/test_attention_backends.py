@@ -7,7 +7,7 @@ from torch.testing import assert_close
 
 from keyturn.models.errors import UnsupportedModel
 from keyturn.models.nn.attention import by_flash, cpu_partial, cuda_partial, readable_partial
-from keyturn.models.nn.backends import (
+from keyturn.models.nn.attention_backends import (
     NAMES,
     ROW_BY_ROW,
     Machine,
@@ -54,7 +54,7 @@ def test_the_best_of_what_is_there_is_chosen(
     capability: tuple[int, int], packages: set[str], best: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "keyturn.models.nn.backends.partial_of", lambda name, device: readable_partial
+        "keyturn.models.nn.attention_backends.partial_of", lambda name, device: readable_partial
     )
     machine = Machine(capability, frozenset(packages))
     assert choose("auto", CUDA, torch.bfloat16, config(), machine).name == best
