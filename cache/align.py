@@ -2,7 +2,8 @@
 
 What the two prompts have in common at their beginning is exactly what a fresh prefill would give.
 What they have in common at their end is recognised by ids, and what lies between that beginning and
-that end by labels (a label is one token's identity from one prompt to the next, given by whoever tokenises the text).
+that end by labels (a label is one token's identity from one prompt to the next, given by whoever
+tokenises the text).
 """
 
 from bisect import bisect_left

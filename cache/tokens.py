@@ -2,8 +2,8 @@
 
 Byte-level tokenizers cut a text into pieces by an expression without look-behind and merge inside
 each piece. So pieces before an edit stay (but for a few, which look ahead over white space), and
-behind it everything stays from the first place at which both the old and the new text are cut. The result is
-exactly what the tokenizer makes of the whole text, and of any part of it.
+behind it everything stays from the first place at which both the old and the new text are cut. The
+result is exactly what the tokenizer makes of the whole text, and of any part of it.
 """
 
 from collections.abc import Sequence

@@ -21,7 +21,7 @@ from ..models.nn.attention_backends import ROW_BY_ROW, Machine, installed, surve
 from ..models.nn.few_rows import rows_agree
 from .config import LOOKUP, Config
 
-DEFAULT_HEADS = (7, 64)  # of the default model: query heads to a key head, and their size
+DEFAULT_HEADS = (14, 2, 64)  # of the default model: for queries, for keys, and their size
 
 
 @dataclass(frozen=True, slots=True)

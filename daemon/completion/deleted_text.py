@@ -1,5 +1,5 @@
-"""Text that was lately deleted from a file, as a source of drafts: what is moved or restored is written
-again."""
+"""Text that was lately deleted from a file, as a source of drafts: what is moved or restored is
+written again."""
 
 from collections import deque
 from collections.abc import Sequence

@@ -2,6 +2,7 @@
 half characters."""
 
 import logging
+from typing import Any
 
 
 def printable(text: str) -> str:
@@ -13,8 +14,14 @@ def printable(text: str) -> str:
 
 
 class PrintableFormatter(logging.Formatter):
-    """Log lines whose messages are printable; tracebacks keep their lines."""
+    """Log lines that are printable; those of tracebacks are indented, so that none looks like
+    another message."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = printable(record.message)
         return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:
+        return "\n".join(
+            "  " + printable(line) for line in super().formatException(ei).splitlines()
+        )

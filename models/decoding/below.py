@@ -1,8 +1,8 @@
 """The lines below the cursor's, and the places where a text says them again.
 
 Code repeats short things for good reasons, and `if (a) return b;` may stand above `return b;`: in
-the middle of a line, only a grammar can tell (`constrained.guide`). Without one, a repetition counts
-only if it is long and stands behind something complete.
+the middle of a line, only a grammar can tell (`constrained.guide`). Without one, a repetition
+counts only if it is long and stands behind something complete.
 """
 
 import re

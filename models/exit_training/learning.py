@@ -1,5 +1,5 @@
-"""The learning of one exit (early_exit/file.py): least squares for its entrance, then gradient steps on
-everything.
+"""The learning of one exit (early_exit/file.py): least squares for its entrance, then gradient
+steps on everything.
 
 The loss is the cross-entropy with what the model itself says next (its likeliest tokens,
 renormalised), over the tokens that are likely anywhere in the batch and a random sample of the

@@ -95,7 +95,7 @@ def _fetch_named(model: NamedModel, folder: Path, cache: Path, progress: Progres
             fetched = fetch(model, target, progress)
             _verify(model, fetched)
         except SourceFailed as failure:
-            progress.note(f"{source}: {failure}")
+            progress.note(f"not from the {source}: {failure}")
             tried.append(f"{source}: {failure}")
             continue
         fetched.replace(target)

@@ -125,7 +125,7 @@ def choose(
 
 def rows_agree_in(config: ModelConfig) -> bool:
     """Whether a few tokens of this model can share their products here."""
-    return rows_agree(config.heads // config.kv_heads, config.head_dim, torch.get_num_threads())
+    return rows_agree(config.heads, config.kv_heads, config.head_dim, torch.get_num_threads())
 
 
 def partial_of(name: str, device: torch.device) -> PartialAttention:

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from .kernels import LEVELS, Form, Kernel, KernelPlan, form_of, make
-from .linear import CODES, Int8Weight, Linear, onednn_has_amx
+from .linear import CODES, Int8Weight, Linear, onednn_has_amx, onednn_limit
 
 TOKENS = (1, 4, 8, 16, 64, 256)
 FBGEMM: Kernel = "int8-fbgemm"
@@ -43,7 +43,7 @@ ROUNDS = 7
 BUSY_PERCENT = 30.0  # of all processors, before we start
 
 FORMS_TO_TRY: tuple[Form, ...] = ("int8", "int7")  # the finer first
-PROBES = ((512, 896), (40, 4864))  # shapes (out, in) that exactness is tried on
+PROBES = ((512, 896), (40, 4864), (384, 4864))  # shapes (out, in) that exactness is tried on
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def machine() -> str:
     """What the fastest kernel depends on, as one line."""
     capability = torch.backends.cpu.get_cpu_capability()
     threads = torch.get_num_threads()
-    held_to = os.environ.get("ONEDNN_MAX_CPU_ISA")  # oneDNN's own switch
+    held_to = onednn_limit()
     limit = f", oneDNN up to {held_to}" if held_to else ""
     limit += ", AMX" if onednn_has_amx() else ""
     return f"{_processor()}, {capability}{limit}, {threads} threads, torch {torch.__version__}"

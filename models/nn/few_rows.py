@@ -21,11 +21,11 @@ from torch import Tensor
 FEW_ROWS = 32  # queries
 FEW_KEYS = 64  # of the last piece
 LEAST_FOLDED = 4  # rows of a product
-LEAST_KEYS = 4  # columns of one
+LEAST_KEYS = 4  # columns of one, and what it adds up
 SUMMED_KEYS = 192  # added up in one go by every processor on which rows agree
 
 TRIED_ROWS = (2, 8, 17)
-TRIED_KEYS = (69, 187, 300, 511, 1100)
+TRIED_KEYS = (69, 187, 197, 300, 511, 1100, 1233)
 TRIED_EARLIER = (0, 30)
 
 
@@ -45,27 +45,28 @@ def attend_by_rows(
     which only the last may be causal. Returns (tokens, heads, head_dim)."""
     queries = [turned(p.offset) for p in pieces]
     tokens, heads, head_dim = queries[0].shape
-    group = heads // len(pieces[0].keys)
     if tokens == 1:
         return _single(queries, pieces, scale)
-    if _alike(tokens, group, pieces) and rows_agree(group, head_dim, torch.get_num_threads()):
+    kv_heads, threads = len(pieces[0].keys), torch.get_num_threads()
+    if _alike(tokens, heads, pieces) and rows_agree(heads, kv_heads, head_dim, threads):
         return _together(queries, pieces, scale)
     return torch.cat([_alone(queries, pieces, row, scale) for row in range(tokens)])
 
 
 @cache
 @torch.inference_mode()
-def rows_agree(group: int, head_dim: int, threads: int) -> bool:
+def rows_agree(heads: int, kv_heads: int, head_dim: int, threads: int) -> bool:
     """Whether rows that share a product get what each gets alone, on this processor with so many
-    `threads`, for `group` query heads to a key head. Tried on numbers of our own, once."""
+    `threads`, for so many heads. Tried on numbers of our own, once."""
     random = torch.Generator().manual_seed(0)
     for tokens, first, earlier in product(TRIED_ROWS, TRIED_KEYS, TRIED_EARLIER):
-        rows = torch.randn(tokens, 2 * group, head_dim, generator=random)
-        keys, values = torch.randn(2, 2, earlier + first + tokens, head_dim, generator=random)
+        rows = torch.randn(tokens, heads, head_dim, generator=random)
+        shape = (2, kv_heads, earlier + first + tokens, head_dim)
+        keys, values = torch.randn(shape, generator=random)
         pieces = [Piece(keys[:, earlier:], values[:, earlier:], 0, causal=True)]
         if earlier:
             pieces.insert(0, Piece(keys[:, :earlier], values[:, :earlier], 0, causal=False))
-        if not _alike(tokens, group, pieces):
+        if not _alike(tokens, heads, pieces):
             continue
         queries = [rows] * len(pieces)
         together = _together(queries, pieces, 1.0)
@@ -75,17 +76,18 @@ def rows_agree(group: int, head_dim: int, threads: int) -> bool:
     return True
 
 
-def _alike(tokens: int, group: int, pieces: Sequence[Piece]) -> bool:
+def _alike(tokens: int, heads: int, pieces: Sequence[Piece]) -> bool:
     """Whether several rows go through the kernels that each would go through alone, and are cut at
     the same keys."""
     last = pieces[-1]
     own = last.keys.shape[1]  # as many as the last row sees of them
     fewest = own - tokens + 1 if last.causal else own
+    lengths = [piece.keys.shape[1] for piece in (pieces[:-1] if last.causal else pieces)]
     return (
-        tokens * group >= LEAST_FOLDED
+        tokens * heads >= LEAST_FOLDED * len(last.keys)
         and own >= FEW_KEYS + tokens
-        and all(piece.keys.shape[1] >= LEAST_KEYS for piece in pieces)
-        and _whole(fewest) == _whole(own)
+        and all(n - _whole(n) >= LEAST_KEYS or n == _whole(n) > 0 for n in lengths)
+        and (not last.causal or fewest - _whole(own) >= LEAST_KEYS)
     )
 
 

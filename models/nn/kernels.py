@@ -174,7 +174,7 @@ def make(
         case "int8-fbgemm", Int8Weight():
             product = FbgemmProduct(weight)
         case "int8-onednn", Int8Weight():
-            product = OnednnProduct(weight)
+            product = (OnednnProduct if OnednnProduct.takes(weight) else FbgemmProduct)(weight)
         case "int8-weight-only", Int8Weight():
             product = WeightOnlyProduct(weight)
         case _:

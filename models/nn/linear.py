@@ -9,6 +9,7 @@ alone, wherever `autotune.exact` finds the kernels to keep to it.
 """
 
 import os
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -24,6 +25,8 @@ Norm = Callable[[Tensor], Tensor]  # (tokens, features) -> same
 
 CODES = 127  # an activation's largest code
 ZERO = 128  # what kernels for unsigned activations add to a code
+LEAST_AMX_SIDE = 384  # of a matrix that oneDNN multiplies on AMX for any number of tokens
+NO_AMX = re.compile(r"(SSE|AVX)(?!.*AMX).*")
 GLANCE_SECONDS = 0.005  # between looks at whether packing is to wait for something better to do
 
 
@@ -129,7 +132,8 @@ class OnednnProduct:
     """int8 x int8 by oneDNN, for processors where its kernels win (x86 with VNNI or AMX).
 
     Those of AMX multiply signed codes, and take unsigned ones back in float32, where large sums are
-    rounded; the others multiply unsigned codes, and are a hundred times slower with signed ones.
+    rounded; the others multiply unsigned codes. For the other kind, and on AMX for small matrices,
+    there is only a reference loop, a hundred times as slow: `takes` says which are large enough.
     """
 
     def __init__(self, weight: Int8Weight):
@@ -139,6 +143,10 @@ class OnednnProduct:
         self.zeros = torch.zeros(len(weight.scales), dtype=torch.int64)
         self.packed = torch.ops.onednn.qlinear_prepack(weight.values, None)
 
+    @staticmethod
+    def takes(weight: Int8Weight) -> bool:
+        return min(weight.values.shape) >= LEAST_AMX_SIDE or not onednn_has_amx()
+
     def __call__(self, x: Tensor) -> Tensor:
         codes = x.round().add_(self.zero).to(self.dtype)
         return torch.ops.onednn.qlinear_pointwise(
@@ -147,12 +155,17 @@ class OnednnProduct:
         )  # fmt: skip
 
 
+def onednn_limit() -> str:
+    """The instruction set that oneDNN is held to by its own switch, or by the one's former name;
+    what it does not know, it does not heed."""
+    return os.environ.get("ONEDNN_MAX_CPU_ISA", os.environ.get("DNNL_MAX_CPU_ISA", "")).upper()
+
+
 @cache
 def onednn_has_amx() -> bool:
     """Whether oneDNN's int8 products run on AMX: the processor has it, the system lets us use it,
     and oneDNN's own switch does not forbid it."""
-    allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper()
-    if allowed not in ("DEFAULT", "ALL") and "AMX" not in allowed:
+    if NO_AMX.fullmatch(onednn_limit()):
         return False
     return bool(torch.cpu.get_capabilities().get("amx_int8")) and torch.cpu._init_amx()  # pyright: ignore
 

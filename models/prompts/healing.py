@@ -1,9 +1,9 @@
 """Token healing: a cursor must not force token boundaries that the model never saw.
 
-With the cursor in `conf|ig`, `conf` and `ig` are not the tokens of `config`; `):|` is not how `):` and a line break are
-spelled, and four blanks before a word are three and a token that starts with one. So the prompt
-stops at the last pre-token boundary, and the first tokens generated are held to those whose bytes
-agree with the bytes left out.
+With the cursor in `conf|ig`, `conf` and `ig` are not the tokens of `config`; `):|` is not how `):`
+and a line break are spelled, and four blanks before a word are three and a token that starts with
+one. So the prompt stops at the last pre-token boundary, and the first tokens generated are held to
+those whose bytes agree with the bytes left out.
 """
 
 import re

@@ -64,7 +64,8 @@ class Keyturn implements Hooks {
       vscode.workspace.onDidChangeConfiguration((event) => this.#settingsChanged(event)),
       vscode.workspace.onDidChangeWorkspaceFolders(() => this.restart()),
       vscode.workspace.onDidGrantWorkspaceTrust(() => this.restart()),
-      vscode.workspace.onDidChangeTextDocument((event) => { this.#typed(event); }),
+      vscode.workspace.onDidChangeTextDocument((event) => { this.#changed(event); }),
+      vscode.window.onDidChangeTextEditorSelection((event) => { if (event.textEditor.document === file()) this.#moved(); }),
       vscode.window.onDidChangeActiveTextEditor(() => this.#lookAtFile()),
     );
   }
@@ -113,13 +114,15 @@ class Keyturn implements Hooks {
   ready(): void {
     const typed = this.#unanswered;
     this.#unanswered = undefined;
-    if (!typed || typed.document !== file() || typed.document.version !== typed.version) return;
+    if (!typed || !this.#state.status.enabled) return;
+    if (typed.document !== file() || typed.document.version !== typed.version) return;
     if (!vscode.workspace.getConfiguration("editor", typed.document).get("inlineSuggest.enabled")) return;
     void vscode.commands.executeCommand("editor.action.inlineSuggest.trigger");
   }
 
-  answered(): void {
-    this.#unanswered = undefined;
+  answered(document: vscode.TextDocument, version: number): void {
+    const typed = this.#unanswered;
+    if (typed?.document === document && typed.version === version) this.#unanswered = undefined;
   }
 
   problem(problem: string): void {
@@ -151,9 +154,16 @@ class Keyturn implements Hooks {
     this.#item.backgroundColor = warn ? new vscode.ThemeColor("statusBarItem.warningBackground") : undefined;
   }
 
-  #typed({ document, contentChanges }: vscode.TextDocumentChangeEvent): void {
+  #changed({ document, contentChanges, reason }: vscode.TextDocumentChangeEvent): void {
     if (document !== file() || contentChanges.length === 0) return;
-    this.#unanswered = { document, version: document.version };
+    const typed = reason === undefined && document.isDirty; // not undone, nor read from disk
+    this.#unanswered = typed ? { document, version: document.version, followed: false } : undefined;
+  }
+
+  /** The cursor follows what is typed; whoever moves it again does not wait for a suggestion there. */
+  #moved(): void {
+    if (this.#unanswered?.followed) this.#unanswered = undefined;
+    else if (this.#unanswered) this.#unanswered.followed = true;
   }
 
   /** Ask whether there may be suggestions in the file in front. */
@@ -250,6 +260,7 @@ class Keyturn implements Hooks {
 interface Typed {
   document: vscode.TextDocument;
   version: number;
+  followed: boolean; // by the cursor
 }
 
 interface DocumentStatus {

@@ -7,7 +7,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { homedir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { LogOutputChannel } from "vscode";
+import type { LogOutputChannel, TextDocument } from "vscode";
 import * as lsp from "vscode-languageclient/node";
 import type { Found } from "./find";
 import { STARTING, type ServerStatus } from "./view";
@@ -26,8 +26,8 @@ export interface Hooks {
   status(status: ServerStatus): void;
   /** The editor's questions are answered by a loaded model from now on. */
   ready(): void;
-  /** One was. */
-  answered(): void;
+  /** One was, about a document as it stood then. */
+  answered(document: TextDocument, version: number): void;
   /** No server runs, and none will until a restart. */
   problem(text: string): void;
   /** So many suggestions are being worked on. */
@@ -120,7 +120,7 @@ export class Server {
     this.hooks.status(status);
     if (!this.#ready) return;
     await client.start(); // under way, or done: the editor asks nothing before
-    this.hooks.ready();
+    if (this.#asking === 0) this.hooks.ready(); // what is asked already gets its answer
   }
 
   /** The process is ours to end: the client would end its children too, and the daemon is one. */
@@ -162,8 +162,9 @@ export class Server {
         provideInlineCompletionItems: async (document, position, context, token, next) => {
           this.hooks.asking(++this.#asking);
           try {
+            const { version } = document;
             const found = await next(document, position, context, token);
-            if (this.#ready && !token.isCancellationRequested) this.hooks.answered();
+            if (this.#ready) this.hooks.answered(document, version);
             return found;
           } finally {
             this.hooks.asking(--this.#asking);

@@ -1,4 +1,6 @@
-"""A trained exit (file.py) as it runs: one token, the model's own cache, the kernels of the model's plan."""
+"""A trained exit (file.py) as it runs: one token, the model's own cache, the kernels of the model's
+plan.
+"""
 
 from collections.abc import Mapping
 from functools import partial

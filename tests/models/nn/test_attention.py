@@ -1,5 +1,7 @@
 """Attention over a list of segments equals attention over one, however the keys were turned."""
 
+import random
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -79,7 +81,7 @@ def test_scattered_positions_and_a_range_read_the_same_rows() -> None:
 
 
 @pytest.mark.parametrize("group", [1, 2, 7])
-@pytest.mark.parametrize("first", [1, 7, 19, 40, 60, 125, 187, 191, 300, 383, 511, 575, 1100])
+@pytest.mark.parametrize("first", [1, 7, 19, 40, 60, 125, 187, 191, 300, 383, 511, 575, 1100, 2498])
 @pytest.mark.parametrize("queries", [2, 5, 8, 17])
 @pytest.mark.parametrize("earlier", [0, 3, 30, 64, 200])  # keys in a segment of their own
 def test_a_few_queries_get_bit_for_bit_what_each_gets_alone(
@@ -90,16 +92,44 @@ def test_a_few_queries_get_bit_for_bit_what_each_gets_alone(
     keys, values = torch.randn(2, 2, earlier + total, 64)
     query = torch.randn(queries, 2 * group, 64)
 
-    def attended(rows: slice, seen: int) -> Tensor:
-        whole = Piece(keys[:, :earlier], values[:, :earlier], 5, causal=False)
-        own = Piece(keys[:, earlier : earlier + seen], values[:, earlier : earlier + seen], 0, True)
-        pieces = [whole, own] if earlier else [own]
-        return attend(lambda offset: query[rows] + offset, pieces, SCALE, cpu_partial)
-
-    together = attended(slice(None), total)
+    before = [earlier] if earlier else []
+    together = attended(query, keys, values, before)
     for row in range(queries):
-        alone = attended(slice(row, row + 1), first + row + 1)
+        seen = earlier + first + row + 1
+        alone = attended(query[row : row + 1], keys[:, :seen], values[:, :seen], before)
         assert torch.equal(together[row], alone[0])
+
+
+@pytest.mark.parametrize(("kv_heads", "head_dim"), [(1, 32), (1, 64), (2, 32), (2, 128), (8, 80)])
+def test_whatever_the_shape_of_a_model_a_row_gets_what_it_gets_alone(
+    kv_heads: int, head_dim: int
+) -> None:
+    """Pieces of any length, also such as leave one to three keys behind a cut."""
+    draw = random.Random(0)
+    for _ in range(40):
+        tokens, group = draw.randint(2, 17), draw.choice([1, 3, 4, 6])
+        earlier = [192 * draw.randint(0, 5) + draw.randint(1, 5) for _ in range(draw.randint(0, 2))]
+        own = draw.randint(tokens, 1300)
+        heads = kv_heads * group
+        query = torch.randn(tokens, heads, head_dim)
+        keys, values = torch.randn(2, kv_heads, sum(earlier) + own, head_dim)
+
+        together = attended(query, keys, values, earlier)
+        for row in range(tokens):
+            seen = sum(earlier) + own - tokens + row + 1
+            alone = attended(query[row : row + 1], keys[:, :seen], values[:, :seen], earlier)
+            assert torch.equal(together[row], alone[0]), (tokens, group, earlier, own, row)
+
+
+def attended(query: Tensor, keys: Tensor, values: Tensor, earlier: list[int]) -> Tensor:
+    """Over pieces of so many keys, and a causal one of the rest."""
+    lengths = [*earlier, keys.shape[1] - sum(earlier)]
+    pieces = [
+        Piece(k, v, 0, causal=False)
+        for k, v in zip(keys.split(lengths, 1), values.split(lengths, 1), strict=True)
+    ]
+    pieces[-1] = pieces[-1]._replace(causal=True)
+    return attend(lambda offset: query + offset, pieces, SCALE, cpu_partial)
 
 
 def test_the_attention_of_many_queries_agrees_with_the_readable_one() -> None:
