@@ -58,7 +58,7 @@ class Case:
     suffix: str
     wanted: str
     callee: str
-    definitions: tuple[Definition, ...]
+    definitions: tuple[Definition, ...]  # the callee's last
 
     @property
     def id(self) -> str:
@@ -147,13 +147,8 @@ def _of_file(package: str, root: Path, path: Path, draw: random.Random) -> Case 
         "\n".join(["", *lines[number + 1 :]])[:SUFFIX_CHARACTERS],
         line[column:],
         callee,
-        tuple(found.values()) if callee not in found else _last(found, callee),
+        (*(d for name, d in found.items() if name != callee), found[callee]),
     )
-
-
-def _last(found: dict[str, Definition], callee: str) -> tuple[Definition, ...]:
-    """With the callee's at the end."""
-    return (*(d for name, d in found.items() if name != callee), found[callee])
 
 
 def _resolved(
