@@ -2,8 +2,8 @@
 
 The process that was started waits until its child, the daemon, holds the lock, and lets it go on
 only if whoever started it still waits. So no daemon appears behind the back of a front that has
-gone, and
-`keyturn daemon stop` may say that none runs when it finds no held lock and nobody starting one.
+gone, and `keyturn daemon stop` may say that none runs when it finds no held lock and nobody
+starting one.
 """
 
 import os

@@ -120,13 +120,13 @@ def test_whatever_the_shape_of_a_model_a_row_gets_what_it_gets_alone(
 
 
 def attended(query: Tensor, keys: Tensor, values: Tensor, earlier: list[int]) -> Tensor:
-    """Over pieces of so many keys, and a causal one of the rest."""
+    """Over pieces of so many keys, turned for another place, and a causal one of the rest."""
     lengths = [*earlier, keys.shape[1] - sum(earlier)]
     pieces = [
-        Piece(k, v, 0, causal=False)
+        Piece(k, v, 5, causal=False)
         for k, v in zip(keys.split(lengths, 1), values.split(lengths, 1), strict=True)
     ]
-    pieces[-1] = pieces[-1]._replace(causal=True)
+    pieces[-1] = pieces[-1]._replace(offset=0, causal=True)
     return attend(lambda offset: query + offset, pieces, SCALE, cpu_partial)
 
 

@@ -18,6 +18,7 @@ MODULES = (
     *("nn/test_attention", "nn/test_autotune", "nn/test_attention_backends", "nn/test_cuda_graphs"),
     *("nn/test_linear", "nn/test_transformer", "decoding/test_decode"),
     *("speculative/test_forced", "speculative/test_speculator", "speculative/test_verify"),
+    "constrained/test_guided_decoder",
 )
 
 # By torch's name for what a processor has: what else it can run, for torch, oneDNN and MKL.
