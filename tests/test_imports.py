@@ -25,7 +25,14 @@ MODELS = (
     "models.exit_training",
 )
 CORE = ("api", "cache", "lsp", "daemon", "daemon.workspace")
-SERVICE = (*CORE, *MODELS, "daemon.completion", "daemon.server", "daemon.engines")
+SERVICE = (
+    *CORE,
+    *MODELS,
+    "daemon.project",
+    "daemon.completion",
+    "daemon.server",
+    "daemon.engines",
+)
 
 # What each package may import beside itself: the order of the house, from the bottom up.
 ALLOWED: dict[str, tuple[str, ...]] = {
@@ -63,8 +70,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "models.exit_training": ("cache", *MODELS[:8]),
     "daemon.workspace": ("cache", "lsp"),
     "daemon": (*CORE, *MODELS[:2], "models.nn", "models.loading"),
+    "daemon.project": (*CORE, "models", "models.hub"),
     "daemon.server": CORE,
-    "daemon.completion": (*CORE, *MODELS),
+    "daemon.completion": (*CORE, *MODELS, "daemon.project"),
     "daemon.engines": SERVICE,
     "daemon.client": (*CORE, "daemon.server", "daemon.engines"),
     "daemon.headless": (*SERVICE, "daemon.client"),
