@@ -13,12 +13,13 @@ from .outline import Import
 MOST = 8  # files that one import may mean; a Go package has more, but rarely more that matter
 SCRIPTS = (".ts", ".tsx", ".d.ts", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".vue", ".svelte")
 COMPILED = (".js", ".jsx", ".mjs", ".cjs")  # what is imported under its name after compiling
-GO_LIBRARY = frozenset(
-    "archive bufio bytes cmp compress container context crypto database debug embed encoding"
-    " errors expvar flag fmt go hash html image index io iter log maps math mime net os path plugin"
-    " reflect regexp runtime slices sort strconv strings structs sync syscall testing text time"
-    " unicode unique unsafe".split()
-)
+GO_WORDS = """
+archive bufio bytes cmp compress container context crypto database debug embed encoding errors
+expvar flag fmt go hash html image index io iter log maps math mime net os path plugin reflect
+regexp runtime slices sort strconv strings structs sync syscall testing text time unicode unique
+unsafe
+"""
+GO_LIBRARY = frozenset(GO_WORDS.split())  # what comes with the language, by its first part
 
 
 class Files(Protocol):
@@ -159,7 +160,7 @@ def _rust(imported: Import, path: str, files: Files) -> Iterator[str]:
                 base = dirname(base) if parts.pop(0) == "super" else base
             bases = [base]
         case name:
-            bases = [base for base in (_children(path), _crate(path, files))]
+            bases = [_children(path), _crate(path, files)]
             if not any(_rust_file(join(base, name), files) for base in bases):
                 crates = (name, name.replace("_", "-"))
                 libraries = [p for n in crates for p in files.ending(f"{n}/src/lib.rs")]

@@ -1,0 +1,67 @@
+"""The project as it is this moment: what the index says, and of open files what their texts say."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from .outline import Definition, Outline
+
+
+class Index(Protocol):
+    """What was read of a project's files."""
+
+    def named(self, names: Collection[str], languages: Collection[str]) -> Sequence[Definition]:
+        """Everything of these names, wherever it is."""
+        ...
+
+    def inside(self, path: str, names: Collection[str] | None = None) -> Sequence[Definition]:
+        """A file's definitions, all or those of these names, in their order."""
+        ...
+
+    def outline_of(self, path: str) -> Outline | None: ...
+
+    def similar(
+        self, words: Collection[str], languages: Collection[str], most: int, but: str
+    ) -> Sequence[Definition]:
+        """Definitions that share words, the most alike first, none of the file `but`."""
+        ...
+
+
+class View:
+    """An index with the open files' outlines laid over it: `own`, the path of the file that is
+    asked about, has no definitions here. Remembers what it was asked: for one question only."""
+
+    def __init__(self, index: Index, opened: Mapping[str, Outline], own: str) -> None:
+        self._index = index
+        self._opened = {path: outline for path, outline in opened.items() if path != own}
+        self._own = own
+        self._outlines: dict[str, Outline | None] = {}
+
+    def named(self, names: Collection[str], languages: Collection[str]) -> list[Definition]:
+        found = [each for each in self._index.named(names, languages) if self._is_closed(each.path)]
+        for outline in self._opened.values():
+            if outline.language in languages:
+                found += [each for each in outline.definitions if each.name in names]
+        return found
+
+    def inside(self, path: str, names: Collection[str] | None = None) -> list[Definition]:
+        if path == self._own:
+            return []
+        if outline := self._opened.get(path):
+            return [each for each in outline.definitions if names is None or each.name in names]
+        return list(self._index.inside(path, names))
+
+    def outline_of(self, path: str) -> Outline | None:
+        if path in self._opened:
+            return self._opened[path]
+        if path not in self._outlines:
+            self._outlines[path] = self._index.outline_of(path)
+        return self._outlines[path]
+
+    def similar(
+        self, words: Collection[str], languages: Collection[str], most: int
+    ) -> list[Definition]:
+        found = self._index.similar(words, languages, most, self._own)
+        return [each for each in found if self._is_closed(each.path)]
+
+    def _is_closed(self, path: str) -> bool:
+        return path != self._own and path not in self._opened
