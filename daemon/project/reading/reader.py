@@ -1,0 +1,41 @@
+"""The reading of one file: its text as an outline.
+
+Broken code gives what can be read of it. What a file can make us do is bounded: in time, in the
+number of definitions, and in the length of each of their texts.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+
+from ..outline import Outline
+from .definitions import Definitions
+from .shapes import SHAPES
+from .statements import imports_below
+from .syntax import Stopwatch, TooLong, parse
+
+NAME = re.compile(r"[^\W\d]\w*")
+MOST_USES = 20_000  # different names
+
+
+def outline(
+    path: str,
+    language: str,
+    text: str,
+    pause: Callable[[], None] = lambda: None,
+    uses: bool = True,
+) -> Outline:
+    """What the file defines, imports and (if `uses`) names; nothing of a language without a grammar
+    for that, or of a file that takes too long. `pause` is called between small steps."""
+    if language not in SHAPES:
+        return Outline(path, language)
+    data = text.encode("utf-8", "replace")
+    watch = Stopwatch(pause)
+    try:
+        root = parse(language, data, watch)
+        definitions = Definitions(path, language, data, watch).below(root)
+        imports = tuple(imports_below(root, language, data, watch))
+    except TooLong:
+        return Outline(path, language)
+    names = Counter(NAME.findall(text)) if uses else Counter[str]()
+    return Outline(path, language, definitions, imports, dict(names.most_common(MOST_USES)))
