@@ -55,6 +55,25 @@ class CacheUse:
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkUse:
+    """A definition of another file that the model was shown."""
+
+    path: str  # in the project
+    line: int  # from 1
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectUse:
+    """What the model was shown of the project's other files, for a prompt."""
+
+    chunks: tuple[ChunkUse, ...] = ()  # the most relevant first
+    tokens: int = 0  # of them all
+    missing: int = 0  # chunks that would have been shown, had they been encoded already
+    bind_ms: float = 0.0  # what putting them there took, in idle time
+
+
+@dataclass(frozen=True, slots=True)
 class CompletionMeta:
     """How a completion came to be."""
 
@@ -69,6 +88,7 @@ class CompletionMeta:
     decode_ms: float = 0.0
     total_ms: float = 0.0
     cache: CacheUse | None = None  # None without a session
+    project: ProjectUse | None = None  # None where it is not looked at
     grammar: GrammarUse = field(default_factory=GrammarUse)
     speculation: SpeculationUse = field(default_factory=SpeculationUse)
 

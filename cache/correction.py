@@ -26,8 +26,8 @@ def turn_query(arena: Arena, segment: Segment) -> Segment:
 
 
 def materialise(arena: Arena, segment: Segment) -> Segment:
-    if segment.shared is not None or segment.offset == 0:
-        return segment  # shared rows are read-only
+    if segment.offset == 0:
+        return segment
     arena.turn(segment.start, segment.stop, segment.offset)
     return replace(segment, first=segment.position, offset=0)
 

@@ -27,16 +27,19 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The prompt that is wanted: its tokens, each one's label (0: none), and where the text is."""
+    """The prompt that is wanted: its tokens, each one's label (0: none), and where the text is.
+    Chunks of other texts are in the cache before they are planned."""
 
     tokens: Sequence[int]
     labels: Sequence[int]
     prefix: range  # the text before the cursor; the cursor is at its end
     suffix: range  # the text after the cursor
+    chunks: range = range(0)
 
     def markers(self) -> list[range]:
         """What stands around the text."""
-        text = sorted((self.prefix, self.suffix), key=lambda span: span.start)
+        text = (span for span in (self.prefix, self.suffix, self.chunks) if span)
+        text = sorted(text, key=lambda span: span.start)
         return _gaps(text, len(self.tokens))
 
     def insert(self, span: range) -> Insert:

@@ -57,11 +57,9 @@ def in_order(
     for segment in segments:
         if segment.position == room_at:
             row += room
-        if segment.shared is None:
-            moves.append((segment.start, row, segment.length))
-            segment = segment.at_row(row)
-            row += segment.length
-        placed.append(segment)
+        moves.append((segment.start, row, segment.length))
+        placed.append(segment.at_row(row))
+        row += segment.length
     return placed, moves, row
 
 

@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .pool import Arena
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +26,6 @@ class Segment:
     offset: int = 0
     edits: int = 0
     exact: bool = True
-    shared: Arena | None = None  # rows of this read-only arena instead of the sequence's own
 
     @property
     def stop(self) -> int:
@@ -78,7 +73,6 @@ class Segment:
             and other.offset == self.offset
             and other.edits == self.edits
             and other.exact == self.exact
-            and other.shared is self.shared
         )
 
 
@@ -107,17 +101,17 @@ def cut_at(segments: Sequence[Segment], index: int) -> list[Segment]:
 def check_tiling(segments: list[Segment], tokens: int, rows: int) -> None:
     """Our own bugs only: positions without a gap, no row twice, nothing exact behind what is not.
 
-    `rows`: of the arena that the segments that are not shared lie in.
+    `rows`: of the arena that the segments lie in.
     """
     position = 0
     for segment in segments:
         assert segment.length > 0, segment
         assert segment.position == position, (segment, position)
-        assert segment.stop <= (rows if segment.shared is None else segment.shared.rows), segment
+        assert segment.stop <= rows, segment
         position = segment.end_position
     assert position == tokens, (position, tokens)
     assert segments == joined(segments), segments
-    used = sorted((s.start, s.stop) for s in segments if s.shared is None)
+    used = sorted((s.start, s.stop) for s in segments)
     assert all(a[1] <= b[0] for a, b in pairwise(used)), used
     inexact = [not s.exact for s in segments]
     assert inexact == sorted(inexact), "an exact token after one that is not"

@@ -1,6 +1,7 @@
 """One file's tokens with their keys and values: what is cached, and where each token stands."""
 
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -9,11 +10,20 @@ from .correction import Correction, materialise, turn_query
 from .errors import ContextOverflow, OverBudget
 from .plan import EditPlan, Insert, Target, batches
 from .pool import Arena
+from .quantised import QuantisedRows
 from .rows import in_order, place
 from .segment import Part, Segment, Step, check_tiling, cut_at, joined
-from .shared import Shared
 
 NO_LABEL = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Tokens with the keys and values that they have wherever they stand."""
+
+    tokens: Sequence[int]
+    labels: Sequence[int]
+    rows: QuantisedRows
 
 
 class CachedSequence:
@@ -39,7 +49,6 @@ class CachedSequence:
         self.tokens: list[int] = []
         self.labels: list[int] = []
         self.segments: list[Segment] = []
-        self._attached: list[Shared] = []
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -60,19 +69,23 @@ class CachedSequence:
             self._insert(insert)
         return self._step([range(i.index, i.index + len(i.tokens)) for i in inserts])
 
-    def attach(self, index: int, shared: Shared) -> None:
-        """Show shared tokens at `index`, which costs no row. Neither they nor what stands behind
-        them has seen the other."""
-        self.require(len(self) + len(shared.tokens), others=len(shared.tokens))
-        count = len(shared.tokens)
-        before, after = self._cut(index)
-        new = Segment(0, count, 0, offset=index, edits=1, exact=False, shared=shared.arena)
-        self.segments = joined([*before, new, *(s.shifted(count).unseeing() for s in after)])
-        self.tokens[index:index] = shared.tokens
-        self.labels[index:index] = [NO_LABEL] * count
-        if shared not in self._attached:
-            shared.acquire()
-            self._attached.append(shared)
+    def place(self, index: int, pieces: Sequence[Piece]) -> None:
+        """Put tokens at `index` whose keys and values were computed elsewhere, and do not depend on
+        what is here. What stands behind them moves, and has not seen them.
+
+        Raises `ContextOverflow` or `OverBudget`, before anything has changed.
+        """
+        tokens = [token for piece in pieces for token in piece.tokens]
+        labels = [label for piece in pieces for label in piece.labels]
+        if not tokens:
+            return
+        self.require(len(self) + len(tokens))
+        self._insert(Insert(index, tokens, labels))
+        row = self._row(range(index, index + len(tokens)))
+        for piece in pieces:
+            piece.rows.write(self.arena, row, index)
+            row, index = row + len(piece.tokens), index + len(piece.tokens)
+        self.changed(index)
 
     def _insert(self, insert: Insert, row: int | None = None) -> None:
         count = len(insert.tokens)
@@ -90,9 +103,9 @@ class CachedSequence:
 
     def _rows_for(self, index: int, count: int) -> int:
         for _ in range(2):
-            own = [(s.start, s.stop) for s in self.segments if s.shared is None]
+            own = [(s.start, s.stop) for s in self.segments]
             before = self._cut(index)[0]
-            after = before[-1].stop if before and before[-1].shared is None else None
+            after = before[-1].stop if before else None
             row = place(own, count, after, self.most_rows)
             if row is not None:
                 self.arena.reserve(row + count, self.most_rows)
@@ -134,18 +147,10 @@ class CachedSequence:
         self.segments = joined([*before, *(s.shifted(start - stop) for s in after)])
         del self.tokens[start:stop]
         del self.labels[start:stop]
-        self._let_go()
 
     def truncate(self, length: int) -> None:
         """Drop every token from index `length` on."""
         self.drop(length, len(self))
-
-    def _let_go(self) -> None:
-        """Release what no segment shows any more."""
-        for shared in list(self._attached):
-            if not any(segment.shared is shared.arena for segment in self.segments):
-                self._attached.remove(shared)
-                shared.release()
 
     # endregion
     # region Edits
@@ -181,7 +186,7 @@ class CachedSequence:
             tokens = self.tokens[span.start : span.stop]
             labels = self.labels[span.start : span.stop]
             inside = self._cut(span.start)[1][0]
-            in_place = inside.end_position >= span.stop and inside.shared is None
+            in_place = inside.end_position >= span.stop
             self.drop(span.start, span.stop)
             self._insert(Insert(span.start, tokens, labels), inside.start if in_place else None)
         return self._step(spans)
@@ -199,15 +204,13 @@ class CachedSequence:
         for part in reversed(step.parts):
             self.drop(part.positions.start, part.positions.stop)
 
-    def require(self, count: int, others: int = 0) -> None:
-        """Raises `ContextOverflow` or `OverBudget` if `count` tokens can never be held, of which
-        `others`, beside those attached already, take no row."""
+    def require(self, count: int) -> None:
+        """Raises `ContextOverflow` or `OverBudget` if `count` tokens can never be held."""
         if self.most_tokens is not None and count > self.most_tokens:
             raise ContextOverflow(
                 f"{count} tokens do not fit the model's context of {self.most_tokens}"
             )
-        rows = count - others - sum(s.length for s in self.segments if s.shared is not None)
-        if self.most_rows is not None and rows > self.most_rows:
+        if self.most_rows is not None and count > self.most_rows:
             raise OverBudget(
                 f"{count} tokens do not fit the cache's budget of {self.most_rows}: raise it"
             )
@@ -233,12 +236,8 @@ class CachedSequence:
         inside = [
             s for s in cut_at(cut_at(self.segments, span.start), span.stop) if s.position in span
         ]
-        parts = [(s.shared or self.arena).read(layer, s.start, s.stop)[1] for s in inside]
+        parts = [self.arena.read(layer, s.start, s.stop)[1] for s in inside]
         return torch.cat(parts, dim=1)
-
-    def own_rows(self) -> int:
-        """Rows of this sequence's arena that hold a token."""
-        return sum(s.length for s in self.segments if s.shared is None)
 
     def compact(self, room_at: int | None = None, room: int = 0) -> None:
         """Turn what has an offset, once, and put the rows in order of position from row 0 on.
@@ -252,19 +251,9 @@ class CachedSequence:
             self.arena.permute(moves)
         self.segments = joined(placed)
 
-    def share(self) -> Shared:
-        """A read-only copy of everything here, for other sequences to attach."""
-        self.compact()
-        rows = len(self)
-        assert self.own_rows() == rows, "what is shared already is not shared again"
-        arena = self.arena.empty_like(rows)
-        arena.keys[:] = self.arena.keys[:, :, :rows]
-        arena.values[:] = self.arena.values[:, :, :rows]
-        return Shared(self.tokens, arena)
-
     def shrink(self, tokens: int = 0) -> None:
         """Give rows back that neither what is cached nor `tokens` tokens need."""
-        rows = max(tokens, self.own_rows())
+        rows = max(tokens, len(self))
         if rows < self.arena.rows:
             self.compact()
             self.arena.resize(rows)

@@ -34,10 +34,7 @@ class Snapshot:
     values: Tensor
 
     @classmethod
-    def of(cls, sequence: CachedSequence, device: str | torch.device) -> "Snapshot | None":
-        """None for a sequence that shows rows of others: those are not its own to keep."""
-        if any(segment.shared is not None for segment in sequence.segments):
-            return None
+    def of(cls, sequence: CachedSequence, device: str | torch.device) -> "Snapshot":
         sequence.compact()
         rows = len(sequence)
         arena = sequence.arena
@@ -76,8 +73,6 @@ class HostSpill:
 
     def store(self, key: Hashable, sequence: CachedSequence) -> None:
         snapshot = Snapshot.of(sequence, "cpu")
-        if snapshot is None:
-            return
         self._snapshots.pop(key, None)
         self._snapshots[key] = snapshot
         while self._bytes() > self.most_bytes:
@@ -104,15 +99,13 @@ class DiskSpill:
     def store(self, key: Hashable, sequence: CachedSequence) -> None:
         """A full disk or a folder that cannot be written loses the snapshot, and nothing else."""
         snapshot = Snapshot.of(sequence, "cpu")
-        if snapshot is None:
-            return
         data = save({"keys": snapshot.keys, "values": snapshot.values})
         index = {
             "format": FORMAT,
             "model": self.model,
             "tokens": snapshot.tokens,
             "labels": snapshot.labels,
-            "segments": [list(astuple(segment)[:-1]) for segment in snapshot.segments],
+            "segments": [list(astuple(segment)) for segment in snapshot.segments],
             "checksum": zlib.crc32(data),
         }
         tensors, described = self._paths(key)

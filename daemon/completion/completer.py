@@ -14,7 +14,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ...api.report import CacheUse, CompletionMeta, Finish
+from ...api.report import CacheUse, CompletionMeta, Finish, ProjectUse
 from ...cache.plan import Repair
 from ...cache.sequence import CachedSequence
 from ...models.decoding.decode import Decoder, Interrupted, raise_if_cancelled
@@ -42,6 +42,7 @@ class CompleterOptions:
     """What holds for every request of one engine."""
 
     context_tokens: int = 2048  # prompt and completion together; the model's own limit also counts
+    project_tokens: int = 0  # beside them, of the project's other files; within the model's limit
     prefix_share: float = 0.75
     order: Order | None = None  # the model's default
     heal: bool = True
@@ -61,7 +62,9 @@ class Completer:
         self._sequence = CachedSequence(loaded.model.new_arena())  # of what has no session
         self._grammars = Grammars(options.json_schemas)
         self.speculator = speculator(loaded, options.memory)
-        self.context_tokens = min(options.context_tokens, loaded.config.context_tokens)
+        most_tokens = loaded.config.context_tokens
+        self.context_tokens = min(options.context_tokens, most_tokens)
+        self.project_tokens = min(options.project_tokens, most_tokens - self.context_tokens)
 
     def complete(
         self,
@@ -127,9 +130,15 @@ class Completer:
             reused_tokens=ready.reused_tokens,
             generated_tokens=sum(candidate.tokens for candidate in tried),
             cache=ready.use(),
+            project=ready.project,
             speculation=speculation.use,
         )
         return Found(distinct(tried), meta)
+
+    @property
+    def sink(self) -> list[int]:
+        """What every prompt begins with: chunks of other files are encoded behind it."""
+        return self._builder.sink(self._prompt_options(0))
 
     def forget(self) -> None:
         """Start anew, whatever state an interrupt from outside has left the own sequence in."""
@@ -138,7 +147,8 @@ class Completer:
     def new_session(self) -> FileSession:
         """An empty one, for one file."""
         model = self.loaded.model
-        sequence = CachedSequence(model.new_arena(0), most_tokens=self.context_tokens)
+        most_tokens = self.context_tokens + self.project_tokens
+        sequence = CachedSequence(model.new_arena(0), most_tokens=most_tokens)
         return FileSession(
             model, self.loaded.tokenizer, self._builder, sequence, self.options.repair
         )
@@ -177,7 +187,7 @@ class Completer:
 
         reused = len(planned.prompt.tokens) - plan.encoded
         scene = session.scene(len(request.prefix), planned.prompt, language_of(request.path).id)
-        return Ready(planned.prompt, session.sequence, reused, scene, fill, use)
+        return Ready(planned.prompt, session.sequence, reused, scene, fill, use, session.project)
 
     def _prompt_options(self, limit_tokens: int) -> PromptOptions:
         options = self.options
@@ -197,6 +207,7 @@ class Ready:
     scene: Scene
     fill: Callable[[Brief], Tensor]
     use: Callable[[], CacheUse | None]
+    project: ProjectUse | None = None
 
 
 class Clock:

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...api.report import ProjectUse
 from ...cache.plan import EditPlan, Repair, Target, plan_edit, probed
 from ...cache.sequence import CachedSequence
 from ...cache.staleness import Staleness, next_span, staleness
@@ -26,6 +27,7 @@ from ...models.prompts.fim import Prompt, PromptBuilder, PromptOptions, Span
 from ...models.speculative.draft import Scene
 from ...models.tokenizer.bpe import Tokenizer
 from ..file_text import Edited
+from .bound_chunks import BoundChunks
 from .deleted_text import Scraps
 from .diff import hunks
 from .related import Related
@@ -57,6 +59,8 @@ class FileSession:
     grammar: Followed = field(default_factory=Followed)
     text: TokenisedText = field(init=False)
     encoded_tokens: int = field(init=False, default=0)  # by the last `fill`
+    chunks: BoundChunks = field(init=False)
+    project: ProjectUse | None = field(init=False, default=None)  # as of the last look at it
     related: Related = field(init=False, default_factory=Related)
     scraps: Scraps = field(init=False, default_factory=Scraps)
     _shows: tuple[int, int] | None = field(init=False, default=None)  # characters, if not all
@@ -68,6 +72,7 @@ class FileSession:
 
     def __post_init__(self) -> None:
         self.text = TokenisedText(self.tokenizer, "")
+        self.chunks = BoundChunks(self.model, self.sequence)
 
     # region Text
 
@@ -121,7 +126,8 @@ class FileSession:
 
     def plan(self, cursor: int, options: PromptOptions) -> Planned:
         """What the prompt for the cursor before character `cursor` takes. Changes nothing in the
-        cache. Raises `EditOutOfRange`."""
+        cache, but for chunks in an empty one. Raises `EditOutOfRange`."""
+        self.chunks.lay(self.builder.sink(options))
         prompt, target, related = self._target(cursor, options)
         sequence = self.sequence
         overdue = self._overdue()
@@ -170,7 +176,11 @@ class FileSession:
             held.insert(0, before.pop())
             missing -= len(self.tokenizer.token_bytes(held[0]))
         after = text.part(cursor, len(text.text)).ids[:SCENE_TOKENS]
-        return Scene(language, before, after, self.scraps.tokens(self.tokenizer), held)
+        others = (
+            *(chunk.tokens for chunk in self.chunks.shown),
+            *self.scraps.tokens(self.tokenizer),
+        )
+        return Scene(language, before, after, others, held)
 
     def _overdue(self) -> bool:
         """Whether idle time has not come for so long that what is stale must not wait for it."""
@@ -219,6 +229,7 @@ class FileSession:
             left.ids[max(0, len(left.ids) - room) :],
             right.ids[: max(0, room - len(left.ids))],
             options,
+            self.chunks.tokens,
         )
         prefix, suffix = range(*prompt.prefix), range(*prompt.suffix)
         labels = [0] * len(prompt.tokens)
@@ -226,7 +237,7 @@ class FileSession:
         labels[prefix.start : prefix.stop] = left.labels[skipped : skipped + len(prefix)]
         # Negative: a token that changes sides has been encoded for the other role.
         labels[suffix.start : suffix.stop] = [-label for label in right.labels[: len(suffix)]]
-        target = Target(list(prompt.tokens), labels, prefix, suffix)
+        target = Target(list(prompt.tokens), labels, prefix, suffix, range(*prompt.chunks))
         shift = suffix.start + right.at - right.first
         found = self.related.lines(text.text, cursor, stop, self.repair.related)
         spans = [range(text.index(a) + shift, text.index(b) + shift) for a, b in found]

@@ -97,8 +97,7 @@ def pieces(step: Step, part: Part, arena: Arena, layer: int, joined_tokens: int 
     for segment in step.visible:
         before = min(segment.length, seen_whole - segment.position)
         if before > 0:
-            rows = segment.shared or arena
-            keys, values = rows.read(layer, segment.start, segment.start + before)
+            keys, values = arena.read(layer, segment.start, segment.start + before)
             found.append(Piece(keys, values, segment.offset, causal=False))
     if tokens > 1:
         keys, values = arena.read(layer, part.row, part.row + tokens)
@@ -111,8 +110,7 @@ def _joined(step: Step, part: Part, arena: Arena, layer: int) -> list[Piece]:
     for segment in step.visible:
         before = min(segment.length, part.positions.stop - segment.position)
         if before > 0:
-            rows = segment.shared or arena
-            keys, values = rows.read(layer, segment.start, segment.start + before)
+            keys, values = arena.read(layer, segment.start, segment.start + before)
             own = segment.position + before == part.positions.stop
             found.append(Piece(keys, values, segment.offset, causal=own))
     return found

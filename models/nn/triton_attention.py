@@ -72,7 +72,7 @@ def segment_table(
 
 
 def _entry(segment: Segment, arena: Arena, table: RotaryTable) -> Iterator[int]:
-    yield from _row(segment.shared or arena, segment.start)
+    yield from _row(arena, segment.start)
     yield from (segment.length, segment.position, -segment.offset - table.first)
 
 

@@ -7,7 +7,8 @@ prompt by id, and only where a template puts them: the user's text is tokenised 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from enum import Enum, auto
+from typing import NamedTuple, Protocol, TypeGuard
 
 from ..errors import UnsupportedModel
 from .healing import LAST_PIECE, LAST_WORD, hold_back
@@ -20,6 +21,9 @@ class Span(NamedTuple):
 
     start: int
     stop: int
+
+
+NOWHERE = Span(0, 0)
 
 
 class Tokenizer(Encoder, Protocol):
@@ -37,11 +41,20 @@ class Prompt:
     suffix: Span
     order: Order
     pending: bytes = b""  # end of the prefix that is not in `tokens`: generation starts with it
+    chunks: Span = NOWHERE  # of other texts
 
     @property
     def sides(self) -> tuple[Span, Span]:
         """What it has of the text left and right of the cursor."""
         return self.prefix, self.suffix
+
+
+class Part(Enum):
+    """What varies in a prompt."""
+
+    PREFIX = auto()
+    SUFFIX = auto()
+    CHUNKS = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +102,39 @@ class PromptBuilder:
 
     def room_tokens(self, options: PromptOptions) -> int:
         """How many tokens of text fit beside what a prompt always has."""
-        always = sum(map(len, self._around(self._order(options))))
+        always = sum(len(run) for run in self._layout(self._order(options)) if not _is_part(run))
         return max(0, options.budget_tokens - always)
 
-    def assemble(self, left: Sequence[int], right: Sequence[int], options: PromptOptions) -> Prompt:
-        """As `build`, from tokens of the prefix and the suffix that fit `room_tokens`."""
+    def sink(self, options: PromptOptions) -> list[int]:
+        """What stands before chunks in every prompt: each is encoded alone behind it."""
+        first = self._layout(self._order(options))[0]
+        assert not _is_part(first), first
+        return first
+
+    def assemble(
+        self,
+        left: Sequence[int],
+        right: Sequence[int],
+        options: PromptOptions,
+        chunks: Sequence[int] = (),
+    ) -> Prompt:
+        """As `build`, from tokens of the prefix and the suffix that fit `room_tokens`. `chunks` are
+        tokens of other texts, beside what fits."""
         order, pending = self._order(options), b""
         if options.heal:
             # where a token ends the prompt, training cut there too; a word is left whole even so
             last = LAST_PIECE if order is Order.SUFFIX_FIRST else LAST_WORD
             left, pending = hold_back(self._tokenizer, left, last)
-        before, between, after = self._around(order)
-        first, second = (left, right) if order is Order.PSM else (right, left)
-        one = Span(len(before), len(before) + len(first))
-        start = one.stop + len(between)
-        two = Span(start, start + len(second))
-        spans = (one, two) if order is Order.PSM else (two, one)
-        return Prompt((*before, *first, *between, *second, *after), *spans, order, pending)
+        parts = {Part.PREFIX: left, Part.SUFFIX: right, Part.CHUNKS: chunks}
+        tokens: list[int] = []
+        spans: dict[Part, Span] = {}
+        for run in self._layout(order):
+            start = len(tokens)
+            tokens += parts[run] if _is_part(run) else run
+            if _is_part(run):
+                spans[run] = Span(start, len(tokens))
+        prefix, suffix, shown = (spans[part] for part in (Part.PREFIX, Part.SUFFIX, Part.CHUNKS))
+        return Prompt(tuple(tokens), prefix, suffix, order, pending, shown)
 
     def _order(self, options: PromptOptions) -> Order:
         order = options.order or self.template.orders[0]
@@ -119,17 +148,23 @@ class PromptBuilder:
     def _id(self, special: str | None) -> list[int]:
         return [self._ids[special]] if special in self._ids else []
 
-    def _around(self, order: Order) -> tuple[list[int], list[int], list[int]]:
-        """What stands before the first text, between the two, and after the second."""
+    def _layout(self, order: Order) -> list[list[int] | Part]:
+        """What a prompt is made of. Chunks stand at the beginning of the first text, so that what
+        they have in front of them is always the same."""
         template, lead = self.template, self._tokenizer.encode(self.template.lead)
         begin, pre, suf, mid = map(
             self._id,
             (template.begin, template.before_prefix, template.before_suffix, template.middle),
         )
+        prefix, suffix, chunks = Part.PREFIX, Part.SUFFIX, Part.CHUNKS
         match order:
             case Order.PSM:
-                return [*begin, *pre, *lead], suf, mid
+                return [[*begin, *pre, *lead], chunks, prefix, suf, suffix, mid]
             case Order.SUFFIX_FIRST:
-                return [*begin, *pre, *suf], [*mid, *lead], []
+                return [[*begin, *pre], chunks, suf, suffix, [*mid, *lead], prefix]
             case Order.SPM:
-                return [*begin, *suf], [*pre, *lead], mid
+                return [[*begin, *suf], chunks, suffix, [*pre, *lead], prefix, mid]
+
+
+def _is_part(run: list[int] | Part) -> TypeGuard[Part]:
+    return isinstance(run, Part)

@@ -188,5 +188,5 @@ class Verifier:
         if sequence.most_tokens is not None:
             limits.append(sequence.most_tokens - len(sequence) - unseen)
         if sequence.most_rows is not None:
-            limits.append(sequence.most_rows - sequence.own_rows() - unseen)
+            limits.append(sequence.most_rows - len(sequence) - unseen)
         return max(0, min(limits))

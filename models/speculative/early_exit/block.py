@@ -80,7 +80,6 @@ def cached_until(last: int, step: Step, arena: Arena, layer: int) -> list[Piece]
     for segment in step.visible:
         count = min(segment.length, last + 1 - segment.position)
         if count > 0:
-            rows = segment.shared or arena
-            keys, values = rows.read(layer, segment.start, segment.start + count)
+            keys, values = arena.read(layer, segment.start, segment.start + count)
             found.append(Piece(keys, values, segment.offset, causal=False))
     return found

@@ -78,7 +78,7 @@ def test_half_precision_is_within_its_rounding(case: Case) -> None:
 
 def test_keys_and_values_in_bfloat16_are_stored_within_its_rounding() -> None:
     """Only they: the interpreter multiplies bfloat16 matrices as if they were integers."""
-    case = Case(Heads(2, 2, 64, 0.125), [(5, 0, False)], [(1, 3)], 1)
+    case = Case(Heads(2, 2, 64, 0.125), [(5, 0)], [(1, 3)], 1)
     step, arena, table = build(case, torch.bfloat16)
     other, raw = copy_of(arena), projections(case, torch.bfloat16)
     BySegments(case.heads, table, step, arena, readable_partial)(raw, LAYER)
@@ -114,7 +114,7 @@ def test_the_kernels_compile_for_gpus_that_are_not_here(machine: str, tmp_path: 
 
 def test_one_kernel_serves_step_after_step_and_an_arena_that_grows() -> None:
     heads = Heads(2, 1, 64, 0.125)
-    first, arena, table = build(Case(heads, [(70, 9, False)], [(1, 3)], 5))
+    first, arena, table = build(Case(heads, [(70, 9)], [(1, 3)], 5))
     other = copy_of(arena)
     kernel = StepKernels(heads, table, 4, splits=2)
     for step in (first, Step(first.parts, first.visible[1:])):

@@ -61,7 +61,7 @@ def stored(sequence: CachedSequence, layer: int = 0) -> tuple[Tensor, Tensor]:
     """Keys turned for where the tokens stand now, and values, each (kv_heads, tokens, head_dim)."""
     keys, values = [], []
     for segment in sequence.segments:
-        arena = segment.shared or sequence.arena
+        arena = sequence.arena
         copy = arena.empty_like(segment.length)
         copy.keys[:] = arena.keys[:, :, segment.start : segment.stop]
         copy.turn(0, segment.length, segment.offset)

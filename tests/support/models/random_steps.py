@@ -1,4 +1,4 @@
-"""Random steps over random segments, in their own and in shared arenas, filled with noise."""
+"""Random steps over random segments, filled with noise."""
 
 from dataclasses import dataclass
 
@@ -16,11 +16,11 @@ LAYER = 1  # the one that tests look at
 
 @dataclass(frozen=True)
 class Case:
-    """`pieces`: (length, offset, shared) of the segments before the step's parts; a part of so many
-    queries stands after as many of them as `after` says."""
+    """`pieces`: (length, offset) of the segments before the step's parts; a part of so many queries
+    stands after as many of them as `after` says."""
 
     heads: Heads
-    pieces: list[tuple[int, int, bool]]
+    pieces: list[tuple[int, int]]
     parts: list[tuple[int, int]]  # (after, queries), ascending
     seed: int
 
@@ -30,9 +30,8 @@ def cases(draw: st.DrawFn) -> Case:
     kv_heads, group = draw(st.sampled_from([(1, 1), (2, 1), (2, 2), (1, 6), (1, 7)]))
     head_dim = draw(st.sampled_from([64, 128]))
     heads = Heads(kv_heads * group, kv_heads, head_dim, head_dim**-0.5)
-    piece = st.tuples(
-        st.one_of(st.integers(1, 20), st.integers(60, 200)), st.integers(-40, 900), st.booleans()
-    )
+    lengths = st.one_of(st.integers(1, 20), st.integers(60, 200))
+    piece = st.tuples(lengths, st.integers(-40, 900))
     pieces = draw(st.lists(piece, max_size=5))
     queries = draw(st.sampled_from([1, 2, 3, 5, 16]))
     last = (len(pieces), draw(st.integers(1, queries)))
@@ -46,14 +45,12 @@ def build(case: Case, dtype: torch.dtype = torch.float32) -> tuple[Step, Arena, 
     torch.manual_seed(case.seed)
     h = case.heads
     table = RotaryTable(plain_rope(h.head_dim, 1e4), torch.device("cpu"))
-    total = sum(length + 1 for length, *_ in case.pieces)
+    total = sum(length + 1 for length, _ in case.pieces)
     arena = Arena(LAYERS, h.kv_heads, h.head_dim, dtype, table, total + 32)
-    shared = arena.empty_like(total)
-    for each in (arena, shared):
-        each.keys.normal_()
-        each.values.normal_()
+    arena.keys.normal_()
+    arena.values.normal_()
     visible, parts = [], []
-    position, row, shared_row = 0, 3, 0
+    position, row = 0, 3
     waiting = list(case.parts)
     for index in range(len(case.pieces) + 1):
         while waiting and waiting[0][0] == index:
@@ -63,15 +60,9 @@ def build(case: Case, dtype: torch.dtype = torch.float32) -> tuple[Step, Arena, 
             position, row = position + queries, row + queries
         if index == len(case.pieces):
             break
-        length, offset, elsewhere = case.pieces[index]
-        first = position - offset
-        if elsewhere:
-            visible.append(Segment(shared_row, length, first, offset, shared=shared))
-            shared_row += length
-        else:
-            visible.append(Segment(row, length, first, offset))
-            row += length + 1
-        position += length
+        length, offset = case.pieces[index]
+        visible.append(Segment(row, length, position - offset, offset))
+        row, position = row + length + 1, position + length
     return Step(tuple(parts), tuple(visible)), arena, table
 
 

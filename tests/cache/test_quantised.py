@@ -1,0 +1,105 @@
+"""Keys and values put aside in eight bits, and written where they are wanted."""
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+from keyturn.cache.errors import ContextOverflow, OverBudget
+from keyturn.cache.quantised import QuantisedRows
+from keyturn.cache.sequence import CachedSequence, Piece
+from support.cache.edited_sequence import fresh, new_sequence, run, stored, tiny
+from support.models.tiny import random_tokens
+
+ONE_LAYER, MODEL = tiny(1), tiny(3)
+CHUNK, FILE = random_tokens(30, seed=1), random_tokens(50, seed=2)
+EIGHT_BITS: Any = {"atol": 2e-2, "rtol": 2e-2}
+
+
+def aside(sequence: CachedSequence, start: int = 0, first: int = 0) -> QuantisedRows:
+    return QuantisedRows.of(sequence.arena, start, len(sequence), first)
+
+
+def piece(tokens: list[int], rows: QuantisedRows) -> Piece:
+    return Piece(tokens, [0] * len(tokens), rows)
+
+
+@given(st.integers(0, 2**16), st.floats(1e-6, 1e4))
+def test_no_key_is_off_by_more_than_half_a_step_of_its_channel(seed: int, scale: float) -> None:
+    arena = MODEL.new_arena(16)
+    draw = torch.Generator().manual_seed(seed)
+    arena.keys.normal_(generator=draw).mul_(scale)
+    arena.values.normal_(generator=draw).mul_(scale)
+    other = arena.empty_like(16)
+    QuantisedRows.of(arena, 0, 16, 0).write(other, 0, 0)
+    for ours, theirs, dim in ((other.keys, arena.keys, 2), (other.values, arena.values, 3)):
+        step = theirs.abs().amax(dim, keepdim=True) / 127
+        assert bool(((ours - theirs).abs() <= 0.501 * step).all())
+
+
+def test_a_chunk_of_zeros_stays_zeros() -> None:
+    arena = MODEL.new_arena(4)
+    arena.keys.zero_()
+    arena.values.zero_()
+    other = arena.empty_like(4)
+    QuantisedRows.of(arena, 0, 4, 0).write(other, 0, 9)
+    assert not other.keys.any()
+    assert not other.values.any()
+
+
+@given(st.integers(0, 50), st.integers(0, 50))
+def test_with_one_layer_a_placed_chunk_is_as_good_as_one_encoded_there(at: int, again: int) -> None:
+    """Keys and values of the first layer depend on nothing but the token and its place."""
+    rows = aside(fresh(ONE_LAYER, CHUNK)[0])
+    sequence, _ = fresh(ONE_LAYER, FILE)
+    tokens = list(FILE)
+    for place in (at, again):
+        sequence.place(place, [piece(CHUNK, rows)])
+        sequence.check_integrity()
+        tokens[place:place] = CHUNK
+    assert sequence.tokens == tokens
+    reference, _ = fresh(ONE_LAYER, tokens)
+    for ours, theirs in zip(stored(sequence), stored(reference), strict=True):
+        assert_close(ours, theirs, **EIGHT_BITS)
+
+
+def test_chunks_placed_together_are_one_segment_and_what_is_behind_has_not_seen_them() -> None:
+    rows = aside(fresh(MODEL, CHUNK)[0])
+    sequence, _ = fresh(MODEL, FILE)
+    sequence.place(1, [piece(CHUNK, rows), piece(CHUNK, rows)])
+    sequence.check_integrity()
+    assert sequence.tokens == [FILE[0], *CHUNK, *CHUNK, *FILE[1:]]
+    assert [s.length for s in sequence.segments] == [1, 60, 49]
+    assert sequence.inexact() == [(range(61, 110), 1)]
+
+
+def test_a_chunk_placed_behind_its_own_sink_is_what_a_prefill_gives() -> None:
+    sink = random_tokens(3, seed=5)
+    alone, _ = fresh(MODEL, [*sink, *CHUNK])
+    rows = aside(alone, start=3, first=3)
+    sequence, _ = fresh(MODEL, sink)
+    sequence.place(3, [piece(CHUNK, rows)])
+    assert sequence.inexact() == []
+    logits = run(MODEL, sequence, sequence.append(FILE))
+    expected = fresh(MODEL, [*sink, *CHUNK, *FILE])[1][-len(FILE) :]
+    assert_close(logits, expected, atol=0.05, rtol=0.05)
+
+
+def test_nothing_is_placed_where_there_is_no_room_for_all_of_it() -> None:
+    rows = aside(fresh(MODEL, CHUNK)[0])
+    for limits, error in (({"most_tokens": 70}, ContextOverflow), ({"most_rows": 70}, OverBudget)):
+        sequence = CachedSequence(MODEL.new_arena(0), **limits)
+        run(MODEL, sequence, sequence.append(FILE))
+        with pytest.raises(error):
+            sequence.place(1, [piece(CHUNK, rows)])
+        assert sequence.tokens == FILE
+        sequence.check_integrity()
+
+
+def test_rows_of_another_model_do_not_fit() -> None:
+    rows = aside(fresh(ONE_LAYER, CHUNK)[0])
+    assert rows.fits(ONE_LAYER.new_arena(0))
+    assert not rows.fits(new_sequence(MODEL).arena)
