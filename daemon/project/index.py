@@ -1,0 +1,267 @@
+"""The index of a project, to read from.
+
+Somebody else writes it, in another process. It may be missing, locked, half made, broken or just
+removed: then there is nothing in it. Nothing raises, and nothing waits.
+"""
+
+import json
+import logging
+import sqlite3
+import threading
+import time
+import zlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from posixpath import basename
+from typing import Any, TypeVar
+
+from .outline import Definition, Import, Outline
+from .place import Place
+from .schema import VERSION, words_of
+from .writer import unpacked
+
+logger = logging.getLogger(__name__)
+
+Found = TypeVar("Found")
+
+MOST_SECONDS = 0.05  # of a question; the answer is what was found by then
+STEPS = 2_000  # of SQLite's machine between two looks at the clock
+CACHE_KIB = 8_192
+MOST_NAMES = 64  # of a question
+MOST_OF_ONE_NAME = 16
+MOST_IN_FILE = 2_000
+MOST_WORDS = 40  # of a question
+MOST_WITH_WORD = 500  # definitions: what more have says little
+MOST_MATCHES = 2_000  # definitions that are compared: those with the rarest words
+SPARE = 64  # similar definitions more than are asked for, of the same file or other languages
+MOST_FILES = 1_000
+COLUMNS = (
+    "f.path, d.language, d.name, d.kind, d.container, d.line, d.end_line, d.signature, d.doc,"
+    " d.source"
+)
+JOINED = "definitions AS d JOIN files AS f ON f.id = d.file"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """`written`: seconds since the epoch, 0 for never. `facts`: what the writer says of it."""
+
+    files: int
+    definitions: int
+    bytes: int
+    written: float
+    facts: dict[str, Any]
+
+
+class ProjectIndex:
+    """For any thread; they take turns."""
+
+    def __init__(self, place: Place, most_seconds: float = MOST_SECONDS) -> None:
+        self.place = place
+        self._most_seconds = most_seconds
+        self._lock = threading.Lock()
+        # Below: touched with the lock only.
+        self._connection: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
+        self._until = 0.0
+        self._complained = False
+
+    # region Definitions
+    def named(self, names: Collection[str], languages: Collection[str]) -> list[Definition]:
+        """Those of these names, wherever they are; of each name so many at most."""
+
+        def found(connection: sqlite3.Connection) -> Iterator[Definition]:
+            for name in islice(dict.fromkeys(names), MOST_NAMES):
+                yield from map(
+                    _definition,
+                    connection.execute(
+                        f"SELECT {COLUMNS} FROM {JOINED} WHERE d.name = ?"
+                        f" AND d.language IN ({_marks(languages)}) LIMIT {MOST_OF_ONE_NAME}",
+                        (name, *languages),
+                    ),
+                )
+
+        return self._ask(found)
+
+    def inside(self, path: str, names: Collection[str] | None = None) -> list[Definition]:
+        """A file's, all or those of these names, in their order."""
+        wanted = list(dict.fromkeys(names or ()))[:MOST_NAMES]
+        which = "" if names is None else f" AND d.name IN ({_marks(wanted)})"
+
+        def found(connection: sqlite3.Connection) -> Iterator[Definition]:
+            return map(
+                _definition,
+                connection.execute(
+                    f"SELECT {COLUMNS} FROM {JOINED} WHERE f.path = ?{which}"
+                    f" ORDER BY d.id LIMIT {MOST_IN_FILE}",
+                    (path, *wanted),
+                ),
+            )
+
+        return self._ask(found)
+
+    def outline_of(self, path: str) -> Outline | None:
+        """A file's, without its uses, which are not kept."""
+
+        def found(connection: sqlite3.Connection) -> Iterator[tuple[str, tuple[Import, ...]]]:
+            for language, imports in connection.execute(
+                "SELECT language, imports FROM files WHERE path = ?", (path,)
+            ):
+                yield language, tuple(_imports(imports))
+
+        for language, imports in self._ask(found):
+            return Outline(path, language, tuple(self.inside(path)), imports)
+        return None
+
+    def similar(
+        self, words: Collection[str], languages: Collection[str], most: int, but: str = ""
+    ) -> list[Definition]:
+        """Those that share words with these, by BM25, the most alike first; none of the file `but`.
+        Words that very many have are left out."""
+
+        def found(connection: sqlite3.Connection) -> Iterator[Definition]:
+            if telling := list(_telling(connection, words)):
+                yield from map(
+                    _definition,
+                    connection.execute(
+                        f"SELECT {COLUMNS} FROM (SELECT rowid AS id, bm25(words, 3.0, 1.0) AS rank"
+                        "   FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?) AS w"
+                        " JOIN definitions AS d ON d.id = w.id JOIN files AS f ON f.id = d.file"
+                        f" WHERE d.language IN ({_marks(languages)}) AND f.path != ?"
+                        " ORDER BY w.rank LIMIT ?",
+                        (" OR ".join(telling), most + SPARE, *languages, but, most),
+                    ),
+                )
+
+        return self._ask(found)
+
+    # endregion
+    # region Files
+    def has(self, path: str) -> bool:
+        """Whether it is one of the project's files."""
+        return bool(self._paths("path = ?", path))
+
+    def ending(self, tail: str) -> list[str]:
+        """The paths that are `tail`, or end with it behind a slash."""
+        found = self._paths("name = ?", basename(tail))
+        return [path for path in found if f"/{path}".endswith(f"/{tail}")]
+
+    def within(self, folder: str) -> list[str]:
+        """The paths of the files right in a folder; the root's is empty."""
+        return self._paths("folder = ?", folder)
+
+    def files(self, under: str = "") -> list[str]:
+        """The paths below a folder, so many at most."""
+        return (
+            self._paths("path >= ? AND path < ?", f"{under}/", f"{under}0")
+            if under
+            else (self._paths("TRUE"))
+        )
+
+    def _paths(self, condition: str, *values: str) -> list[str]:
+        def found(connection: sqlite3.Connection) -> Iterator[str]:
+            for (path,) in connection.execute(
+                f"SELECT path FROM files WHERE {condition} ORDER BY path LIMIT {MOST_FILES}", values
+            ):
+                yield path
+
+        return self._ask(found)
+
+    # endregion
+    def status(self) -> IndexStatus:
+        def counted(connection: sqlite3.Connection) -> Iterator[int]:
+            for table in ("files", "definitions"):
+                yield from connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+
+        def told(connection: sqlite3.Connection) -> Iterator[tuple[str, Any]]:
+            return iter(connection.execute("SELECT key, value FROM about"))
+
+        files, definitions, *_ = *self._ask(counted), 0, 0
+        facts = dict(self._ask(told))
+        written = facts.pop("written", 0.0)
+        return IndexStatus(files, definitions, self.place.bytes(), written, facts)
+
+    def close(self) -> None:
+        with self._lock:
+            self._drop()
+
+    def _ask(self, question: Callable[[sqlite3.Connection], Iterator[Found]]) -> list[Found]:
+        """All that is found until something goes wrong, or the time is over."""
+        found: list[Found] = []
+        with self._lock:
+            self._until = time.perf_counter() + self._most_seconds
+            try:
+                for each in question(self._opened()):
+                    found.append(each)  # what was found before an error counts
+            except (sqlite3.Error, OSError, ValueError, TypeError, zlib.error) as error:
+                self._complain(error)
+                self._drop()
+        return found
+
+    def _opened(self) -> sqlite3.Connection:
+        identity = self.place.identity()
+        if identity is None:
+            self._drop()
+            raise FileNotFoundError(f"there is no index in {self.place.folder}")
+        if self._connection is not None and identity == self._identity:
+            return self._connection
+        self._drop()
+        connection = sqlite3.connect(
+            f"{self.place.database.absolute().as_uri()}?mode=ro",
+            uri=True, timeout=0.0, isolation_level=None, check_same_thread=False,
+        )  # fmt: skip
+        self._connection, self._identity = connection, identity
+        connection.set_progress_handler(self._is_over, STEPS)
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version != VERSION:
+            raise sqlite3.DatabaseError(f"it is of version {version}")
+        self._complained = False
+        return connection
+
+    def _is_over(self) -> bool:
+        return time.perf_counter() > self._until
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._identity = None
+
+    def _complain(self, error: Exception) -> None:
+        missing = isinstance(error, FileNotFoundError)
+        if not self._complained and not missing:
+            logger.warning("the index in %s cannot be read: %s", self.place.folder, error)
+            self._complained = True
+
+
+def _telling(connection: sqlite3.Connection, words: Iterable[str]) -> Iterator[str]:
+    """The rarest of the words that a definition has, as FTS5 wants them quoted."""
+    counted: list[tuple[int, str]] = []
+    for word in islice(words_of("\n".join(words)), MOST_WORDS):
+        quoted = f'"{word}"'
+        (count,) = connection.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)",
+            (quoted, MOST_WITH_WORD + 1),
+        ).fetchone()
+        if 0 < count <= MOST_WITH_WORD:
+            counted.append((count, quoted))
+    room = MOST_MATCHES
+    for count, quoted in sorted(counted):
+        if (room := room - count) < 0:
+            break
+        yield quoted
+
+
+def _definition(row: Sequence[Any]) -> Definition:
+    *plain, source = row
+    return Definition(*plain, source=unpacked(source))
+
+
+def _imports(text: str) -> Iterator[Import]:
+    for module, names, alias, line in json.loads(text):
+        yield Import(module, tuple((there, here) for there, here in names), alias, line)
+
+
+def _marks(values: Collection[str]) -> str:
+    return ", ".join("?" * len(values))

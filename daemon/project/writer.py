@@ -1,0 +1,166 @@
+"""The writing side of an index. One process has it at a time, by the lock of its place."""
+
+import json
+import logging
+import os
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from posixpath import basename, dirname
+from typing import Any
+
+from ...cache.errors import KeyturnError
+from .outline import Definition, Outline
+from .place import Place
+from .schema import VERSION, create, words_of
+
+logger = logging.getLogger(__name__)
+
+JOURNAL_BYTES = 4 << 20  # that stay on disk between transactions
+BUSY_SECONDS = 2.0  # until another process has ended its transaction: `keyturn project`, at most
+
+
+class IndexGone(KeyturnError):
+    """The index was removed, or another process has made it anew: open it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """By which a changed file is known."""
+
+    bytes: int
+    mtime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> "Stamp":
+        return cls(found.st_size, found.st_mtime_ns, found.st_ino)
+
+
+class IndexWriter:
+    """An index, to write to. What is put and removed counts from the next `commit` on.
+
+    One of another version, or one that is broken, is made anew. Raises `IndexGone` when it was
+    removed meanwhile, `sqlite3.Error` and `OSError` where nothing can be written.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        try:
+            self._connection = self._opened()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) and place.identity() is None:
+                raise
+            logger.warning("the index in %s is made anew: %s", place.folder, error)
+            place.forget()
+            self._connection = self._opened()
+        self._identity = place.identity()
+
+    def _opened(self) -> sqlite3.Connection:
+        self._place.make()
+        connection = sqlite3.connect(
+            self._place.database, timeout=BUSY_SECONDS, isolation_level=None
+        )
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            if not tables:
+                create(connection)
+            elif version != VERSION:
+                raise sqlite3.DatabaseError(f"it is of version {version}, not {VERSION}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def stamps(self) -> dict[str, Stamp]:
+        """Of the files that were read, by path."""
+        rows = self._connection.execute("SELECT path, bytes, mtime_ns, inode FROM files")
+        return {path: Stamp(*stamp) for path, *stamp in rows}
+
+    def put(self, outline: Outline, stamp: Stamp) -> None:
+        """This is what a file has now."""
+        self.remove(outline.path)
+        path = outline.path
+        imports = json.dumps([[i.module, i.names, i.alias, i.line] for i in outline.imports])
+        row = (path, dirname(path), basename(path), outline.language)
+        cursor = self._connection.execute(
+            "INSERT INTO files (path, folder, name, language, bytes, mtime_ns, inode, imports)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, stamp.bytes, stamp.mtime_ns, stamp.inode, imports),
+        )
+        file = cursor.lastrowid
+        for definition in outline.definitions:
+            self._add(file, definition)
+
+    def remove(self, path: str) -> None:
+        """Nothing is known of this file any more."""
+        self._begin()
+        for (file,) in self._connection.execute("SELECT id FROM files WHERE path = ?", (path,)):
+            for number, name, signature, doc, source in self._connection.execute(
+                "SELECT id, name, signature, doc, source FROM definitions WHERE file = ?", (file,)
+            ).fetchall():
+                self._connection.execute(
+                    "INSERT INTO words (words, rowid, name, text) VALUES ('delete', ?, ?, ?)",
+                    (number, *_texts(name, signature, doc, unpacked(source))),
+                )
+            self._connection.execute("DELETE FROM definitions WHERE file = ?", (file,))
+            self._connection.execute("DELETE FROM files WHERE id = ?", (file,))
+
+    def note(self, **facts: Any) -> None:
+        """Facts about the index as a whole: numbers and texts."""
+        self._begin()
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO about (key, value) VALUES (?, ?)", facts.items()
+        )
+
+    def commit(self) -> None:
+        if self._place.identity() != self._identity:
+            raise IndexGone("the project's index was removed")
+        if self._connection.in_transaction:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO about (key, value) VALUES ('written', ?)", (time.time(),)
+            )
+            self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """What was not committed is dropped."""
+        self._connection.close()
+
+    def _begin(self) -> None:
+        if not self._connection.in_transaction:
+            self._connection.execute("BEGIN IMMEDIATE")
+
+    def _add(self, file: int | None, each: Definition) -> None:
+        cursor = self._connection.execute(
+            "INSERT INTO definitions (file, language, name, kind, container, line, end_line,"
+            " signature, doc, source) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                file, each.language, each.name, each.kind, each.container, each.line,
+                each.end_line, each.signature, each.doc, packed(each.source),
+            ),
+        )  # fmt: skip
+        self._connection.execute(
+            "INSERT INTO words (rowid, name, text) VALUES (?, ?, ?)",
+            (cursor.lastrowid, *_texts(each.name, each.signature, each.doc, each.source)),
+        )
+
+
+def _texts(name: str, signature: str, doc: str, source: str) -> Iterator[str]:
+    """What is indexed of a definition: the same for the same definition, so that it can be taken
+    out again."""
+    yield " ".join(words_of(name))
+    yield " ".join(words_of(f"{signature}\n{doc}\n{source}"))
+
+
+def packed(source: str) -> bytes:
+    return zlib.compress(source.encode("utf-8", "replace"), 1)
+
+
+def unpacked(data: bytes) -> str:
+    return zlib.decompress(data).decode("utf-8", "replace")
