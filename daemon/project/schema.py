@@ -37,7 +37,7 @@ CREATE TABLE definitions (
 CREATE INDEX definitions_by_name ON definitions (name, language);
 CREATE INDEX definitions_by_file ON definitions (file);
 CREATE VIRTUAL TABLE words USING fts5 (
-    name, text, content = '', detail = column,
+    name, text, content = '', -- with less than all details, BM25 would count nothing
     tokenize = "unicode61 remove_diacritics 0 tokenchars '_'"
 );
 """

@@ -97,8 +97,7 @@ def test_those_are_similar_that_share_the_rare_words(
     write(place, plan=PLAN, segment=SEGMENT, fillers=fillers)
     index = open_index()
     similar = [each.name for each in index.similar(["rotateSegment"], ["python"], 9)]
-    assert similar[0] == "rotate_segment"
-    assert "carry_keys" in similar  # which has the word in it
+    assert similar[:2] == ["rotate_segment", "carry_keys"]
     there = index.similar(["rotateSegment"], ["python"], 9, but="cache/segment.py")
     assert "cache/plan.py" in {each.path for each in there}
     assert "cache/segment.py" not in {each.path for each in there}
