@@ -15,7 +15,7 @@ from .pool import Arena
 LARGEST = 127
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class QuantisedRows:
     """`keys` and `values` are (layers, kv_heads, tokens, head_dim) of int8, the scales of keys
     (layers, kv_heads, 1, head_dim) and those of values (layers, kv_heads, tokens, 1) of float32.

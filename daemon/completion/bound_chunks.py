@@ -25,6 +25,7 @@ class BoundChunk:
     """A chunk that is encoded, and where it is from."""
 
     use: ChunkUse
+    text: str
     tokens: tuple[int, ...]
     rows: QuantisedRows
 

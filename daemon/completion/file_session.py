@@ -59,6 +59,7 @@ class FileSession:
     grammar: Followed = field(default_factory=Followed)
     text: TokenisedText = field(init=False)
     encoded_tokens: int = field(init=False, default=0)  # by the last `fill`
+    asked_at: int = field(init=False, default=0)  # character before which the cursor was last
     chunks: BoundChunks = field(init=False)
     project: ProjectUse | None = field(init=False, default=None)  # as of the last look at it
     related: Related = field(init=False, default_factory=Related)
@@ -85,6 +86,7 @@ class FileSession:
         self.scraps.saw(start, old, new)
         self.grammar.edited(start)
         self._tokens = None
+        self.asked_at = _moved(self.asked_at, start, stop, new)
         if self._shows:
             first, last = self._shows
             self._shows = (_moved(first, start, stop, new), _moved(last, start, stop, new))
@@ -127,6 +129,7 @@ class FileSession:
     def plan(self, cursor: int, options: PromptOptions) -> Planned:
         """What the prompt for the cursor before character `cursor` takes. Changes nothing in the
         cache, but for chunks in an empty one. Raises `EditOutOfRange`."""
+        self.asked_at = cursor
         self.chunks.lay(self.builder.sink(options))
         prompt, target, related = self._target(cursor, options)
         sequence = self.sequence
@@ -135,6 +138,11 @@ class FileSession:
         repair = replace(self.repair, tail=len(target.tokens)) if overdue else self.repair
         plan = plan_edit(sequence.tokens, sequence.labels, target, repair, stale, related)
         return Planned(prompt, target, plan)
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """The characters that the last prompt showed."""
+        return self._shows or (0, len(self.text.text))
 
     @torch.inference_mode()
     def fill(

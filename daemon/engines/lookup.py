@@ -60,6 +60,10 @@ class LookupEngine:
     def refresh(self, key: FileKey | None, interrupted: Callable[[], bool]) -> None:
         """There is nothing to bring up to date: every request looks at the texts themselves."""
 
+    def prepare(self, key: FileKey, interrupted: Callable[[], bool]) -> bool:
+        """Nor anything to prepare."""
+        return False
+
     def forget(self, key: FileKey) -> None:
         """Nothing is kept of a file."""
 

@@ -29,6 +29,7 @@ from .jobs import (
     Job,
     Load,
     Open,
+    Prepare,
     Refresh,
     Reply,
     Stop,
@@ -37,6 +38,7 @@ from .scheduler import Scheduler
 
 logger = logging.getLogger(__name__)
 
+PREPARE_AGAIN_SECONDS = 1.0
 RETRY_SECONDS = 30.0  # a model that failed to load is not tried again for every keystroke
 
 Report = Callable[[BackendState], None]
@@ -71,6 +73,11 @@ class Engine(Protocol):
         """Idle work: what loading left for later, then bring what is cached of a file, if one is
         given, up to date, open or not; as far as it gets until `interrupted()`, which is to be
         looked at after every small step."""
+        ...
+
+    def prepare(self, key: FileKey, interrupted: Callable[[], bool]) -> bool:
+        """Work for the next completions in an open file that may take longer steps, as far as it
+        gets until `interrupted()`. Whether there may be more to do before long."""
         ...
 
     def forget(self, key: FileKey) -> None:
@@ -146,7 +153,7 @@ class EngineThread(threading.Thread):
     def _next(self) -> Job:
         with self._changed:
             while (job := self._scheduler.take()) is None:
-                self._changed.wait()
+                self._changed.wait(self._scheduler.wait_seconds())
             return job
 
     def _handle(self, job: Job) -> None:
@@ -161,6 +168,8 @@ class EngineThread(threading.Thread):
                 job.reply(self._complete(job))
             case Refresh(file):
                 self._refresh(file)
+            case Prepare(file):
+                self._prepare(file)
             case Load(name):
                 self._load(name)
             case Free():
@@ -221,6 +230,14 @@ class EngineThread(threading.Thread):
             if self.backlog():
                 self.put(Refresh(key))
                 return
+
+    def _prepare(self, key: FileKey) -> None:
+        """Goes on later if interrupted, and while the engine expects to find more."""
+        if self._engine is None or key not in self._files:
+            return
+        more = self._engine.prepare(key, lambda: self.backlog() > 0)
+        if more or self.backlog():
+            self.put(Prepare(key, PREPARE_AGAIN_SECONDS if more else 0.0))
 
     def _load(self, name: str) -> None:
         """Put the named model in place of the present one. On failure the present one comes back,

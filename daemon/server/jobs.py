@@ -70,6 +70,16 @@ class Refresh:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepare:
+    """Look at the project around an open file for what its completions should see, once nothing was
+    typed or asked for a moment, and `after_seconds` from now. Opening, editing and completing a
+    file make this due by themselves."""
+
+    file: FileKey
+    after_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """Load a model in place of the present one; empty: the configured one, again."""
 
@@ -94,4 +104,4 @@ class Stop:
     """End the thread after what it is doing."""
 
 
-Job = Open | Edit | Close | Complete | Refresh | Load | Free | Inspect | Stop
+Job = Open | Edit | Close | Complete | Refresh | Prepare | Load | Free | Inspect | Stop

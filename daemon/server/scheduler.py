@@ -6,45 +6,63 @@
   cancels it: nobody would show the answer. But what the user asked for by hand is not given up for
   an automatic request at the same place: that one is.
 * Files take turns: a file that was just served goes to the end.
-* Refreshing is what there is to do when there is nothing to do.
+* Refreshing is what there is to do when there is nothing to do, and preparing what there is to do
+  when that was so for a moment: its steps are longer, and the next key may come any time.
 """
 
+import time
 from collections import OrderedDict, deque
+from collections.abc import Callable
 
 from ...api.request import CompletionRequest, Trigger
-from .jobs import Close, Complete, Edit, FileKey, Job, Open, Refresh
+from .jobs import Close, Complete, Edit, FileKey, Job, Open, Prepare, Refresh
+
+QUIET_SECONDS = 0.25  # without a key or a request
 
 
 class Scheduler:
     """Jobs waiting, and the completion that is running."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._changes: deque[Job] = deque()
         self._completions: OrderedDict[FileKey, Complete] = OrderedDict()
         self._refresh: OrderedDict[FileKey | None, None] = OrderedDict()
+        self._prepare: dict[FileKey, float] = {}  # when each is due
+        self._quiet_at = 0.0
         self.running: Complete | None = None
 
     def __len__(self) -> int:
-        """Jobs that are due; refreshing is never due."""
+        """Jobs that are due; refreshing and preparing are never due."""
         return len(self._changes) + len(self._completions)
 
     def put(self, job: Job) -> list[Complete]:
         """Add a job. The completions given back were superseded: they won't be run, or are told
         to stop."""
         match job:
-            case Complete():
+            case Complete(file):
+                self._stir(file)
                 return self._put_completion(job)
+            case Prepare(file, after_seconds):
+                self._prepare[file] = self._clock() + after_seconds
+                return []
             case Refresh(file):
                 self._refresh[file] = None
                 return []
             case Edit(file, version, edits):
+                self._stir(file)
                 last = self._changes[-1] if self._changes else None
                 if isinstance(last, Edit) and last.file == file:
                     self._changes[-1] = Edit(file, version, last.edits + edits)
                 else:
                     self._changes.append(job)
                 return self._drop(file, older_than=version)
-            case Open(file) | Close(file):
+            case Open(file):
+                self._stir(file)
+                self._changes.append(job)
+                return self._drop(file)
+            case Close(file):
+                self._prepare.pop(file, None)
                 self._changes.append(job)
                 return self._drop(file)
             case _:
@@ -52,7 +70,8 @@ class Scheduler:
                 return []
 
     def take(self) -> Job | None:
-        """The next job: a change, a completion (then `running` is set), or a refresh."""
+        """The next job: a change, a completion (then `running` is set), a refresh, or what is to be
+        prepared by now."""
         self.running = None
         if self._changes:
             return self._changes.popleft()
@@ -61,7 +80,17 @@ class Scheduler:
             return self.running
         if self._refresh:
             return Refresh(self._refresh.popitem(last=False)[0])
+        if self.wait_seconds() == 0:
+            file = min(self._prepare, key=self._prepare.__getitem__)
+            del self._prepare[file]
+            return Prepare(file)
         return None
+
+    def wait_seconds(self) -> float | None:
+        """How long until there is something to prepare, if nothing else comes; None for ever."""
+        if not self._prepare:
+            return None
+        return max(0.0, max(self._quiet_at, min(self._prepare.values())) - self._clock())
 
     def withdraw(self, job: Complete) -> bool:
         """Cancel one completion; True if it was still waiting and will not be run."""
@@ -70,6 +99,11 @@ class Scheduler:
             del self._completions[job.file]
             return True
         return False
+
+    def _stir(self, file: FileKey) -> None:
+        """Something happened to a file: it is to be prepared anew when all is quiet again."""
+        self._quiet_at = self._clock() + QUIET_SECONDS
+        self._prepare[file] = 0.0
 
     def _put_completion(self, job: Complete) -> list[Complete]:
         older = self._completions.get(job.file)

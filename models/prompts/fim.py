@@ -8,7 +8,7 @@ prompt by id, and only where a template puts them: the user's text is tokenised 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import NamedTuple, Protocol, TypeGuard
+from typing import NamedTuple, Protocol
 
 from ..errors import UnsupportedModel
 from .healing import LAST_PIECE, LAST_WORD, hold_back
@@ -102,13 +102,15 @@ class PromptBuilder:
 
     def room_tokens(self, options: PromptOptions) -> int:
         """How many tokens of text fit beside what a prompt always has."""
-        always = sum(len(run) for run in self._layout(self._order(options)) if not _is_part(run))
+        always = sum(
+            len(run) for run in self._layout(self._order(options)) if not isinstance(run, Part)
+        )
         return max(0, options.budget_tokens - always)
 
     def sink(self, options: PromptOptions) -> list[int]:
         """What stands before chunks in every prompt: each is encoded alone behind it."""
         first = self._layout(self._order(options))[0]
-        assert not _is_part(first), first
+        assert not isinstance(first, Part), first
         return first
 
     def assemble(
@@ -130,9 +132,11 @@ class PromptBuilder:
         spans: dict[Part, Span] = {}
         for run in self._layout(order):
             start = len(tokens)
-            tokens += parts[run] if _is_part(run) else run
-            if _is_part(run):
+            if isinstance(run, Part):
+                tokens += parts[run]
                 spans[run] = Span(start, len(tokens))
+            else:
+                tokens += run
         prefix, suffix, shown = (spans[part] for part in (Part.PREFIX, Part.SUFFIX, Part.CHUNKS))
         return Prompt(tuple(tokens), prefix, suffix, order, pending, shown)
 
@@ -164,7 +168,3 @@ class PromptBuilder:
                 return [[*begin, *pre], chunks, suf, suffix, [*mid, *lead], prefix]
             case Order.SPM:
                 return [[*begin, *suf], chunks, suffix, [*pre, *lead], prefix, mid]
-
-
-def _is_part(run: list[int] | Part) -> TypeGuard[Part]:
-    return isinstance(run, Part)

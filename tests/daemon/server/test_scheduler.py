@@ -5,8 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyturn.api.request import CompletionRequest, Trigger
-from keyturn.daemon.server.jobs import Close, Complete, Edit, FileKey, Job, Open, Refresh
-from keyturn.daemon.server.scheduler import Scheduler
+from keyturn.daemon.server.jobs import (
+    Close,
+    Complete,
+    Edit,
+    FileKey,
+    Job,
+    Open,
+    Prepare,
+    Refresh,
+)
+from keyturn.daemon.server.scheduler import QUIET_SECONDS, Scheduler
 from keyturn.lsp.backend import TextEdit
 
 A, B, C = (FileKey(1, name) for name in "abc")
@@ -137,6 +146,40 @@ def test_refreshing_waits_until_there_is_nothing_else():
     asked = complete(B)
     scheduler.put(asked)
     assert drain(scheduler) == [asked, Refresh(A)]
+
+
+def test_a_file_is_prepared_when_nothing_has_happened_for_a_moment():
+    now = [10.0]
+    scheduler = Scheduler(lambda: now[0])
+    assert scheduler.wait_seconds() is None
+    scheduler.put(Open(A, "", 1, ""))
+    scheduler.put(complete(B))
+    assert [type(job) for job in drain(scheduler)] == [Open, Complete]
+    now[0] += QUIET_SECONDS / 2
+    assert scheduler.wait_seconds() == pytest.approx(QUIET_SECONDS / 2)
+    scheduler.put(Edit(A, 2, ()))  # a key: the moment begins again
+    scheduler.put(Refresh(A))
+    now[0] += QUIET_SECONDS * 0.9
+    assert [type(job) for job in drain(scheduler)] == [Edit, Refresh]
+    now[0] += QUIET_SECONDS
+    assert scheduler.wait_seconds() == 0
+    assert {*drain(scheduler)} == {Prepare(A), Prepare(B)}
+    assert scheduler.wait_seconds() is None
+
+
+def test_what_is_to_be_prepared_again_waits_for_its_time_and_not_longer_than_the_file_is_open():
+    now = [10.0]
+    scheduler = Scheduler(lambda: now[0])
+    scheduler.put(Prepare(A, after_seconds=3.0))
+    scheduler.put(Prepare(B, after_seconds=1.0))
+    assert len(scheduler) == 0
+    assert scheduler.wait_seconds() == 1.0
+    now[0] += 2.0
+    assert drain(scheduler) == [Prepare(B)]
+    scheduler.put(Close(A))
+    drain(scheduler)
+    now[0] += 2.0
+    assert drain(scheduler) == []
 
 
 def test_a_withdrawn_completion_is_not_run():

@@ -40,6 +40,7 @@ class TinyEngine:
         self.completed: list[str] = []
         self.forgotten: list[FileKey] = []
         self.refreshed: list[FileKey | None] = []  # None: the model itself
+        self.prepared: list[FileKey] = []
         self.closed = False
         self.release = threading.Event()
 
@@ -65,6 +66,10 @@ class TinyEngine:
 
     def refresh(self, key: FileKey | None, interrupted: Callable[[], bool]) -> None:
         self.refreshed.append(key)
+
+    def prepare(self, key: FileKey, interrupted: Callable[[], bool]) -> bool:
+        self.prepared.append(key)
+        return False
 
     def forget(self, key: FileKey) -> None:
         self.forgotten.append(key)
