@@ -14,12 +14,12 @@ from .outline import Definition
 
 BRIEF_LINES, LONG_LINES = 3, 12
 MOST_COLUMNS = 200  # of a line
-CONSTRUCTORS = ("__init__", "__new__", "constructor", "__construct", "initialize", "new", "init")
-SHOWN_WHOLE = ("type", "enum", "constant", "variable", "field", "property", "macro")
-WITH_MEMBERS = ("class", "interface", "struct", "trait", "protocol", "object", "module", "record")
-HIDDEN = re.compile(r"\s*(?:private|protected|internal|#|static\s+#)\b")
-FIELD = re.compile(r"(?:(?:public|readonly|static|pub|val|var)\s+)*[^\W\d]\w*\s*\??\s*[:]\s*\S")
-NO_FIELD = re.compile(r"(?:def|class|return|if|else|elif|for|while|with|case|default|try|pass)\b")
+CONSTRUCTORS = ("__init__", "constructor", "__construct", "initialize", "new")
+WITH_MEMBERS = ("class", "interface", "struct", "module")
+WITHOUT_BRACES = ("python", "ruby", "lua", "shellscript")
+FUNCTIONS = ("function", "method")
+COMMENTED = ("//", "/*", "*/", "* ")
+HIDDEN = re.compile(r"(?:static\s+)?(?:private|protected)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,74 +35,55 @@ class Chunk:
 def chunk(definition: Definition, members: Iterable[Definition], most_lines: int) -> Chunk:
     """What is shown of a definition, in `most_lines` beside the path. `members` are of its file;
     only those that stand in it count."""
-    own = [m for m in members if m.container == definition.name and m is not definition]
-    lines = [line[:MOST_COLUMNS].rstrip() for part in _parts(definition, own) for line in part]
-    place = definition.path if not definition.container else _member_place(definition)
-    text = "\n".join([_comment(place, definition.language), *lines[:most_lines], "", ""])
+    own = [m for m in members if m.container == definition.name and m != definition]
+    lines = [line for part in _parts(definition, own) for line in part.split("\n")]
+    lines = [line[:MOST_COLUMNS].rstrip() for line in lines[:most_lines]]
+    place = definition.path
+    if definition.container:
+        place += f": {definition.container}"
+    text = "\n".join([_comment(place, definition.language), *lines, "", ""])
     return Chunk(definition.path, definition.line, definition.name, text)
 
 
-def _member_place(definition: Definition) -> str:
-    return f"{definition.path}: {definition.container}"
-
-
-def _parts(definition: Definition, members: list[Definition]) -> Iterator[list[str]]:
-    """Lines that are shown, what matters most first."""
-    if definition.kind in SHOWN_WHOLE or not definition.signature:
-        yield definition.source.split("\n")
-        return
-    yield from _header(definition)
-    if definition.kind not in WITH_MEMBERS:
-        return
-    yield from _indented(m for m in members if m.name in CONSTRUCTORS)
-    fields = [m for m in members if m.kind in SHOWN_WHOLE and _is_public(m)]
-    yield from _indented(fields) if fields else [_fields(definition)]
-    yield from _indented(
-        m
-        for m in members
-        if m.name not in CONSTRUCTORS and m.kind not in SHOWN_WHOLE and _is_public(m)
-    )
-
-
-def _header(definition: Definition) -> Iterator[list[str]]:
-    """The signature and what is said of it: inside in Python, above elsewhere."""
-    signature = definition.signature.split("\n")
-    if not definition.doc:
-        yield signature
-    elif definition.language == "python":
-        yield signature
-        yield [f'    """{definition.doc}"""']
+def _parts(definition: Definition, members: list[Definition]) -> Iterator[str]:
+    """What is shown, the most important first."""
+    in_python = definition.language == "python"
+    if definition.doc and not in_python:
+        yield _comment(definition.doc, definition.language)
+    lines = range(definition.line, definition.end_line + 1)
+    inner = [m for m in members if m.line in lines]
+    has_members = definition.kind in WITH_MEMBERS and (inner or in_python)
+    if not has_members and definition.kind not in FUNCTIONS:
+        yield _without_comments(definition)
     else:
-        yield [_comment(definition.doc, definition.language), *signature]
+        braces = has_members and definition.language not in WITHOUT_BRACES
+        yield definition.signature + " {" * bool(braces)
+        if definition.doc and in_python:
+            yield f'    """{definition.doc}"""'
+        for member in _public(inner):
+            yield indent(member.signature, "    ")
+        if braces:
+            yield "}"
+    for member in _public([m for m in members if m.line not in lines]):  # as in Go and Rust
+        yield member.signature
 
 
-def _indented(members: Iterable[Definition]) -> Iterator[list[str]]:
-    for member in members:
-        text = member.signature or member.source
-        yield indent(text, "    ").split("\n")
+def _without_comments(definition: Definition) -> str:
+    """The first lines as written; in languages with braces comments take most of a long type."""
+    lines = definition.source.split("\n")
+    if definition.language not in WITHOUT_BRACES:
+        lines = [line for line in lines if not line.lstrip().startswith(COMMENTED)]
+    return "\n".join(lines)
 
 
-def _fields(definition: Definition) -> list[str]:
-    """Lines that declare a field of a class, from its first lines as written."""
-    lines = definition.source.split("\n")[definition.signature.count("\n") + 1 :]
-    depth = min((_width(line) for line in lines if line.strip(" \t})")), default=0)
-    return [
-        line
-        for line in lines
-        if depth
-        and _width(line) == depth
-        and FIELD.match(line, depth)
-        and not NO_FIELD.match(line, depth)
-        and line[depth] not in "_#"
-    ]
+def _public(members: list[Definition]) -> list[Definition]:
+    """Constructors, then fields, then what else is called from outside."""
+    shown = [m for m in members if m.name in CONSTRUCTORS or _is_public(m)]
+    return sorted(shown, key=lambda m: (m.name not in CONSTRUCTORS, m.kind != "field"))
 
 
 def _is_public(member: Definition) -> bool:
-    return member.name[:1] not in "_#" and not HIDDEN.match(member.signature or member.source)
-
-
-def _width(line: str) -> int:
-    return len(line) - len(line.lstrip())
+    return member.name[:1] not in "_#" and not HIDDEN.match(member.signature)
 
 
 def _comment(text: str, language: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ..workspace.language import COMMENTS
 
 LINES_AROUND = 60  # on both sides of the cursor's
+SAME_LINE = 3  # how far away the cursor's own line counts: what is typed there moves little
 CALL_CHARACTERS = 2000  # before the cursor, in which a call's bracket may stand
 MOST_CALLS = 2  # innermost first
 MOST_LINE = 1000  # characters; what has longer ones was written by no hand
@@ -18,6 +19,7 @@ TOKEN = re.compile(r"([^\W\d]\w*)|(\.|::|->|\?\.)|\S")
 CALLEE = re.compile(
     r"((?:[^\W\d]\w*(?:\.|::|->|\?\.))*)([^\W\d]\w*)\s*(?:(?:::)?<[^()]*>)?(?:\[[^()]*\])?!?\s*$"
 )
+LITERAL = re.compile(r"(?<![.\w])([A-Z]\w*) ?$")
 DECLARES = re.compile(r"\b(?:def|function|fn|func|fun|class|sub)\s*(?:\([^()]*\)\s*)?$")
 BEFORE_BRACKETS = """
 if elif for foreach while switch match catch return and or not in is await yield with except assert
@@ -63,7 +65,7 @@ def surroundings(
     distances: dict[str, int] = {}
     attributes: dict[str, dict[str, int]] = {}
     for number, start, line in _lines_around(text, cursor, at, language, imports):
-        away = abs(number - at)
+        away = abs(number - at) or SAME_LINE
         receiver, joined = "", False
         for match in TOKEN.finditer(line):
             name = match[1]
@@ -149,8 +151,12 @@ def _calls(text: str, cursor: int) -> Iterator[Call]:
                 if call := _call(text, at):
                     found += 1
                     yield call
-            elif letter == "{" and text[last:at].rstrip()[-1:] not in ("(", ",", ":", "[", "="):
-                return  # a block: what stands around it is not being called here
+            elif letter == "{":
+                if literal := LITERAL.search(text, max(last, at - 200), at):
+                    found += 1
+                    yield Call(literal[1])  # if it is none but a block's, nothing has its name
+                if text[last:at].rstrip()[-1:] not in ("(", ",", ":", "[", "="):
+                    return  # a block: what stands around it is not being called here
 
 
 def _call(text: str, bracket: int) -> Call | None:

@@ -1,18 +1,29 @@
-"""The readable twin of a project's index: outlines in a dict, nothing clever."""
+"""The readable twin of a project's index: outlines in memory."""
 
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
-from posixpath import dirname
+from posixpath import basename, dirname
 
 from keyturn.daemon.project.outline import Definition, Outline
 
 
 class MemoryIndex:
+    """Both what is known of a project's files and their names."""
+
     def __init__(self, outlines: Iterable[Outline] = ()) -> None:
         self.outlines = {outline.path: outline for outline in outlines}
+        self.files = NamedFiles(self.outlines)
+        self._named: dict[str, list[Definition]] = defaultdict(list)
+        self._with_word: dict[str, list[Definition]] = defaultdict(list)
+        for outline in self.outlines.values():
+            for definition in outline.definitions:
+                self._named[definition.name].append(definition)
+                for word in set(re.findall(r"\w+", definition.source)):
+                    self._with_word[word].append(definition)
 
     def named(self, names: Collection[str], languages: Collection[str]) -> list[Definition]:
-        return [d for d in self._all() if d.name in names and d.language in languages]
+        return [d for name in names for d in self._named[name] if d.language in languages]
 
     def inside(self, path: str, names: Collection[str] | None = None) -> list[Definition]:
         outline = self.outlines.get(path)
@@ -25,31 +36,32 @@ class MemoryIndex:
     def similar(
         self, words: Collection[str], languages: Collection[str], most: int, but: str
     ) -> list[Definition]:
-        """By how many of the words they have, each counted once."""
-        shared = Counter(
-            {
-                d: sum(word in d.source for word in words)
-                for d in self._all()
-                if d.language in languages and d.path != but
-            }
-        )
-        return [definition for definition, count in shared.most_common(most) if count]
-
-    def _all(self) -> list[Definition]:
-        return [d for outline in self.outlines.values() for d in outline.definitions]
+        """By the words that they have, rare ones counting more."""
+        shared: Counter[Definition] = Counter()
+        for word in words:
+            found = self._with_word[word]
+            for definition in found:
+                if definition.language in languages and definition.path != but:
+                    shared[definition] += 1_000 // len(found)
+        return [definition for definition, _ in shared.most_common(most)]
 
 
 class NamedFiles:
     """The names of files that need not exist."""
 
     def __init__(self, paths: Iterable[str]) -> None:
-        self.paths = sorted(paths)
+        self._paths = dict.fromkeys(sorted(paths))
+        self._by_name: dict[str, list[str]] = defaultdict(list)
+        self._by_folder: dict[str, list[str]] = defaultdict(list)
+        for path in self._paths:
+            self._by_name[basename(path)].append(path)
+            self._by_folder[dirname(path)].append(path)
 
     def has(self, path: str) -> bool:
-        return path in self.paths
+        return path in self._paths
 
     def ending(self, tail: str) -> list[str]:
-        return [path for path in self.paths if f"/{path}".endswith(f"/{tail}")]
+        return [p for p in self._by_name[basename(tail)] if f"/{p}".endswith(f"/{tail}")]
 
     def within(self, folder: str) -> list[str]:
-        return [path for path in self.paths if dirname(path) == folder]
+        return self._by_folder[folder]
