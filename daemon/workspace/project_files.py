@@ -14,15 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
-from watchdog.observers import Observer
-from watchdog.observers.api import ObservedWatch
-
 from ...lsp.options import Options
 from .language import language_of
 from .printable import printable
 from .project import Project, Volume, project_of
-from .watch import CHANGES, QUIET_SECONDS
+from .project_watch import MOST_WATCHES, ProjectWatch, Touched
+from .watch import QUIET_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -30,12 +27,10 @@ MOST_PROBLEMS = 5  # shown
 MOST_SHOWN = 300  # characters of one
 MOST_PROJECTS = 4  # the one asked for longest ago is forgotten
 MOST_FILES = 4_000  # of a project
-MOST_WATCHES = 32  # of a project, two threads each; what is beyond is read again now and then
 AGAIN_SECONDS = 30.0  # how often, at most, a project that is not watched whole is read again
 LONGEST_BURST_SECONDS = 2.0
 LONGEST_SCAN_SECONDS = 20.0  # what has been read by then is what there is
 JOIN_SECONDS = 1.0  # the thread dies with the process if it is not done by then
-RULES = (".gitignore", "keyturn.toml")
 NEVER = float("inf")
 
 
@@ -54,15 +49,6 @@ class Scan:
 
     root: Path
     near: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Touched:
-    """Something happened to `path`: to a file, or to what decides about many (`everything`)."""
-
-    root: Path
-    path: Path
-    everything: bool
 
 
 Tasks = queue.SimpleQueue[Scan | Touched | None]
@@ -85,9 +71,8 @@ class Library(threading.Thread):
         self._tasks: Tasks = queue.SimpleQueue()
         self._closing = threading.Event()
         # Below: touched in this thread only.
-        self._observer = Observer()
+        self._watch = ProjectWatch(self._tasks.put)
         self._projects: dict[Path, Project] = {}
-        self._watches: dict[Path, dict[Path, ObservedWatch]] = {}
 
     # region From any thread
     def around(self, path: Path) -> list[Volume]:
@@ -133,7 +118,7 @@ class Library(threading.Thread):
     # endregion
     # region The thread
     def run(self) -> None:
-        self._observer.start()
+        self._watch.start()
         while (task := self._tasks.get()) is not None and not self._closing.is_set():
             try:
                 if isinstance(task, Scan):
@@ -145,8 +130,7 @@ class Library(threading.Thread):
                 with self._lock:
                     if shelf := self._shelves.get(task.root):
                         shelf.due = time.monotonic() + AGAIN_SECONDS
-        self._observer.stop()
-        self._observer.join(JOIN_SECONDS)
+        self._watch.stop()
 
     def _burst(self, first: Touched) -> set[Touched]:
         """`first` and what else happens until it is quiet for a moment."""
@@ -166,7 +150,8 @@ class Library(threading.Thread):
         root = scan.root
         options, problems = self._options_in(root)
         project = self._projects[root] = Project(root, options)
-        whole = self._watch(project)  # before reading, so that nothing is missed between the two
+        # Before reading, so that nothing is missed between the two.
+        whole = self._watch.watch(project, MOST_WATCHES)
         ended = self._end()
         nearest = sorted(project.files(ended), key=lambda path: _steps(scan.near, path))
         volumes = self._within_limits({}, project, nearest, ended)
@@ -181,7 +166,7 @@ class Library(threading.Thread):
                 del self._shelves[each]
         for each in forgotten:
             self._projects.pop(each, None)
-            self._unwatch(each, list(self._watches.get(each, ())))
+            self._watch.forget(each)
         logger.info("%s: %d files read", root, len(volumes))
 
     def _follow(self, burst: set[Touched]) -> None:
@@ -223,48 +208,6 @@ class Library(threading.Thread):
         return volumes
 
     # endregion
-    # region Watching
-    def _watch(self, project: Project) -> bool:
-        """Watch the root, and every folder in it that is not ignored with all that it holds. False
-        if that could not be done for all of them."""
-        folders = [project.root, *project.top_folders()]
-        wanted = folders[:MOST_WATCHES]
-        watches = self._watches.setdefault(project.root, {})
-        self._unwatch(project.root, [each for each in watches if each not in wanted])
-        handler = Events(project.root, self._tasks)
-        try:
-            for folder in wanted:
-                if folder not in watches:
-                    deep = folder != project.root
-                    watches[folder] = self._observer.schedule(handler, str(folder), recursive=deep)
-        except OSError as error:  # out of watches, gone, or a file system without them
-            logger.warning("some changes in %s are noticed late: %s", project.root, error)
-            return False
-        return len(wanted) == len(folders)
-
-    def _unwatch(self, root: Path, folders: Iterable[Path]) -> None:
-        for folder in folders:
-            self._observer.unschedule(self._watches[root].pop(folder))
-
-    # endregion
-
-
-class Events(FileSystemEventHandler):
-    """Passes on what happens below `root`, from the observer's threads."""
-
-    def __init__(self, root: Path, tasks: Tasks) -> None:
-        self._root = root
-        self._tasks = tasks
-
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        if event.event_type not in CHANGES:
-            return
-        if event.is_directory and event.event_type == "modified":
-            return  # something in it was, which is an event of its own
-        for name in filter(None, (event.src_path, event.dest_path)):
-            path = Path(os.fsdecode(name))
-            everything = event.is_directory or path.name in RULES
-            self._tasks.put(Touched(self._root, path, everything))
 
 
 def _steps(here: Path, there: Path) -> int:

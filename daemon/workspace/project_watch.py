@@ -1,0 +1,91 @@
+"""The watching of projects: of the root, and of every folder in it that is not ignored."""
+
+import logging
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+from watchdog.observers.api import ObservedWatch
+
+from .project import Project
+from .watch import CHANGES
+
+logger = logging.getLogger(__name__)
+
+MOST_WATCHES = 32  # of a project, two threads each
+RULES = (".gitignore", "keyturn.toml")
+JOIN_SECONDS = 1.0  # the threads die with the process if they are not done by then
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """Something happened to `path`: to a file, or to what decides about many (`everything`)."""
+
+    root: Path
+    path: Path
+    everything: bool
+
+
+class ProjectWatch:
+    """Calls `touched` from threads of its own. One thread uses it."""
+
+    def __init__(self, touched: Callable[[Touched], None]) -> None:
+        self._touched = touched
+        self._observer = Observer()
+        self._watches: dict[Path, dict[Path, ObservedWatch]] = {}
+
+    def start(self) -> None:
+        self._observer.start()
+
+    def stop(self) -> None:
+        self._observer.stop()
+        self._observer.join(JOIN_SECONDS)
+
+    def watch(self, project: Project, most: int = MOST_WATCHES) -> bool:
+        """Watch the root, and every folder in it that is not ignored with all that it holds. False
+        if that could not be done for all of them."""
+        folders = [project.root, *project.top_folders()]
+        wanted = folders[:most]
+        watches = self._watches.setdefault(project.root, {})
+        self._unwatch(project.root, [each for each in watches if each not in wanted])
+        handler = Events(project.root, self._touched)
+        try:
+            for folder in wanted:
+                if folder not in watches:
+                    deep = folder != project.root
+                    watches[folder] = self._observer.schedule(handler, str(folder), recursive=deep)
+        except OSError as error:  # out of watches, gone, or a file system without them
+            logger.warning("some changes in %s are noticed late: %s", project.root, error)
+            return False
+        return len(wanted) == len(folders)
+
+    def forget(self, root: Path) -> None:
+        """Watch nothing of this project."""
+        self._unwatch(root, list(self._watches.get(root, ())))
+        self._watches.pop(root, None)
+
+    def _unwatch(self, root: Path, folders: Iterable[Path]) -> None:
+        watches = self._watches.get(root, {})
+        for folder in folders:
+            self._observer.unschedule(watches.pop(folder))
+
+
+class Events(FileSystemEventHandler):
+    """Passes on what happens below `root`, from the observer's threads."""
+
+    def __init__(self, root: Path, touched: Callable[[Touched], None]) -> None:
+        self._root = root
+        self._touched = touched
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        if event.event_type not in CHANGES:
+            return
+        if event.is_directory and event.event_type == "modified":
+            return  # something in it was, which is an event of its own
+        for name in filter(None, (event.src_path, event.dest_path)):
+            path = Path(os.fsdecode(name))
+            everything = event.is_directory or path.name in RULES
+            self._touched(Touched(self._root, path, everything))
