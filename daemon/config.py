@@ -4,7 +4,7 @@ Later layers win, and every value remembers where it came from. A bad value is a
 never a reason not to start: the layer below it counts then.
 
 A workspace's file came with the code in it, so it may only change `[completion]`, and add to the
-disabled globs but not take any away.
+disabled globs but not take any away, and keep the project from being read but not have it read.
 """
 
 import os
@@ -39,6 +39,7 @@ class ModelChoice:
     dtype: str = "auto"
     attention: str = "auto"
     context_tokens: int = 2048
+    project_tokens: int = 768  # beside them, of definitions in the project's other files; 0: none
     cache_mib: int = 0  # for the keys and values of all files; 0: as much as is polite
     gpu_share: float = 0.5  # of the GPU memory that nobody uses, to be that
     spill_folder: str = ""  # where caches that give way wait; empty: they are forgotten
@@ -139,6 +140,8 @@ class _Layers:
                 flat["completion.disabled_globs"] = [
                     *self._values["completion.disabled_globs"], *more
                 ]  # fmt: skip
+        if flat.get("completion.project") is True and not own:
+            flat["completion.project"] = self._values["completion.project"]
         self.put(str(path), flat)
 
     def environment(self, environment: Mapping[str, str]) -> None:

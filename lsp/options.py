@@ -45,6 +45,7 @@ class Options:
     disabled_languages: tuple[str, ...] = ()
     disabled_globs: tuple[str, ...] = SECRETS
     max_file_chars: int = 1_000_000
+    project: bool = True  # whether the project's other files may be read
 
     def allows(self, uri: str, language: str, length: int) -> bool:
         """Whether to suggest in this document at all."""
@@ -137,7 +138,7 @@ RANGES = {
 
 def _problem(name: str, value: Any) -> str | None:
     """What is wrong with `value` for the option `name`; None if nothing is."""
-    if name == "enabled":
+    if name in ("enabled", "project"):
         return None if isinstance(value, bool) else "must be true or false"
     if name in CHOICES:
         choices = CHOICES[name]

@@ -78,6 +78,13 @@ def test_a_workspace_may_not_choose_the_model_nor_reveal_secrets(tmp_path: Path)
     assert len(config.problems) == 1
 
 
+def test_a_workspace_may_keep_its_project_from_being_read_and_nothing_more(tmp_path: Path):
+    off, on = ("[completion]\nproject = false\n", "[completion]\nproject = true\n")
+    assert load(tmp_path).completion.project
+    assert not load(tmp_path, user=off, workspace=on).completion.project
+    assert not load(tmp_path, user=on, workspace=off).completion.project
+
+
 def test_your_own_file_may_change_the_disabled_globs(tmp_path: Path):
     config = load(tmp_path, user="[completion]\ndisabled_globs = ['*.gen.py']\n")
     assert config.completion.disabled_globs == ("*.gen.py",)

@@ -12,6 +12,7 @@ export const OPTIONS = [
   "disabledLanguages",
   "disabledGlobs",
   "maxFileChars",
+  "project",
 ] as const;
 
 /** Where a setting has a value; the part of VS Code's answer that matters here. */
