@@ -13,14 +13,18 @@ from ...models.errors import ModelError
 from ...models.loading.loader import Loaded
 from ..completion.completer import MOST_CHARACTERS, Completer, CompleterOptions
 from ..completion.file_session import FileSession
-from ..completion.idle_refresh import Refresher
+from ..completion.idle_refresh import IdleWork, Refresher
 from ..completion.request import InfillRequest
 from ..file_text import Edited
-from ..server.engine_thread import File
+from ..server.engine_thread import File, OpenFiles
 from ..server.jobs import Complete, FileKey
+from .project_context import ProjectContext
 from .sessions import Sessions
 
 logger = logging.getLogger(__name__)
+
+
+ProjectOf = Callable[[Completer, Aside], ProjectContext]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +49,24 @@ class ModelEngine:
         budget: Budget,
         refresher: Refresher,
         allowance: Callable[[int], int] | None = None,
+        project: ProjectOf | None = None,
+        open_files: OpenFiles = tuple,
     ) -> None:
         """`allowance`: how many bytes caches may take that take so many now, asked before each
-        completion; the budget's own number without it."""
+        completion; the budget's own number without it. `project` makes what shows the project's
+        other files, to which what is open in `open_files` belongs."""
         self.name = loaded.name
         self._budget = budget
         self._refresher = refresher
         self._loaded = loaded
         self._completer = Completer(loaded, options)
         self._path_of = path_of
-        self._sessions = Sessions(
-            self._completer.new_session, budget, self._completer.context_tokens
-        )
+        held_tokens = self._completer.context_tokens + self._completer.project_tokens
+        self._sessions = Sessions(self._completer.new_session, budget, held_tokens)
         self._allowance = allowance
         self._aside = aside(loaded.model.device)
+        self._open_files = open_files
+        self._project = project and project(self._completer, self._aside)
 
     def complete(self, file: File, job: Complete) -> list[Completion]:
         started = time.monotonic()
@@ -90,12 +98,39 @@ class ModelEngine:
     def refresh(self, key: FileKey | None, interrupted: Callable[[], bool]) -> None:
         if not self._loaded.settle(interrupted):
             return
-        session = None if key is None else self._sessions.get(key)
+        if key is not None:
+            self._make_exact(key, interrupted)
+
+    def prepare(self, key: FileKey, interrupted: Callable[[], bool]) -> bool:
+        """Show what is open in a window what it should see of its project: what one file says may
+        matter in all the others."""
+        if self._project is None or self._refresher.work is IdleWork.OFF:
+            return False
+        more = False
+        for file in self._window(key):
+            if interrupted():
+                break
+            session = self._sessions.get(file.key)
+            more |= self._project.follow(file, session, self._window(file.key)[::-1], interrupted)
+            self._make_exact(file.key, interrupted)
+        return more
+
+    def _make_exact(self, key: FileKey, interrupted: Callable[[], bool]) -> None:
+        session = self._sessions.get(key)
         if session is not None:
             self._refresher.run(Apart(session, self._aside), interrupted)
 
+    def _window(self, key: FileKey) -> list[File]:
+        """The file, and what else is open beside it: what was used last first."""
+        ours = {file.key: file for file in self._open_files() if file.key.client == key.client}
+        used = [other for other, _ in self._sessions if other in ours and other != key]
+        rest = [other for other in ours if other not in used and other != key]
+        return [ours[each] for each in (key, *used[::-1], *rest) if each in ours]
+
     def forget(self, key: FileKey) -> None:
         self._sessions.close(key)
+        if self._project is not None:
+            self._project.forget(key)
 
     def status(self) -> dict[str, Any]:
         return {
@@ -108,6 +143,7 @@ class ModelEngine:
             "evicted_files": self._budget.evicted,
             "idle_work": str(self._refresher.work),
             "speculation": self._completer.speculator.status(),
+            **({} if self._project is None else {"project": self._project.status()}),
             "files": [
                 {
                     "uri": key.uri,
@@ -125,8 +161,11 @@ class ModelEngine:
         except ModelError as error:  # they are only guesses
             logger.warning("what drafts are made of is not kept: %s", error)
         self._sessions.clear()
+        if self._project is not None:
+            self._project.close()
         device = self._loaded.model.device
-        del self._completer, self._loaded, self._sessions  # these make sessions of the engine
+        # These make sessions of the engine.
+        del self._completer, self._loaded, self._sessions, self._project
         give_back(device)
 
     def _session(self, file: File) -> FileSession | None:
@@ -142,4 +181,6 @@ class ModelEngine:
         if self._budget.evicted > evicted:
             give_back(self._loaded.model.device)
         session.show(file.text.text)
+        if self._project is not None:
+            self._project.greet(file.key, session)
         return session

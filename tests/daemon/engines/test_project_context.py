@@ -1,0 +1,218 @@
+"""What a file is shown of its project: chosen, encoded and bound in idle time, and never a lie."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from keyturn.api.report import Completion, ProjectUse
+from keyturn.api.request import CompletionOptions, CompletionRequest
+from keyturn.api.uris import path_of
+from keyturn.cache.budget import Budget
+from keyturn.cache.chunk_store import ChunkStore
+from keyturn.daemon.completion.chunk_encoder import ChunkEncoder
+from keyturn.daemon.completion.completer import CompleterOptions
+from keyturn.daemon.completion.idle_refresh import IdleWork, Refresher
+from keyturn.daemon.engines.model_engine import ModelEngine
+from keyturn.daemon.engines.project_context import ProjectContext
+from keyturn.daemon.file_text import FileText
+from keyturn.daemon.server.engine_thread import File
+from keyturn.daemon.server.jobs import FileKey
+from support.daemon.model_engines import bytes_per_token, tiny_loaded
+from support.daemon.small_engine import job_for
+from support.project.indexed_folder import IndexedFolder
+
+SHAPES = '''class Circle:
+    """A round thing."""
+
+    def __init__(self, radius: float, centre: tuple[int, int]) -> None:
+        self.radius = radius
+'''
+PAINT = '''def paint(shape, colour: str = "red") -> None:
+    """Show a shape."""
+'''
+MAIN = "from shapes import Circle\nfrom paint import paint\n\nround = Circle(\n"
+
+
+class Window:
+    """An engine with a project, and the files that are open in one editor."""
+
+    def __init__(self, project: IndexedFolder, tokens: int = 256) -> None:
+        self.project = project
+        self.store = ChunkStore(10**8)
+        self.open: dict[FileKey, File] = {}
+        loaded = tiny_loaded()
+
+        def context(completer, aside) -> ProjectContext:
+            encoder = ChunkEncoder(loaded.model, completer.sink, aside)
+            return ProjectContext(project, encoder, loaded.tokenizer, self.store, tokens, path_of)
+
+        self.engine = ModelEngine(
+            loaded,
+            CompleterOptions(context_tokens=512, project_tokens=tokens),
+            path_of,
+            Budget(8 * 1024 * bytes_per_token()),
+            Refresher(IdleWork.FULL, lambda: False),
+            project=context,
+            open_files=self.open.values,
+        )
+
+    def show(self, path: str, text: str) -> None:
+        key = self.key(path)
+        self.open[key] = File(key, "python", 1, FileText.of(text))
+
+    def key(self, path: str) -> FileKey:
+        return FileKey(1, (self.project.root / path).as_uri())
+
+    def idle(self, path: str, after: int | None = None) -> bool:
+        """A quiet moment, cut short after so many looks whether it is over."""
+        left = iter(range(10**9 if after is None else after))
+        return self.engine.prepare(self.key(path), lambda: next(left, None) is None)
+
+    def ask(self, path: str, offset: int | None = None) -> Completion:
+        file = self.open[self.key(path)]
+        offset = len(file.text.raw) - 1 if offset is None else offset
+        request = CompletionRequest(
+            file.key.uri, 1, offset, options=CompletionOptions(max_tokens=4)
+        )
+        return self.engine.complete(file, job_for(request, file.key))[0]
+
+    def used(self, path: str, offset: int | None = None) -> ProjectUse:
+        use = self.ask(path, offset).meta.project
+        assert use is not None
+        return use
+
+    def shown(self, path: str) -> list[str]:
+        return [f"{each.path}:{each.line} {each.name}" for each in self.used(path).chunks]
+
+
+@pytest.fixture
+def window(tmp_path: Path) -> Iterator[Window]:
+    files = {"shapes.py": SHAPES, "paint.py": PAINT, "main.py": MAIN}
+    made = Window(IndexedFolder(tmp_path / "project", tmp_path / "cache", files))
+    yield made
+    made.engine.close()
+
+
+def test_a_file_that_was_just_opened_is_answered_with_what_was_prepared_for_it(window: Window):
+    window.show("main.py", MAIN)
+    window.idle("main.py")
+    answer = window.ask("main.py")
+    assert answer.meta.project is not None
+    assert {each.name for each in answer.meta.project.chunks} == {"Circle", "paint"}
+    assert answer.meta.project.chunks[0].name == "Circle"  # whose arguments are being typed
+    assert answer.meta.project.missing == 0
+    assert answer.meta.project.tokens > 20
+    assert answer.meta.prompt_tokens > answer.meta.project.tokens
+
+
+def test_no_completion_waits_for_chunks_and_the_next_one_has_them(window: Window):
+    window.show("main.py", MAIN)
+    first = window.ask("main.py")
+    assert window.store.encoded == 0
+    assert first.meta.project is None or not first.meta.project.chunks
+    window.idle("main.py")
+    assert window.shown("main.py") == ["shapes.py:1 Circle", "paint.py:1 paint"]
+    assert window.ask("main.py").meta.cache.encoded <= 4  # nothing of the file, but its markers
+
+
+def test_interrupted_work_goes_on_where_it_was(window: Window):
+    window.show("main.py", MAIN)
+    window.ask("main.py")
+    for _ in range(50):
+        window.idle("main.py", after=6)
+    assert window.shown("main.py") == ["shapes.py:1 Circle", "paint.py:1 paint"]
+    assert window.store.encoded == 2
+
+
+def test_a_signature_changed_in_another_open_file_is_seen_after_the_next_pause(window: Window):
+    for path, text in (("shapes.py", SHAPES), ("main.py", MAIN)):
+        window.show(path, text)
+    window.ask("main.py")
+    window.idle("main.py")
+    before = window.used("main.py")
+    window.show("shapes.py", SHAPES.replace("radius: float", "width: int, height: int, angle: int"))
+    window.idle("shapes.py")  # it is there that something was typed; on disk it is as before
+    after = window.used("main.py")
+    assert after.chunks == before.chunks
+    assert after.tokens > before.tokens
+    assert after.missing == 0
+
+
+def test_a_file_changed_on_disk_is_seen_after_the_next_pause(window: Window):
+    window.show("main.py", MAIN)
+    window.ask("main.py")
+    window.idle("main.py")
+    before = window.store.encoded
+    window.project.write("paint.py", PAINT.replace("shape, colour", "shape, width, colour"))
+    window.idle("main.py")
+    assert window.store.encoded == before + 1
+    window.project.write("paint.py", "")
+    window.idle("main.py")
+    assert window.shown("main.py") == ["shapes.py:1 Circle"]
+
+
+def test_nothing_is_chosen_or_encoded_twice_while_nothing_changes(window: Window):
+    window.show("main.py", MAIN)
+    window.ask("main.py")
+    window.idle("main.py")
+    bound, encoded = window.used("main.py").bind_ms, window.store.encoded
+    for _ in range(3):
+        window.idle("main.py")
+    assert window.used("main.py").bind_ms == bound  # it was not done again
+    assert window.store.encoded == encoded
+
+
+def test_moving_to_another_call_keeps_what_is_bound_where_that_shows_it(window: Window):
+    text = MAIN + "paint(\n"
+    window.show("main.py", text)
+    window.ask("main.py", text.index("Circle(\n") + 7)
+    window.idle("main.py")
+    bound = window.used("main.py", text.index("Circle(\n") + 7).bind_ms
+    window.ask("main.py", len(text) - 1)
+    window.idle("main.py")
+    assert window.used("main.py").bind_ms == bound
+
+
+def test_a_file_outside_of_every_project_is_shown_nothing(window: Window, tmp_path: Path):
+    key = FileKey(1, (tmp_path / "alone.py").as_uri())
+    window.open[key] = File(key, "python", 1, FileText.of(MAIN))
+    assert window.engine.prepare(key, lambda: False) is False
+    assert window.store.encoded == 0
+
+
+def test_while_the_project_is_read_the_engine_asks_to_be_called_again(window: Window):
+    window.show("main.py", MAIN)
+    window.project.growing = True
+    assert window.idle("main.py") is True
+    window.project.growing = False
+    assert window.idle("main.py") is False
+
+
+def test_chunks_never_take_more_than_their_budget(tmp_path: Path):
+    files = {"shapes.py": SHAPES, "paint.py": PAINT, "main.py": MAIN}
+    window = Window(IndexedFolder(tmp_path / "project", tmp_path / "cache", files), tokens=60)
+    window.show("main.py", MAIN)
+    window.idle("main.py")
+    use = window.ask("main.py").meta.project
+    assert use is not None
+    assert 0 < use.tokens <= 60
+    window.engine.close()
+
+
+def test_what_the_prompt_shows_anyway_is_not_shown_twice(window: Window):
+    text = SHAPES + MAIN
+    window.show("main.py", text)
+    window.ask("main.py")
+    window.idle("main.py")
+    assert all("Circle" not in each for each in window.shown("main.py"))
+
+
+def test_status_counts_chunks_and_forgetting_a_file_forgets_what_was_prepared(window: Window):
+    window.show("main.py", MAIN)
+    window.idle("main.py")
+    status = window.engine.status()["project"]
+    assert (status["chunks"], status["chunks_encoded"]) == (2, 2)
+    assert status["chunk_bytes"] > 0
+    window.engine.forget(window.key("main.py"))
+    assert window.engine.status()["project"]["chunks"] == 2  # other files may want them
