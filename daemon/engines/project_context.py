@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...api.report import ChunkUse, ProjectUse
+from ...api.report import ProjectUse
 from ...cache.chunk_store import ChunkStore
 from ...cache.errors import CacheError
 from ...cache.quantised import QuantisedRows
@@ -25,10 +25,10 @@ from ..project.reading.reader import outline
 from ..project.retrieval import Query, Retrieval
 from ..server.engine_thread import File
 from ..server.jobs import FileKey
+from .wanted import Wanted, pays
 
 logger = logging.getLogger(__name__)
 
-URGENT = 3  # the first of the chunks: one of these that is not bound is worth a change
 MOST_RECENT = 8  # files
 MOST_CHARACTERS = 200_000  # of an open file whose outline is looked at
 
@@ -69,21 +69,207 @@ class Encoder(Protocol):
     def encode(self, text: str) -> list[int]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A chunk that a file should show."""
+@dataclass(slots=True)
+class Followed:
+    """What is known of one open file."""
 
-    chunk: Chunk
-    tokens: tuple[int, ...]
+    seen: tuple[Any, ...] = ()  # of what `wanted` was chosen
+    wanted: tuple[Wanted, ...] = ()  # the most relevant first
+    ready: tuple[BoundChunk, ...] = ()  # for a session that there is not yet
+    use: ProjectUse = field(default_factory=ProjectUse)
 
-    @property
-    def use(self) -> ChunkUse:
-        return ChunkUse(self.chunk.path, self.chunk.line + 1, self.chunk.name)
 
-    def is_in(self, bound: BoundChunk) -> bool:
-        """Whether a bound chunk shows it; where in its file it stands by now is all the same."""
-        same = (bound.use.path, bound.use.name) == (self.chunk.path, self.chunk.name)
-        return same and bound.text.startswith(self.chunk.text.rstrip("\n"))
+class ProjectContext:
+    """Owns the chunks of all files' projects. Of one engine, in its thread."""
+
+    def __init__(
+        self,
+        projects: Projects,
+        encoder: ChunkEncoder,
+        tokenizer: Encoder,
+        store: ChunkStore,
+        most_tokens: int,
+        path_of: Callable[[str], str],
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """`most_tokens`: of the chunks that one file is shown."""
+        self._projects = projects
+        self._encoder = encoder
+        self._tokenizer = tokenizer
+        self._store = store
+        self._most_tokens = most_tokens
+        self._path_of = path_of
+        self._clock = clock
+        self._files: dict[FileKey, Followed] = {}
+        self._outlines: dict[FileKey, tuple[str, Outline]] = {}  # of which text
+
+    def greet(self, key: FileKey, session: FileSession) -> None:
+        """Give a file's new session what was prepared for it."""
+        followed = self._files.get(key)
+        if followed is not None and followed.ready and not session.chunks.shown:
+            self._bind(followed, session, followed.ready)
+            followed.ready = ()
+
+    def follow(
+        self,
+        file: File,
+        session: FileSession | None,
+        opened: Collection[File],
+        interrupted: Callable[[], bool],
+    ) -> bool:
+        """Choose, encode and bind what `file` should show, as far as it gets until `interrupted()`.
+        `opened`: all open files of its window, the one used last last. Whether there may be more
+        before long, because the project is still being read."""
+        project = self._projects.around(Path(self._path_of(file.key.uri)))
+        followed = self._files.setdefault(file.key, Followed())
+        if project is None:
+            followed.wanted = ()
+            self._put(followed, session, ())
+            return False
+        self._choose(followed, file, session, opened, project)
+        for each in followed.wanted:
+            if self._rows(each) is None and not self._encoded(each, project, interrupted):
+                self._note_missing(followed, session)
+                return False
+        self._rebind(followed, session)
+        return project.is_growing()
+
+    def forget(self, key: FileKey) -> None:
+        self._files.pop(key, None)
+        self._outlines.pop(key, None)
+
+    def status(self) -> dict[str, Any]:
+        return {
+            **self._projects.status(),
+            "chunks": len(self._store),
+            "chunk_bytes": self._store.used_bytes,
+            "chunks_encoded": self._store.encoded,
+        }
+
+    def close(self) -> None:
+        self._projects.close()
+
+    # region Choosing
+    def _choose(
+        self,
+        followed: Followed,
+        file: File,
+        session: FileSession | None,
+        opened: Collection[File],
+        project: Around,
+    ) -> None:
+        """Ask the project, unless nothing has changed since it was last asked."""
+        others = [each for each in opened if each.key != file.key]
+        cursor, shown = (0, (0, 0)) if session is None else (session.asked_at, session.shown)
+        seen = (file.text.text, cursor, shown, project.age(), *(o.text.text for o in others))
+        if _same(seen, followed.seen):
+            return
+        inside = {relative: each for each in others if (relative := self._relative(each, project))}
+        query = Query(
+            path=self._relative(file, project) or file.key.uri,
+            language=file.language,
+            text=file.text.text,
+            cursor=min(cursor, len(file.text.text)),
+            outline=self._outline(file, project),
+            opened={path: self._outline(each, project) for path, each in inside.items()},
+            recent=tuple(inside)[: -MOST_RECENT - 1 : -1],
+            shown=shown,
+        )
+        followed.wanted = tuple(
+            self._fitting(Retrieval(project.index, project.index).wanted(query))
+        )
+        followed.seen = seen
+
+    def _fitting(self, chunks: Sequence[Chunk]) -> list[Wanted]:
+        """The best ones that there is room for."""
+        found, room = [], self._most_tokens
+        for chunk in chunks:
+            tokens = tuple(self._tokenizer.encode(chunk.text))
+            if len(tokens) <= room:
+                found.append(Wanted(chunk, tokens))
+                room -= len(tokens)
+        return found
+
+    def _outline(self, file: File, project: Around) -> Outline:
+        text, path = file.text.text, self._relative(file, project) or file.key.uri
+        known = self._outlines.get(file.key)
+        if known is None or known[0] is not text:
+            read = text if len(text) <= MOST_CHARACTERS else ""
+            known = self._outlines[file.key] = (text, outline(path, file.language, read))
+        return known[1]
+
+    def _relative(self, file: File, project: Around) -> str | None:
+        """A file's path in the project; None if it is not in it."""
+        path = Path(self._path_of(file.key.uri))
+        return (
+            path.relative_to(project.root).as_posix() if path.is_relative_to(project.root) else None
+        )
+
+    # endregion
+    # region Binding
+    def _encoded(self, wanted: Wanted, project: Around, interrupted: Callable[[], bool]) -> bool:
+        """Encode a chunk; False if there was something better to do."""
+        rows = self._encoder.encode(wanted.tokens, interrupted)
+        if rows is None:
+            return False
+        self._store.put(self._encoder.sink, wanted.tokens, rows, str(project.root))
+        return True
+
+    def _rebind(self, followed: Followed, session: FileSession | None) -> None:
+        """Show what is wanted, if the change pays."""
+        bound = followed.ready if session is None else session.chunks.shown
+        self._note_missing(followed, session)
+        if pays(bound, followed.wanted):
+            self._put(followed, session, self._ready(followed))
+
+    def _ready(self, followed: Followed) -> tuple[BoundChunk, ...]:
+        """What is wanted and encoded, the most relevant last."""
+        found = [
+            BoundChunk(each.use, each.chunk.text, each.tokens, rows)
+            for each in followed.wanted
+            if (rows := self._rows(each)) is not None
+        ]
+        return tuple(reversed(found))
+
+    def _note_missing(self, followed: Followed, session: FileSession | None) -> None:
+        missing = sum(self._rows(each) is None for each in followed.wanted)
+        followed.use = replace(followed.use, missing=missing)
+        if session is not None:
+            session.project = followed.use
+
+    def _put(
+        self, followed: Followed, session: FileSession | None, chunks: tuple[BoundChunk, ...]
+    ) -> None:
+        if session is None:
+            followed.ready = chunks
+        elif [each.tokens for each in session.chunks.shown] != [each.tokens for each in chunks]:
+            self._bind(followed, session, chunks)
+
+    def _bind(
+        self, followed: Followed, session: FileSession, chunks: tuple[BoundChunk, ...]
+    ) -> None:
+        """Put them in front of the file; where there is no room for them, none."""
+        started = self._clock()
+        try:
+            session.chunks.bind(chunks)
+        except CacheError as error:
+            logger.info("no chunks are shown: %s", error)
+        shown = session.chunks.shown
+        session.project = followed.use = ProjectUse(
+            tuple(chunk.use for chunk in reversed(shown)),
+            sum(len(chunk.tokens) for chunk in shown),
+            followed.use.missing,
+            (self._clock() - started) * 1e3,
+        )
+
+    def _rows(self, wanted: Wanted) -> QuantisedRows | None:
+        return self._store.get(self._encoder.sink, wanted.tokens)
+
+    # endregion
+
+
+def _same(self, bound: BoundChunk) -> bool:
+    return (bound.use.path, bound.use.name) == (self.chunk.path, self.chunk.name)
 
 
 @dataclass(slots=True)
@@ -291,9 +477,9 @@ def pays(bound: Sequence[BoundChunk], wanted: Sequence[Wanted]) -> bool:
 
     A definition that is bound with more lines than are wanted of it is there all the same.
     """
-    held = [each for each in wanted if any(each.is_in(chunk) for chunk in bound)]
-    if any(not any(each.is_in(chunk) for each in held) for chunk in bound):
+    if any(not any(each.affirms(chunk) for each in wanted) for chunk in bound):
         return True
+    held = [each for each in wanted if any(each.is_in(chunk) for chunk in bound)]
     return any(each not in held for each in wanted[:URGENT]) or 2 * len(held) < len(wanted)
 
 
