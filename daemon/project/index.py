@@ -18,8 +18,7 @@ from typing import Any, TypeVar
 
 from .outline import Definition, Import, Outline
 from .place import Place
-from .schema import VERSION, words_of
-from .writer import unpacked
+from .schema import VERSION, unpacked, words_of
 
 logger = logging.getLogger(__name__)
 

@@ -46,9 +46,14 @@ class Place:
     def lock(self) -> Path:
         return self.folder.with_suffix(".lock")
 
-    def make(self) -> None:
+    def make_parent(self) -> None:
         """Raises `UnsafeDirectory`, and `OSError` where nothing can be written."""
+        self.folder.parent.parent.mkdir(parents=True, exist_ok=True)
         make_private(self.folder.parent)
+
+    def make(self) -> None:
+        """The same."""
+        self.make_parent()
         make_private(self.folder)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         os.close(os.open(self.database, flags, 0o600))  # SQLite gives its other files this mode

@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
@@ -71,3 +72,12 @@ def parts_of(identifier: str) -> tuple[str, ...]:
     whole = identifier.lower()
     parts = [part.lower() for part in PARTS.findall(identifier)]
     return tuple(word for word in dict.fromkeys((whole, *parts)) if len(word) >= SHORTEST)
+
+
+def packed(source: str) -> bytes:
+    """A source as it is kept."""
+    return zlib.compress(source.encode("utf-8", "replace"), 1)
+
+
+def unpacked(data: bytes) -> str:
+    return zlib.decompress(data).decode("utf-8", "replace")

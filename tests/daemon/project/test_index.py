@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from keyturn.daemon.project.index import ProjectIndex
+from keyturn.daemon.project.indexing.writer import IndexGone, IndexWriter, Stamp
 from keyturn.daemon.project.outline import Outline
 from keyturn.daemon.project.place import Place
 from keyturn.daemon.project.reading.reader import outline
-from keyturn.daemon.project.writer import IndexGone, IndexWriter, Stamp
 
 STAMP = Stamp(1, 2, 3)
 PLAN = '''\
@@ -218,7 +218,7 @@ import os, sys
 from pathlib import Path
 from keyturn.daemon.project.place import Place
 from keyturn.daemon.project.reading.reader import outline
-from keyturn.daemon.project.writer import IndexWriter, Stamp
+from keyturn.daemon.project.indexing.writer import IndexWriter, Stamp
 writer = IndexWriter(Place(Path({str(place.folder)!r})))
 for number in range(300):
     writer.put(outline(f"{{number}}.py", "python", "def found(): ...\\n" * 20), Stamp(1, 2, 3))

@@ -5,16 +5,15 @@ import logging
 import os
 import sqlite3
 import time
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from posixpath import basename, dirname
 from typing import Any
 
-from ...cache.errors import KeyturnError
-from .outline import Definition, Outline
-from .place import Place
-from .schema import VERSION, create, words_of
+from ....cache.errors import KeyturnError
+from ..outline import Definition, Outline
+from ..place import Place
+from ..schema import VERSION, create, packed, unpacked, words_of
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +45,10 @@ class IndexWriter:
     removed meanwhile, `sqlite3.Error` and `OSError` where nothing can be written.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, pause: Callable[[], None] = lambda: None) -> None:
+        """`pause` is called between small steps."""
         self._place = place
+        self._pause = pause
         try:
             self._connection = self._opened()
         except sqlite3.DatabaseError as error:
@@ -96,6 +97,7 @@ class IndexWriter:
         )
         file = cursor.lastrowid
         for definition in outline.definitions:
+            self._pause()
             self._add(file, definition)
 
     def remove(self, path: str) -> None:
@@ -105,6 +107,7 @@ class IndexWriter:
             for number, name, signature, doc, source in self._connection.execute(
                 "SELECT id, name, signature, doc, source FROM definitions WHERE file = ?", (file,)
             ).fetchall():
+                self._pause()
                 self._connection.execute(
                     "INSERT INTO words (words, rowid, name, text) VALUES ('delete', ?, ?, ?)",
                     (number, *_texts(name, signature, doc, unpacked(source))),
@@ -119,8 +122,17 @@ class IndexWriter:
             "INSERT OR REPLACE INTO about (key, value) VALUES (?, ?)", facts.items()
         )
 
+    def noted(self, key: str) -> Any:
+        """A fact; None if there is none."""
+        rows = self._connection.execute("SELECT value FROM about WHERE key = ?", (key,))
+        return next((value for (value,) in rows), None)
+
+    def is_there(self) -> bool:
+        """Whether it is still the index of its place."""
+        return self._place.identity() == self._identity
+
     def commit(self) -> None:
-        if self._place.identity() != self._identity:
+        if not self.is_there():
             raise IndexGone("the project's index was removed")
         if self._connection.in_transaction:
             self._connection.execute(
@@ -156,11 +168,3 @@ def _texts(name: str, signature: str, doc: str, source: str) -> Iterator[str]:
     out again."""
     yield " ".join(words_of(name))
     yield " ".join(words_of(f"{signature}\n{doc}\n{source}"))
-
-
-def packed(source: str) -> bytes:
-    return zlib.compress(source.encode("utf-8", "replace"), 1)
-
-
-def unpacked(data: bytes) -> str:
-    return zlib.decompress(data).decode("utf-8", "replace")

@@ -1,0 +1,197 @@
+"""The keepers of all projects that somebody works on, in one thread, each having its turn."""
+
+import contextlib
+import logging
+import queue
+import sqlite3
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ....cache.errors import KeyturnError
+from ...workspace.project import project_of
+from ...workspace.project_watch import ProjectWatch, Touched
+from ...workspace.watch import QUIET_SECONDS
+from ..place import Place
+from .keeper import Keeper, SettingsIn
+from .pace import Closing, Pace
+from .writer import IndexGone
+
+logger = logging.getLogger(__name__)
+
+MOST_PROJECTS = 8  # kept true; the one asked about longest ago is left
+LONGEST_BURST_SECONDS = 2.0
+LOOK_SECONDS = 2.0  # between two looks at whether an index is still there
+AGAIN_SECONDS = 30.0  # until another try, and between two readings of what cannot be watched
+SHARED_SECONDS = 5.0  # between two tries to become the one that writes
+AGAIN_FACTOR = 20  # and so many times as long as a reading takes
+
+Tell = Callable[..., None]
+
+
+class Burst:
+    """What was touched lately in a project, until it is quiet."""
+
+    def __init__(self) -> None:
+        self.paths: set[Path] = set()
+        self.everything = False
+        self.began = time.monotonic()
+        self.due = self.began
+
+    def add(self, touched: Touched) -> None:
+        self.paths.add(touched.path)
+        self.everything |= touched.everything
+        latest = self.began + LONGEST_BURST_SECONDS
+        self.due = min(time.monotonic() + QUIET_SECONDS, latest)
+
+
+class Charge:
+    """A project that is looked after: its keeper, and when to do what."""
+
+    def __init__(self, keeper: Keeper, near: Path) -> None:
+        self.keeper = keeper
+        self.near = near
+        self.work: Iterator[None] | None = None
+        self.began = 0.0  # the work
+        self.again = 0.0  # when to begin anew, at most then if asked
+        self.burst: Burst | None = None
+
+
+class Keepers:
+    """The work of one thread, in small steps. `tell` says what becomes of a project."""
+
+    def __init__(self, cache: Path, settings_in: SettingsIn, pace: Pace, tell: Tell) -> None:
+        self.tasks: queue.SimpleQueue[Path | Touched] = queue.SimpleQueue()
+        self._cache = cache
+        self._settings_in = settings_in
+        self._pace = pace
+        self._tell = tell
+        self._watch = ProjectWatch(self.tasks.put)
+        self._charges: OrderedDict[Path, Charge] = OrderedDict()
+        self._looked = 0.0
+
+    def run(self) -> None:
+        """Until the pace is closed."""
+        self._watch.start()
+        try:
+            while True:
+                self._take(self._wait())
+                self._pace.step()
+                self._look()
+                for charge in list(self._charges.values()):
+                    self._guarded(charge)
+        except Closing:
+            for charge in self._charges.values():
+                charge.keeper.close()
+            self._watch.stop()
+
+    def _wait(self) -> float:
+        """Seconds until there is something to do."""
+        now = time.monotonic()
+        due = self._looked + LOOK_SECONDS
+        for charge in self._charges.values():
+            if charge.work is not None:
+                return 0.0
+            if charge.burst is not None:
+                due = min(due, charge.burst.due)
+        return max(0.0, due - now)
+
+    def _take(self, seconds: float) -> None:
+        """Hear what there is to do, waiting for it so long at most."""
+        with contextlib.suppress(queue.Empty):
+            task = self.tasks.get(timeout=seconds) if seconds else self.tasks.get_nowait()
+            while True:
+                if isinstance(task, Touched):
+                    self._touched(task)
+                else:
+                    self._around(task)
+                task = self.tasks.get_nowait()
+
+    def _around(self, path: Path) -> None:
+        """Somebody works on this file."""
+        root = project_of(path)
+        if root is None:
+            return
+        charge = self._charges.get(root)
+        if charge is None:
+            place = Place.of(root, self._cache)
+            tell = _about(root, self._tell)
+            keeper = Keeper(root, place, self._settings_in, self._watch, self._pace, tell)
+            charge = self._charges[root] = Charge(keeper, path)
+            self._begin(charge)
+        charge.near = path
+        self._charges.move_to_end(root)
+        is_due = charge.work is None and time.monotonic() >= charge.again
+        if is_due and not charge.keeper.is_watched:
+            self._begin(charge)
+        while len(self._charges) > MOST_PROJECTS:
+            _, left = self._charges.popitem(last=False)
+            left.keeper.close()
+
+    def _touched(self, touched: Touched) -> None:
+        if (charge := self._charges.get(touched.root)) is not None:
+            charge.burst = charge.burst or Burst()
+            charge.burst.add(touched)
+
+    def _look(self) -> None:
+        """Begin anew what was removed, and try again to write what another process wrote."""
+        now = time.monotonic()
+        if now < self._looked + LOOK_SECONDS:
+            return
+        self._looked = now
+        for charge in self._charges.values():
+            if charge.work is None and charge.keeper.wants_to_write and now >= charge.again:
+                self._begin(charge)
+
+    def _begin(self, charge: Charge) -> None:
+        charge.work = charge.keeper.scan(charge.near)
+        charge.began = time.monotonic()
+        charge.burst = None
+
+    def _guarded(self, charge: Charge) -> None:
+        """A step of a project's work; what goes wrong in it harms no other project."""
+        root = charge.keeper.root
+        try:
+            self._step(charge)
+        except IndexGone:
+            logger.info("%s: its index was removed, and is made anew", root)
+            self._begin(charge)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) or not charge.keeper.is_writing:
+                self._failed(charge, str(error))
+                return
+            logger.warning("%s: its index is broken, and is made anew: %s", root, error)
+            charge.keeper.place.forget()
+            self._begin(charge)
+        except (KeyturnError, OSError) as error:
+            self._failed(charge, str(error))
+        except Closing:
+            raise
+        except Exception as error:  # the top of the thread
+            logger.exception("%s could not be indexed", root)
+            self._failed(charge, repr(error))
+
+    def _failed(self, charge: Charge, why: str) -> None:
+        charge.keeper.close()
+        charge.work = charge.burst = None
+        charge.again = time.monotonic() + AGAIN_SECONDS
+        _about(charge.keeper.root, self._tell)("failed", problems=[why])
+
+    def _step(self, charge: Charge) -> None:
+        burst = charge.burst
+        if burst is not None and time.monotonic() >= burst.due:
+            charge.burst = None
+            if burst.everything:
+                self._begin(charge)
+            else:
+                charge.keeper.follow(burst.paths)
+        elif charge.work is not None and next(charge.work, self) is self:
+            charge.work = None
+            took = time.monotonic() - charge.began
+            wait = AGAIN_SECONDS if charge.keeper.is_writing else SHARED_SECONDS
+            charge.again = time.monotonic() + max(wait, AGAIN_FACTOR * took)
+
+
+def _about(root: Path, tell: Tell) -> Tell:
+    return lambda state, **facts: tell(project=str(root), state=state, **facts)
