@@ -2,6 +2,7 @@
 makes the file's own tokens stale.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...api.report import ChunkUse
@@ -33,3 +34,15 @@ class Wanted:
 
     def _same(self, bound: BoundChunk) -> bool:
         return (bound.use.path, bound.use.name) == (self.chunk.path, self.chunk.name)
+
+
+def pays(bound: Sequence[BoundChunk], wanted: Sequence[Wanted]) -> bool:
+    """Whether to show what is wanted (the most relevant first) instead of what is bound: if that is
+    no longer wanted as it is, if one of the first is missing, or half of all.
+
+    A definition that is bound with more lines than are wanted of it is there all the same.
+    """
+    if any(not any(each.affirms(chunk) for each in wanted) for chunk in bound):
+        return True
+    held = [each for each in wanted if any(each.is_in(chunk) for chunk in bound)]
+    return any(each not in held for each in wanted[:URGENT]) or 2 * len(held) < len(wanted)
