@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from posixpath import dirname
 
 from .chunk import WITH_MEMBERS
-from .imports import Files
 from .origins import Origins, origins
 from .outline import Definition, Outline
 from .surroundings import Call, Surroundings, surroundings, type_of
@@ -62,10 +61,10 @@ class Candidate:
 class Search:
     """One question's candidates."""
 
-    def __init__(self, query: Query, view: View, files: Files) -> None:
+    def __init__(self, query: Query, view: View) -> None:
         self._query = query
         self._view = view
-        self._origins: Origins = origins(query.outline, view, files)
+        self._origins: Origins = origins(query.outline, view)
         lines = {each.line for each in query.outline.imports}
         self.around: Surroundings = surroundings(query.text, query.cursor, query.language, lines)
         self._languages = _family(query.language)

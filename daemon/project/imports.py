@@ -4,7 +4,7 @@ Every language has its own rules, and the settings that bend them (search paths,
 files) are not read either: what they mostly say is tried, nearest to the importing file first.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from posixpath import basename, dirname, join, normpath, splitext
 from typing import Protocol
 
@@ -27,11 +27,11 @@ class Files(Protocol):
 
     def has(self, path: str) -> bool: ...
 
-    def ending(self, tail: str) -> Sequence[str]:
+    def ending(self, tail: str) -> Collection[str]:
         """Paths that are `tail`, or end with it behind a slash."""
         ...
 
-    def within(self, folder: str) -> Sequence[str]:
+    def within(self, folder: str) -> Collection[str]:
         """Paths of the files right in a folder; the root's is ""."""
         ...
 

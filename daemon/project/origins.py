@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from posixpath import basename, dirname
 
-from .imports import Files, resolve
+from .imports import resolve
 from .outline import Definition, Import, Outline
 from .view import View
 
@@ -23,12 +23,12 @@ class Origins:
     opened: list[str] = field(default_factory=list)  # files whose names are all known here
 
 
-def origins(outline: Outline, view: View, files: Files) -> Origins:
+def origins(outline: Outline, view: View) -> Origins:
     """Those of what a file imports from its own project."""
     found = Origins()
-    followed = _Followed(view, files)
+    followed = _Followed(view)
     for imported in outline.imports[:MOST_IMPORTS]:
-        paths = resolve(imported, outline.path, outline.language, files)
+        paths = resolve(imported, outline.path, outline.language, view)
         if not paths:
             continue
         for there, here in imported.names:
@@ -58,7 +58,6 @@ def _module_name(path: str) -> str:
 @dataclass(frozen=True, slots=True)
 class _Followed:
     view: View
-    files: Files
 
     def definitions(self, there: str, here: str, paths: list[str]) -> list[Definition]:
         """What `there` is in the first of the files that has it, or imports it to hand it on."""
@@ -80,7 +79,7 @@ class _Followed:
             outline = self.view.outline_of(path) or Outline(path, "")
             for imported in outline.imports[:MOST_IMPORTS]:
                 for name in _handed_on(imported, there):
-                    further = resolve(imported, path, outline.language, self.files)
+                    further = resolve(imported, path, outline.language, self.view)
                     yield from self._found(name, name, further, deep - 1, seen)
 
 

@@ -24,8 +24,8 @@ class Retrieval:
 
     def wanted(self, query: Query) -> list[Chunk]:
         """What the completion at a cursor should see, best first; at most `MOST_CHUNKS`."""
-        view = View(self._index, query.opened, query.path)
-        search = Search(query, view, self._files)
+        view = View(self._index, self._files, query.opened, query.path)
+        search = Search(query, view)
         found = [each for each in search.candidates() if not _is_shown(each.definition, query)]
         ranking = Ranking(query, search.around, self._weights)
         scored = [(-ranking.score(each), each.place, each) for each in found]

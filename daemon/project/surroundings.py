@@ -74,10 +74,10 @@ def surroundings(
                 receiver = receiver if joined else "?" if match[0] in CLOSERS else ""
                 continue
             here = start + match.start() <= cursor <= start + match.end()
-            if not here and name not in KEYWORDS:
-                if not joined:
+            if not here:
+                if not joined and name not in KEYWORDS:
                     distances[name] = min(away, distances.get(name, away))
-                elif receiver:
+                elif joined and receiver:
                     found = attributes.setdefault(receiver, {})
                     found[name] = min(away, found.get(name, away))
             receiver = f"{receiver}.{name}" if joined and receiver else name

@@ -1,9 +1,13 @@
 """The project as it is this moment: what the index says, and of open files what their texts say."""
 
 from collections.abc import Collection, Mapping, Sequence
+from posixpath import dirname
 from typing import Protocol
 
+from .imports import Files
 from .outline import Definition, Outline
+
+LARGE_FOLDER = 500  # files; of more, not all may be listed
 
 
 class Index(Protocol):
@@ -30,12 +34,15 @@ class View:
     """An index with the open files' outlines laid over it: `own`, the path of the file that is
     asked about, has no definitions here. Remembers what it was asked: for one question only."""
 
-    def __init__(self, index: Index, opened: Mapping[str, Outline], own: str) -> None:
+    def __init__(self, index: Index, files: Files, opened: Mapping[str, Outline], own: str) -> None:
         self._index = index
+        self._files = files
         self._opened = {path: outline for path, outline in opened.items() if path != own}
         self._own = own
         self._outlines: dict[str, Outline | None] = {}
+        self._folders: dict[str, dict[str, None]] = {}
 
+    # region Definitions
     def named(self, names: Collection[str], languages: Collection[str]) -> list[Definition]:
         found = [each for each in self._index.named(names, languages) if self._is_closed(each.path)]
         for outline in self._opened.values():
@@ -63,5 +70,22 @@ class View:
         found = self._index.similar(words, languages, most, self._own)
         return [each for each in found if self._is_closed(each.path)]
 
+    # endregion
+    # region Files
+    def has(self, path: str) -> bool:
+        inside = self.within(dirname(path))
+        return path in inside or (len(inside) >= LARGE_FOLDER and self._files.has(path))
+
+    def ending(self, tail: str) -> list[str]:
+        opened = (path for path in self._opened if f"/{path}".endswith(f"/{tail}"))
+        return list(dict.fromkeys([*self._files.ending(tail), *opened]))
+
+    def within(self, folder: str) -> Collection[str]:
+        if folder not in self._folders:
+            opened = (path for path in self._opened if dirname(path) == folder)
+            self._folders[folder] = dict.fromkeys([*self._files.within(folder), *opened])
+        return self._folders[folder]
+
+    # endregion
     def _is_closed(self, path: str) -> bool:
         return path != self._own and path not in self._opened

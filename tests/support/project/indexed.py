@@ -5,10 +5,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from keyturn.daemon.project.index import ProjectIndex
+from keyturn.daemon.project.indexing.writer import IndexWriter, Stamp
 from keyturn.daemon.project.place import Place
 from keyturn.daemon.project.reading.reader import outline
 from keyturn.daemon.project.retrieval import Query, Retrieval, Weights
-from keyturn.daemon.project.writer import IndexWriter, Stamp
 from keyturn.daemon.workspace.language import language_of
 
 from .case import Case
