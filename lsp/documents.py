@@ -6,7 +6,7 @@ Positions come in as (line, column) in the client's encoding and leave as offset
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .backend import TextEdit
+from .backend import OpenDocument, TextEdit
 from .lines import LineStarts
 from .position import DEFAULT_ENCODING, Encoding, to_index, to_units, whole_characters
 
@@ -37,6 +37,10 @@ class Document:
         self.version = version
         self.text = whole_characters(text)
         self._lines = LineStarts(self.text)
+
+    def whole(self) -> OpenDocument:
+        """What a backend is told that has not seen it yet."""
+        return OpenDocument(self.uri, self.language, self.version, self.text)
 
     def line_span(self, line: int) -> tuple[int, int]:
         """Where `line` starts and where its content (without the terminator) ends."""

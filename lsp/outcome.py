@@ -1,4 +1,5 @@
-"""The outcome of a suggestion, read from the edits that followed its being shown.
+"""The suggestion that was shown: how it came to be, and its outcome, read from the edits that
+followed.
 
 Editors tell a server nothing about partial accepts and rejections, and only some of them about
 accepts; the edits tell everything. An edit that puts several characters of the suggestion in at
@@ -7,7 +8,7 @@ once is an accept, one character is typing.
 
 from dataclasses import dataclass
 
-from ..api.report import Completion
+from ..api.report import Completion, CompletionMeta
 from .backend import Feedback, Outcome, TextEdit
 
 
@@ -25,14 +26,24 @@ class Shown:
         return self.anchor + self.progress
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """How a suggestion came to be that was shown."""
+
+    meta: CompletionMeta
+    known: bool  # already when it was asked for: typed along, gone back to, or computed ahead
+
+
 class Outcomes:
-    """At most one suggestion on show per document."""
+    """At most one suggestion on show per document, and the account of the last one."""
 
     def __init__(self) -> None:
         self._shown: dict[str, Shown] = {}
+        self._accounts: dict[str, Account] = {}
 
-    def show(self, uri: str, completion: Completion) -> None:
+    def show(self, uri: str, completion: Completion, known: bool = False) -> None:
         """`completion`, an insertion, is on the screen: a new one, or the rest of one that was."""
+        self._accounts[uri] = Account(completion.meta, known)
         shown = self._shown.get(uri)
         if (
             shown is not None
@@ -60,8 +71,13 @@ class Outcomes:
         shown = self._shown.pop(uri, None)
         return shown and Feedback(uri, Outcome.ACCEPTED, len(shown.text))
 
+    def account(self, uri: str) -> Account | None:
+        """Of the last suggestion shown in a document, whatever became of it."""
+        return self._accounts.get(uri)
+
     def forget(self, uri: str) -> None:
         self._shown.pop(uri, None)
+        self._accounts.pop(uri, None)
 
     def _touched(self, uri: str, shown: Shown, edit: TextEdit) -> Feedback | None:
         standing = shown.text[: shown.progress]

@@ -31,6 +31,7 @@ from .session import Session
 from .settings import Configured, Settings
 from .translate import (
     ACCEPTED_COMMAND,
+    account_of,
     extending,
     inline_items,
     menu_items,
@@ -235,6 +236,11 @@ def _register_commands(server: KeyturnServer) -> None:
             "refusal": session.refusal(uri),
             "disabledLanguages": list(session.options.disabled_languages),
         }
+
+    @server.command("keyturn.why")
+    async def why(uri: str) -> dict[str, object] | None:
+        account = session.why(uri)
+        return account and account_of(account)
 
     @server.command("keyturn.showStatus")
     async def show_status() -> dict[str, Any]:

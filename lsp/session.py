@@ -27,7 +27,7 @@ from .debounce import Debounce
 from .documents import Change, Document, Documents, Position
 from .extent import wants_block
 from .options import Options
-from .outcome import Outcomes
+from .outcome import Account, Outcomes
 from .suggestions import Suggestions
 
 LOADING_MS = 10_000  # for a request that the user made while the model is not there yet
@@ -82,7 +82,7 @@ class Session:
         document = self.documents.open(uri, language, version, text)
         self._suggestions.forget(uri)
         if self._allowed(document):
-            self._backend.open(_whole(document))
+            self._backend.open(document.whole())
 
     def change(self, uri: str, version: int, changes: Sequence[Change]) -> None:
         document = self.documents.get(uri)
@@ -118,7 +118,7 @@ class Session:
 
     def shared(self) -> list[OpenDocument]:
         """What the backend should have open; a daemon that has just started is told this."""
-        return [_whole(document) for document in self.documents if self._allowed(document)]
+        return [document.whole() for document in self.documents if self._allowed(document)]
 
     def refusal(self, uri: str) -> str | None:
         """Why nothing is suggested in a document; None if something may be."""
@@ -157,7 +157,7 @@ class Session:
             known = self._suggestions.fitting(uri, document.text, offset)
             if known or asked or self.options.waits_to_be_asked(uri):
                 self._stop_asking(uri)
-                return self._show(uri, known)
+                return self._show(uri, known, known=True)
         self._stop_asking(uri)
         task = asyncio.current_task()
         assert task is not None, "complete() runs in a task of its own"
@@ -217,6 +217,10 @@ class Session:
         if feedback is not None:
             self._tell(feedback)
 
+    def why(self, uri: str) -> Account | None:
+        """How the last suggestion in a document came to be; None if there was none yet."""
+        return self._outcomes.account(uri)
+
     async def control(self, command: Control) -> dict[str, Any]:
         """Pass a command on. Raises `BackendError`."""
         return await self._backend.control(command)
@@ -233,7 +237,7 @@ class Session:
 
     def _follow(self, document: Document, opened: bool) -> None:
         if opened:
-            self._backend.open(_whole(document))
+            self._backend.open(document.whole())
         else:
             self._stop_asking(document.uri)
             self._backend.close(document.uri)
@@ -246,10 +250,10 @@ class Session:
             options = replace(options, deadline_ms=max(options.deadline_ms, LOADING_MS))
         return CompletionRequest(document.uri, document.version, offset, trigger, options)
 
-    def _show(self, uri: str, completions: list[Completion]) -> list[Completion]:
-        if completions:
-            self._outcomes.show(uri, completions[0])
-        return completions
+    def _show(self, uri: str, found: list[Completion], known: bool = False) -> list[Completion]:
+        if found:
+            self._outcomes.show(uri, found[0], known)
+        return found
 
     def _stop_asking(self, uri: str) -> None:
         previous = self._asking.pop(uri, None)
@@ -295,10 +299,6 @@ class Session:
         return task
 
     # endregion
-
-
-def _whole(document: Document) -> OpenDocument:
-    return OpenDocument(document.uri, document.language, document.version, document.text)
 
 
 def _now_ms() -> float:

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from lsprotocol import types
 
-from ..api.report import Completion
+from ..api.report import Completion, ProjectUse
 from ..api.request import Trigger
 from .backend import BackendState
 from .documents import Change, Document, Position
+from .outcome import Account
 from .position import Encoding
 
 ACCEPTED_COMMAND = "keyturn.accepted"
@@ -126,4 +127,28 @@ def status_of(state: BackendState, enabled: bool) -> dict[str, object]:
         "model": state.model,
         "fraction": state.fraction,
         "enabled": enabled,
+    }
+
+
+def account_of(account: Account) -> dict[str, object]:
+    """The answer of `keyturn.why`."""
+    meta, project = account.meta, account.meta.project or ProjectUse()
+    return {
+        "known": account.known,
+        "model": meta.model,
+        "device": meta.device,
+        "finish": meta.finish.value if meta.finish else "",
+        "promptTokens": meta.prompt_tokens,
+        "reusedTokens": meta.reused_tokens,
+        "generatedTokens": meta.generated_tokens,
+        "prefillMs": round(meta.prefill_ms, 1),
+        "decodeMs": round(meta.decode_ms, 1),
+        "totalMs": round(meta.total_ms, 1),
+        "grammar": meta.grammar.mode.value,
+        "drafter": meta.speculation.drafter,
+        "chunks": [
+            {"path": chunk.path, "line": chunk.line, "name": chunk.name} for chunk in project.chunks
+        ],
+        "chunkTokens": project.tokens,
+        "missing": project.missing,
     }

@@ -184,6 +184,52 @@ async def test_a_document_s_status_says_why_nothing_is_suggested(client: Languag
         assert await refusal() == reason
 
 
+async def test_the_last_suggestion_of_a_document_says_why_it_came_to_be(client: LanguageClient):
+    async def why(uri: str = URI) -> Any:
+        params = types.ExecuteCommandParams("keyturn.why", [uri])
+        return plain(await client.workspace_execute_command_async(params))
+
+    assert await why() is None
+    open_document(client, "a")
+    assert await why() is None
+    await ask(client, at(0, 1))
+    account = {
+        "known": False,
+        "model": "tiny",
+        "device": "cpu",
+        "finish": "lines",
+        "promptTokens": 20,
+        "reusedTokens": 15,
+        "generatedTokens": 4,
+        "prefillMs": 0,
+        "decodeMs": 0,
+        "totalMs": 35.2,
+        "grammar": "off",
+        "drafter": "",
+        "chunks": [
+            {"path": "lib/b.py", "line": 3, "name": "helper"},
+            {"path": "c.py", "line": 1, "name": "C"},
+        ],
+        "chunkTokens": 12,
+        "missing": 1,
+    }
+    assert await why() == account
+    await ask(client, at(0, 1))
+    assert await why() == account | {"known": True}
+    assert await why("file:///demo/y.py") is None
+    assert await why("") is None
+    identifier = types.TextDocumentIdentifier(URI)
+    client.text_document_did_close(types.DidCloseTextDocumentParams(identifier))
+    assert await why() is None
+
+
+def plain(value: Any) -> Any:
+    """What pygls has made records of, as it was sent."""
+    if hasattr(value, "_asdict"):
+        return {name: plain(each) for name, each in value._asdict().items()}
+    return [plain(each) for each in value] if isinstance(value, list) else value
+
+
 async def test_settings_change_while_the_server_runs_pushed_or_asked_for(client: LanguageClient):
     open_document(client, "a")
     change = client.workspace_did_change_configuration
@@ -327,7 +373,7 @@ def test_a_command_is_refused_with_other_arguments_than_it_takes(pipe: Pipe):
         assert "data" not in error
         return error["message"]
 
-    for name in ("useModel", "documentStatus", "accepted"):
+    for name in ("useModel", "documentStatus", "accepted", "why"):
         for argument in (*ANYTHING, 1, []):
             assert refusal(name, [argument]) == f"keyturn.{name}: must be a string"
         assert refusal(name, None) == f"keyturn.{name}: Expected 1 arguments, got 0"

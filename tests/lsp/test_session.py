@@ -9,6 +9,7 @@ from keyturn.api.request import Extent, Trigger
 from keyturn.lsp.backend import Outcome, Superseded
 from keyturn.lsp.documents import Change, Documents, Position
 from keyturn.lsp.options import Options
+from keyturn.lsp.outcome import Account
 from keyturn.lsp.session import Session
 from support.lsp.tiny_backend import TinyBackend
 
@@ -78,6 +79,25 @@ async def test_going_back_to_where_a_suggestion_was_serves_it_again():
     [completion] = await editor.ask()
     assert completion.text == "4:1"
     assert len(editor.backend.requests) == 1
+
+
+async def test_the_account_of_a_suggestion_stays_until_there_is_another_or_the_file_is_closed():
+    editor = Editor("x = ")
+    assert editor.session.why(URI) is None
+    [first] = await editor.ask()
+    assert editor.session.why(URI) == Account(first.meta, known=False)
+    editor.type("4")
+    await editor.ask()
+    assert editor.session.why(URI) == Account(first.meta, known=True)
+    editor.backend.finish = Finish.TOKENS
+    editor.type("?")
+    [other] = await editor.ask()
+    assert editor.session.why(URI) == Account(other.meta, known=False) != Account(first.meta, False)
+    editor.type("FAIL")
+    assert await editor.ask() == []
+    assert editor.session.why(URI) == Account(other.meta, known=False)
+    editor.session.close(URI)
+    assert editor.session.why(URI) is None
 
 
 async def test_leaving_a_suggestion_or_editing_around_it_asks_anew():

@@ -8,7 +8,7 @@ only when the test lets it.
 import asyncio
 from typing import Any
 
-from keyturn.api.report import Completion, CompletionMeta, Finish
+from keyturn.api.report import ChunkUse, Completion, CompletionMeta, Finish, ProjectUse
 from keyturn.api.request import CompletionRequest
 from keyturn.lsp.backend import (
     BackendError,
@@ -19,6 +19,8 @@ from keyturn.lsp.backend import (
     TextEdit,
     UseModel,
 )
+
+PROJECT = ProjectUse((ChunkUse("lib/b.py", 3, "helper"), ChunkUse("c.py", 1, "C")), 12, 1, 0.5)
 
 
 class TinyBackend:
@@ -61,7 +63,16 @@ class TinyBackend:
                 self.cancelled += 1
                 raise
         answer = self.answer or f"{len(text[: request.offset])}:{version}"
-        meta = CompletionMeta("tiny", finish=self.finish)
+        meta = CompletionMeta(
+            "tiny",
+            "cpu",
+            self.finish,
+            prompt_tokens=20,
+            reused_tokens=15,
+            generated_tokens=4,
+            total_ms=35.25,
+            project=PROJECT,
+        )
         return [
             Completion(answer + "!" * i, request.offset, request.offset, meta)
             for i in range(request.options.candidates)
