@@ -2,18 +2,54 @@
 
 import ast
 from itertools import islice
+from pathlib import Path
 
-from .project_quality import ARMS, Case, Definition, cases
+import pytest
+
+from support.project import python_cases, recall, typescript_cases
+from support.project.arms import ARMS, BUDGET_TOKENS
+from support.project.case import Case, Definition
+
+TOY = {
+    "shelf.ts": "/** Holds books. */\nexport class Shelf {\n  constructor(size: number) {}\n}\n",
+    "tools.ts": "export const measure = (length: number) => length;\n",
+    "index.ts": "export * from './shelf.js';\nexport { measure as metres } from './tools';\n",
+    "main.ts": "import { Shelf, metres } from './index';\n"
+    + "\n" * 15
+    + "const shelf = new Shelf(metres(3));\n",
+}
+
+
+def words(text: str) -> int:
+    return len(text.split())
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Case:
+    for name, text in TOY.items():
+        file = tmp_path / "toy-1.0.0" / "package" / "src" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    (case,) = typescript_cases.cases(5, tmp_path, ("toy@1.0.0",))
+    return case
 
 
 def test_cases_are_always_the_same_and_end_where_their_files_go_on():
-    found = list(islice(cases(12), 12))
-    assert [case.id for case in found] == [case.id for case in cases(12)]
+    found = list(islice(python_cases.cases(12), 12))
+    assert [case.id for case in found] == [case.id for case in python_cases.cases(12)]
     assert {case.kind for case in found} == {"line", "arguments"}
     for case in found:
         assert case.definitions[-1].name in ast.unparse(ast.parse(case.definitions[-1].source))
         assert not case.wanted[0].isspace()
         assert case.suffix.startswith("\n")
+        text = (case.folder / case.path).read_text()
+        assert text.replace("\r\n", "\n") == case.before + case.wanted + case.after
+
+
+def test_cases_in_typescript_follow_what_is_handed_on(toy: Case):
+    assert toy.callee in ("Shelf", "metres")
+    assert {each.path.rpartition("/")[2] for each in toy.definitions} == {"shelf.ts", "tools.ts"}
+    assert toy.before + toy.wanted + toy.after == TOY["main.ts"]
 
 
 def test_what_is_shown_of_a_definition_is_what_its_users_need():
@@ -41,13 +77,34 @@ def test_what_is_shown_of_a_definition_is_what_its_users_need():
 '''
     other = Definition("other", "package/other.py", "def other(a, b):\n    return a\n")
     shelf = Definition("Shelf", "package/shelf.py", source)
-    case = Case("package", "package/a.py", 3, "line", "", "", "Shelf()", "Shelf", (other, shelf))
-    assert ARMS["file"](case) == ""
-    assert ARMS["brief"](case) == (
+    case = Case(
+        *("package", Path(), "package/a.py", "python", 3, "line", "", "", "Shelf()", "Shelf"),
+        (other, shelf),
+    )
+    assert ARMS["file"](case, words) == ""
+    assert ARMS["brief"](case, words) == (
         "# package/other.py\ndef other(a, b):\n\n"
         '# package/shelf.py\nclass Shelf(Base):\n    """Holds books."""\n    size: int = 3\n'
         "    def __init__(self, size: int):\n"
         "    def put(\n        self,\n        book: str,\n    ) -> None:\n\n"
     )
-    assert ARMS["callee"](case) == ARMS["brief"](case).partition("\n\n")[2]
-    assert ARMS["whole"](case).endswith("    def _sort(self):\n        pass\n\n\n")
+    assert ARMS["callee"](case, words) == ARMS["brief"](case, words).partition("\n\n")[2]
+    assert ARMS["whole"](case, words).endswith("    def _sort(self):\n        pass\n\n\n")
+
+
+@pytest.mark.parametrize("arm", list(ARMS))
+def test_no_arm_shows_what_is_wanted_or_more_than_there_is_room_for(toy: Case, arm: str):
+    shown = ARMS[arm](toy, words)
+    assert words(shown) <= BUDGET_TOKENS
+    assert toy.wanted not in shown
+    assert bool(shown) == (arm != "file")
+
+
+def test_the_product_shows_its_best_chunk_last(toy: Case):
+    found = recall.found(toy)
+    if toy.kind == "arguments":
+        assert found.rank == 0
+        last = ARMS["product"](toy, words).rstrip("\n").rpartition("\n\n")[2]
+        assert toy.definitions[-1].path in last
+    assert found.fits
+    assert len(list(recall.table([found]))) == 2
