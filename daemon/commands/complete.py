@@ -79,6 +79,9 @@ DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
                    "deadline (completion.deadline_ms, 3 s).")  # fmt: skip
 @click.option("--stream", is_flag=True, help="Print each line as soon as it is certain.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--verbose", is_flag=True,
+              help="Say how the text came to be, and what of the project the model was shown, on "
+                   "standard error.")  # fmt: skip
 @click.option("--fresh", is_flag=True,
               help="Use nothing of what was cached for the file, and keep nothing.")  # fmt: skip
 @click.option("--no-daemon", is_flag=True, help="Load the model here, in one process.")
@@ -162,6 +165,9 @@ def _one(options: dict[str, Any], config: Config, source: BinaryIO, output: Bina
         click.echo(f"keyturn: nothing to suggest: {why_nothing(answer.as_json())}", err=True)
     elif not options["as_json"]:
         _say_limit(answer.meta.finish, options)
+    if options["verbose"]:
+        for line in answer.account():
+            click.echo(f"keyturn: {line}", err=True)
     return 0 if answer.text else NOTHING
 
 
@@ -185,7 +191,7 @@ def _question(options: dict[str, Any], source: BinaryIO) -> Question:
 
 
 def _many(options: dict[str, Any], config: Config, source: BinaryIO, output: BinaryIO) -> int:
-    for name in ("line", "column", "offset", "cursor_marker", "stream", "as_json"):
+    for name in ("line", "column", "offset", "cursor_marker", "stream", "verbose", "as_json"):
         if options[name] is not None and options[name] is not False:
             raise InputError(f"--ndjson takes no {_flag(name)}: every line says its own")
     defaults, write = _wishes(options), _writer(output)

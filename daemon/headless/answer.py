@@ -1,9 +1,11 @@
 """The answer to a headless question, whoever gave it."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ...api.report import CompletionMeta
+from ...api.report import CompletionMeta, ProjectUse
+from ..workspace.printable import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,19 @@ class Answer:
     def text(self) -> str:
         """The best one, or nothing."""
         return self.texts[0] if self.texts else ""
+
+    def account(self) -> Iterator[str]:
+        """How it came to be, in lines for a person: `--verbose`."""
+        meta, project = self.meta, self.meta.project or ProjectUse()
+        read = f"{meta.prompt_tokens - project.tokens:,} tokens of the file"
+        if project.tokens:
+            read += f" and {project.tokens:,} of its project"
+        took_ms = meta.tokenise_ms + meta.prefill_ms + meta.decode_ms
+        yield f"{meta.model} read {read}, and wrote {meta.generated_tokens:,} in {took_ms:,.0f} ms"
+        for chunk in project.chunks:
+            yield f"it was shown {printable(f'{chunk.path}:{chunk.line} {chunk.name}')}"
+        if project.missing:
+            yield f"not shown, because not ready yet: {project.missing} more of the project"
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` and `--ndjson` print."""
@@ -41,6 +56,7 @@ class Answer:
             "grammar": {**asdict(meta.grammar), "bound": round(meta.grammar.bound, 4)},
             "speculation": asdict(meta.speculation),
             **({"cache": cache} if cache else {}),
+            **({} if meta.project is None else {"project": asdict(meta.project)}),
             "model": meta.model,
             "device": meta.device,
         }

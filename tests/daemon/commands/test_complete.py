@@ -81,6 +81,14 @@ def test_json_says_how_the_text_came_to_be(complete: Complete, tiny_folder: Path
     assert (answer["model"], answer["device"]) == (str(tiny_folder), "cpu")
 
 
+def test_verbose_says_on_standard_error_how_the_text_came_to_be(complete: Complete) -> None:
+    where = ("--offset", "0", *SAMPLED)
+    quiet, verbose = complete(*where), complete(*where, "--verbose")
+    assert verbose.stdout == quiet.stdout
+    assert verbose.stderr.count("\n") == 1
+    assert " tokens of the file, and wrote " in verbose.stderr
+
+
 def test_several_candidates_are_distinct(complete: Complete) -> None:
     [answer] = lines(complete("--offset", "0", "--n", "3", *SAMPLED, "--json"))
     assert len(set(answer["candidates"])) == 3
