@@ -168,18 +168,23 @@ class ProjectIndex:
         return self._ask(found)
 
     # endregion
-    def status(self) -> IndexStatus:
-        def counted(connection: sqlite3.Connection) -> Iterator[int]:
-            for table in ("files", "definitions"):
-                yield from connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    def version(self) -> int:
+        """Another number after something was written; 0 while there is nothing."""
 
+        def found(connection: sqlite3.Connection) -> Iterator[int]:
+            yield from connection.execute("PRAGMA data_version").fetchone()
+
+        versions = self._ask(found)
+        return hash((self._identity, *versions)) if versions else 0
+
+    def status(self) -> IndexStatus:
         def told(connection: sqlite3.Connection) -> Iterator[tuple[str, Any]]:
             return iter(connection.execute("SELECT key, value FROM about"))
 
-        files, definitions, *_ = *self._ask(counted), 0, 0
         facts = dict(self._ask(told))
+        counts = [facts.pop(key, 0) for key in ("files", "definitions")]
         written = facts.pop("written", 0.0)
-        return IndexStatus(files, definitions, self.place.bytes(), written, facts)
+        return IndexStatus(*counts, bytes=self.place.bytes(), written=written, facts=facts)
 
     def close(self) -> None:
         with self._lock:

@@ -1,4 +1,4 @@
-"""The process that indexes projects: `python -m keyturn.daemon.project.indexing.process`.
+"""The process that indexes projects: `python -m keyturn.daemon.project.indexing.process CACHE`.
 
 A daemon starts one, and tells it by lines of JSON on its standard input where somebody works, and
 when a key was pressed; it ends when the input does. What it says, also in lines of JSON, is how far
@@ -19,7 +19,6 @@ from typing import IO, Any
 import psutil
 
 from ....lsp.options import Options
-from ....models.hub.cache_folder import cache_folder
 from ...config import load_config
 from .keepers import Keepers
 from .pace import Pace
@@ -82,7 +81,7 @@ def main() -> None:
     voice = Voice(sys.stdout)
     logging.basicConfig(level=logging.INFO, handlers=[voice], force=True)
     pace = Pace()
-    keepers = Keepers(cache_folder(), settings_in, pace, voice.tell)
+    keepers = Keepers(Path(sys.argv[1]), settings_in, pace, voice.tell)
 
     def hear() -> None:
         listen(sys.stdin.buffer, pace, keepers.tasks.put)

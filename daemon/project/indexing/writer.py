@@ -58,6 +58,7 @@ class IndexWriter:
             place.forget()
             self._connection = self._opened()
         self._identity = place.identity()
+        self._files, self._definitions = map(self._count, ("files", "definitions"))
 
     def _opened(self) -> sqlite3.Connection:
         self._place.make()
@@ -96,6 +97,8 @@ class IndexWriter:
             (*row, stamp.bytes, stamp.mtime_ns, stamp.inode, imports),
         )
         file = cursor.lastrowid
+        self._files += 1
+        self._definitions += len(outline.definitions)
         for definition in outline.definitions:
             self._pause()
             self._add(file, definition)
@@ -112,8 +115,10 @@ class IndexWriter:
                     "INSERT INTO words (words, rowid, name, text) VALUES ('delete', ?, ?, ?)",
                     (number, *_texts(name, signature, doc, unpacked(source))),
                 )
-            self._connection.execute("DELETE FROM definitions WHERE file = ?", (file,))
+            gone = self._connection.execute("DELETE FROM definitions WHERE file = ?", (file,))
+            self._definitions -= gone.rowcount
             self._connection.execute("DELETE FROM files WHERE id = ?", (file,))
+            self._files -= 1
 
     def note(self, **facts: Any) -> None:
         """Facts about the index as a whole: numbers and texts."""
@@ -135,14 +140,15 @@ class IndexWriter:
         if not self.is_there():
             raise IndexGone("the project's index was removed")
         if self._connection.in_transaction:
-            self._connection.execute(
-                "INSERT OR REPLACE INTO about (key, value) VALUES ('written', ?)", (time.time(),)
-            )
+            self.note(files=self._files, definitions=self._definitions, written=time.time())
             self._connection.execute("COMMIT")
 
     def close(self) -> None:
         """What was not committed is dropped."""
         self._connection.close()
+
+    def _count(self, table: str) -> int:
+        return self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
 
     def _begin(self) -> None:
         if not self._connection.in_transaction:
