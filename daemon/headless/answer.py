@@ -24,6 +24,9 @@ class Answer:
     def account(self) -> Iterator[str]:
         """How it came to be, in lines for a person: `--verbose`."""
         meta, project = self.meta, self.meta.project or ProjectUse()
+        if not meta.prompt_tokens:  # no model had to read it
+            yield f"{meta.model} answered in {meta.total_ms:,.0f} ms"
+            return
         read = f"{meta.prompt_tokens - project.tokens:,} tokens of the file"
         if project.tokens:
             read += f" and {project.tokens:,} of its project"

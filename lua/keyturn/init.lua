@@ -132,10 +132,35 @@ local COMMANDS = {
   model = 'keyturn.cycleModel',
   refresh = 'keyturn.refresh',
   status = 'keyturn.showStatus',
+  why = 'keyturn.why',
 }
+
+-- How the last suggestion came to be, a line for each definition that the model was shown.
+local function why(account)
+  if not account then
+    return 'nothing was suggested in this buffer yet'
+  end
+  local format = account.known and 'suggested by %s, known already (%.0f ms when it was computed)'
+    or 'suggested by %s in %.0f ms'
+  local lines = { format:format(account.model, account.totalMs) }
+  if account.promptTokens > 0 then -- a model has read it
+    local of_file = account.promptTokens - account.chunkTokens
+    local more = #account.chunks > 0 and (' and %d of its project:'):format(account.chunkTokens)
+    table.insert(lines, ('read %d tokens of this file%s'):format(of_file, more or ''))
+  end
+  for _, chunk in ipairs(account.chunks) do
+    local place = ('%s:%d %s'):format(chunk.path, chunk.line, chunk.name)
+    table.insert(lines, '  ' .. place:gsub('%c', '?'))
+  end
+  if account.missing > 0 then
+    table.insert(lines, ('not ready yet: %d more of the project'):format(account.missing))
+  end
+  return table.concat(lines, '\n')
+end
 
 -- What came of each, in words.
 local ANSWERS = {
+  why = why,
   toggle = function(result)
     return result.enabled and 'suggestions are on' or 'suggestions are off'
   end,
@@ -156,19 +181,21 @@ local ANSWERS = {
 
 function M._command()
   vim.api.nvim_create_user_command('Keyturn', function(call)
-    local client = M.client(vim.api.nvim_get_current_buf())
+    local buffer = vim.api.nvim_get_current_buf()
+    local client = M.client(buffer)
     local command = COMMANDS[call.args]
     if not client or not command then
-      local why = client and 'toggle, model, refresh or status' or 'not running in this buffer'
-      vim.notify('keyturn: ' .. why, vim.log.levels.WARN)
+      local wrong = client and 'toggle, model, refresh, status or why' or 'not running in this buffer'
+      vim.notify('keyturn: ' .. wrong, vim.log.levels.WARN)
       return
     end
-    M.request(client, 'workspace/executeCommand', { command = command, arguments = {} },
+    local arguments = call.args == 'why' and { vim.uri_from_bufnr(buffer) } or {}
+    M.request(client, 'workspace/executeCommand', { command = command, arguments = arguments },
       function(err, result)
-        local failed = err and err.message or result.error
+        local failed = err and err.message or result and result.error
         vim.notify('keyturn: ' .. (failed or ANSWERS[call.args](result)),
           failed and vim.log.levels.ERROR or vim.log.levels.INFO)
-      end, vim.api.nvim_get_current_buf())
+      end, buffer)
   end, {
     nargs = 1,
     complete = function()

@@ -79,6 +79,7 @@ def test_what_was_typed_before_the_server_could_answer_is_answered_then(
         ("refresh", "keyturn: the caches are being brought up to date"),
         ("model", "keyturn: there is no other model"),
         ("status", "keyturn: lookup, ready"),
+        ("why", "keyturn: suggested by lookup in "),
     ],
 )
 def test_commands_answer_in_words(tmp_path: Path, environ: dict[str, str], command: str, said: str):
@@ -88,6 +89,29 @@ def test_commands_answer_in_words(tmp_path: Path, environ: dict[str, str], comma
         nvim.wait(nvim.ghost)
         nvim.call("nvim_command", f"Keyturn {command}")
         nvim.wait(lambda: said in nvim.messages())
+
+
+ACCOUNT = """{ model = 'm', known = true, totalMs = 34.6, promptTokens = 1820, missing = 2,
+  chunkTokens = 640, chunks = {
+    { path = 'lib/b.py', line = 3, name = 'helper' }, { path = 'a\\nb.py', line = 1, name = 'C' } } }"""
+
+
+def test_why_names_the_definitions_that_the_model_was_shown(
+    tmp_path: Path, environ: dict[str, str]
+):
+    with start(tmp_path, environ, FILE) as nvim:
+        nvim.call("nvim_command", "Keyturn why")
+        nvim.wait(lambda: "keyturn: nothing was suggested in this buffer yet" in nvim.messages())
+        answered = f"require('keyturn').request = function(_, _, _, done) done(nil, {ACCOUNT}) end"
+        nvim.lua(answered)
+        nvim.call("nvim_command", "Keyturn why")
+        assert nvim.messages().splitlines()[-5:] == [
+            "keyturn: suggested by m, known already (35 ms when it was computed)",
+            "read 1180 tokens of this file and 640 of its project:",
+            "  lib/b.py:3 helper",
+            "  a?b.py:1 C",
+            "not ready yet: 2 more of the project",
+        ]
 
 
 def test_a_word_then_a_line_then_the_key_s_own_meaning(tmp_path: Path, environ: dict[str, str]):
