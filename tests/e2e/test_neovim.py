@@ -93,7 +93,8 @@ def test_commands_answer_in_words(tmp_path: Path, environ: dict[str, str], comma
 
 ACCOUNT = """{ model = 'm', known = true, totalMs = 34.6, promptTokens = 1820, missing = 2,
   chunkTokens = 640, chunks = {
-    { path = 'lib/b.py', line = 3, name = 'helper' }, { path = 'a\\nb.py', line = 1, name = 'C' } } }"""
+    { path = 'lib/b.py', line = 3, name = 'helper' },
+    { path = 'a\\nb.py', line = 1, name = 'C' } } }"""
 
 
 def test_why_names_the_definitions_that_the_model_was_shown(
