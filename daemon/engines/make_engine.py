@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from ...cache.budget import Budget
     from ...models.loading.loader import Loaded
     from ..workspace.project_files import OptionsIn
+    from .model_engine import ProjectOf
 
 CPU_CACHE_MIB = 1024
+CHUNKS = "chunks"  # the folder in the cache folder where they are kept
+CHUNKS_MIB, CHUNKS_ON_DISK_MIB = 64, 512  # of keys and values, for all files and projects
 HOST_SHARE = 4  # of the device's budget, for what gave way on it
 
 
@@ -56,6 +59,7 @@ def engine_maker(choice: Callable[[], ModelChoice], options_in: "OptionsIn") -> 
             loaded,
             CompleterOptions(
                 context_tokens=chosen.context_tokens,
+                project_tokens=chosen.project_tokens,
                 memory=cache_folder(),
                 json_schemas=tuple(schema_rule(text) for text in chosen.json_schemas),
             ),
@@ -63,6 +67,39 @@ def engine_maker(choice: Callable[[], ModelChoice], options_in: "OptionsIn") -> 
             budget(chosen, loaded),
             Refresher(IdleWork(chosen.idle_work)),
             allowance(chosen, loaded),
+            project_maker(chosen, loaded, options_in),
+            open_files,
+        )
+
+    return make
+
+
+def project_maker(
+    choice: ModelChoice, loaded: "Loaded", options_in: "OptionsIn"
+) -> "ProjectOf | None":
+    """What shows files the rest of their projects; None where it is switched off, or where all that
+    the model can see is needed for the file."""
+    if not choice.project_tokens:
+        return None
+    from ...cache.chunk_spill import DiskChunks
+    from ...cache.chunk_store import ChunkStore
+    from ...models.device import Aside
+    from ...models.hub.cache_folder import cache_folder
+    from ..completion.chunk_encoder import ChunkEncoder
+    from ..completion.completer import Completer
+    from ..project.indexing.indexer import Indexer
+    from .project_context import ProjectContext
+
+    def make(completer: Completer, aside: Aside) -> ProjectContext:
+        cache = cache_folder()
+        kept = cache / CHUNKS / f"{loaded.files.sha256[:32]}.sqlite3"
+        return ProjectContext(
+            Indexer(cache, lambda root: options_in(root)[0]),
+            ChunkEncoder(loaded.model, completer.sink, aside),
+            loaded.tokenizer,
+            ChunkStore(CHUNKS_MIB * 2**20, DiskChunks(kept, CHUNKS_ON_DISK_MIB * 2**20)),
+            completer.project_tokens,
+            path_of,
         )
 
     return make

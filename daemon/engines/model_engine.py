@@ -70,6 +70,7 @@ class ModelEngine:
 
     def complete(self, file: File, job: Complete) -> list[Completion]:
         started = time.monotonic()
+        self._stir()
         offset, text = job.request.offset, file.text.text
         cursor = file.text.offset(offset)
         found = self._completer.complete(
@@ -91,6 +92,7 @@ class ModelEngine:
         return [Completion(each, offset, offset, meta) for each in texts]
 
     def edit(self, before: File, edits: Sequence[Edited]) -> None:
+        self._stir()
         session = self._sessions.get(before.key)
         if session is not None:
             session.follow(before.text.text, edits)
@@ -114,6 +116,10 @@ class ModelEngine:
             more |= self._project.follow(file, session, self._window(file.key)[::-1], interrupted)
             self._make_exact(file.key, interrupted)
         return more
+
+    def _stir(self) -> None:
+        if self._project is not None:
+            self._project.stir()
 
     def _make_exact(self, key: FileKey, interrupted: Callable[[], bool]) -> None:
         session = self._sessions.get(key)

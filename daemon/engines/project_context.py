@@ -58,6 +58,14 @@ class Projects(Protocol):
         """None for a file that is in no project, or whose project is not to be read."""
         ...
 
+    def busy(self) -> None:
+        """A key was pressed."""
+        ...
+
+    def idle(self) -> None:
+        """Nobody waits for anything."""
+        ...
+
     def status(self) -> dict[str, Any]: ...
 
     def close(self) -> None: ...
@@ -103,6 +111,10 @@ class ProjectContext:
         self._files: dict[FileKey, Followed] = {}
         self._outlines: dict[FileKey, tuple[str, Outline]] = {}  # of which text
 
+    def stir(self) -> None:
+        """Somebody is typing: whoever reads files for this makes room."""
+        self._projects.busy()
+
     def greet(self, key: FileKey, session: FileSession) -> None:
         """Give a file's new session what was prepared for it."""
         followed = self._files.get(key)
@@ -120,6 +132,7 @@ class ProjectContext:
         """Choose, encode and bind what `file` should show, as far as it gets until `interrupted()`.
         `opened`: all open files of its window, the one used last last. Whether there may be more
         before long, because the project is still being read."""
+        self._projects.idle()
         project = self._projects.around(Path(self._path_of(file.key.uri)))
         followed = self._files.setdefault(file.key, Followed())
         if project is None:

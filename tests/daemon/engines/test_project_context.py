@@ -113,7 +113,9 @@ def test_no_completion_waits_for_chunks_and_the_next_one_has_them(window: Window
     assert first.meta.project is None or not first.meta.project.chunks
     window.idle("main.py")
     assert window.shown("main.py") == ["shapes.py:1 Circle", "paint.py:1 paint"]
-    assert window.ask("main.py").meta.cache.encoded <= 4  # nothing of the file, but its markers
+    cache = window.ask("main.py").meta.cache
+    assert cache is not None
+    assert cache.encoded <= 4  # nothing of the file, but its markers
 
 
 def test_interrupted_work_goes_on_where_it_was(window: Window):

@@ -6,7 +6,7 @@ from typing import Any
 from keyturn.daemon.project.index import ProjectIndex
 from keyturn.daemon.project.place import Place
 from keyturn.daemon.project.reading.reader import outline
-from keyturn.daemon.project.writer import IndexWriter, Stamp
+from keyturn.daemon.project.indexing.writer import IndexWriter, Stamp
 from keyturn.daemon.workspace.language import language_of
 
 
@@ -39,6 +39,12 @@ class IndexedFolder:
 
     def around(self, path: Path) -> "IndexedFolder | None":
         return self if path.is_relative_to(self.root) else None
+
+    def busy(self) -> None:
+        """Nothing here works in the background."""
+
+    def idle(self) -> None:
+        """Nor waits."""
 
     def status(self) -> dict[str, Any]:
         return {"projects": 1}
