@@ -16,6 +16,7 @@ MOST_NAMES = 64  # looked up at once, the nearest to the cursor
 MOST_RECENT = 4  # files
 MOST_OF_A_FILE = 3  # definitions of a file visited last
 MOST_SIMILAR = 6
+ENOUGH_IMPORTED = 12  # definitions: nothing is looked for by likeness
 FAMILIES = (
     ("typescript", "typescriptreact", "javascript", "javascriptreact", "vue", "svelte"),
     ("c", "cpp"),
@@ -136,6 +137,9 @@ class Search:
                 self._add(definition, definition.name, None).recent = rank
 
     def _add_similar(self) -> None:
+        """Where little is known: it is the slowest question, and the least telling answer."""
+        if sum(each.imported for each in self._found.values()) >= ENOUGH_IMPORTED:
+            return
         words = sorted(self.around.distances)
         found = self._view.similar(words, self._languages, MOST_SIMILAR) if words else ()
         for rank, definition in enumerate(found):

@@ -4,6 +4,7 @@ Every language has its own rules, and the settings that bend them (search paths,
 files) are not read either: what they mostly say is tried, nearest to the importing file first.
 """
 
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from posixpath import basename, dirname, join, normpath, splitext
 from typing import Protocol
@@ -65,6 +66,8 @@ def _python(imported: Import, path: str, files: Files) -> Iterator[str]:
         if dots > len(folders):
             return
         bases = [join(folders[dots - 1], tail)]
+    elif tail.partition("/")[0] in sys.stdlib_module_names:
+        return
     else:
         bases = [join(f, src, tail) for f in above(path) for src in ("", "src")]
     for base in bases:
@@ -82,8 +85,9 @@ def _python_module(base: str, imported: Import, files: Files) -> Iterator[str]:
     """The file of a module, and those of the submodules that are imported from it by name."""
     modules = [f"{base}.py", f"{base}.pyi"] if base else []
     modules.append(join(base, "__init__.py"))
-    for name, _ in imported.names:
-        modules += [join(base, f"{name}.py"), join(base, name, "__init__.py")]
+    if files.within(base):
+        for name, _ in imported.names:
+            modules += [join(base, f"{name}.py"), join(base, name, "__init__.py")]
     return filter(files.has, modules)
 
 

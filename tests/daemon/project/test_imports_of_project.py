@@ -27,7 +27,7 @@ def meant(language: str, path: str, module: str, names: str, files: str) -> list
         ("tests/test_c.py", "p.c", "X", "src/p/c.py", "src/p/c.py"),
         ("tools/x.py", "p.c", "X", "lib/python/p/c.py", "lib/python/p/c.py"),
         ("tools/x.py", "p", "", "src/p/__init__.py", "src/p/__init__.py"),
-        ("tools/x.py", "json", "loads", "other/json.py", ""),
+        ("tools/x.py", "json", "loads", "tools/json.py json/__init__.py", ""),
         ("tools/x.py", "util", "X", "tools/util.py util.py", "tools/util.py"),
         ("a/b.py", ".b", "X", "", ""),
         ("a/b.py", "p.c", "X", "a/p/c.pyi", "a/p/c.pyi"),
