@@ -60,7 +60,7 @@ class Indexer:
         command: Sequence[str] = COMMAND,
         first_wait_seconds: float = FIRST_WAIT_SECONDS,
     ) -> None:
-        self._cache = cache
+        self.cache = cache
         self._settings_in = settings_in
         self._command = tuple(command)
         self._first_wait_seconds = first_wait_seconds
@@ -85,7 +85,7 @@ class Indexer:
         with self._lock:
             known = self._known.get(root)
             if known is None:
-                index = ProjectIndex(Place.of(root, self._cache))
+                index = ProjectIndex(Place.of(root, self.cache))
                 known = self._known[root] = Known(root, index)
             if not known.asked or now > known.asked + AGAIN_SECONDS:
                 known.asked = now
@@ -174,7 +174,7 @@ class Indexer:
         """With the lock."""
         try:
             self._process = subprocess.Popen(
-                (*self._command, str(self._cache)),
+                (*self._command, str(self.cache)),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -211,7 +211,8 @@ class Indexer:
         with process.stdout as lines:
             for line in lines:
                 self._hear(line)
-        return process.wait()
+        _end(process)
+        return process.returncode
 
     def _hear(self, line: bytes) -> None:
         try:

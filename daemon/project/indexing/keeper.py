@@ -52,6 +52,7 @@ class Keeper:
         self.root = root
         self.place = place
         self.is_watched = False  # all of it
+        self.is_shared = False  # another process writes the index
         self._settings_in = settings_in
         self._watch = watch
         self._pace = pace
@@ -63,7 +64,6 @@ class Keeper:
         self._stamps: dict[str, Stamp] = {}  # of what is in the index
         self._uncommitted = 0
         self._committed_at = 0.0
-        self._wants_to_write = False
 
     @property
     def is_writing(self) -> bool:
@@ -71,9 +71,9 @@ class Keeper:
         return self._writer is not None and self._writer.is_there()
 
     @property
-    def wants_to_write(self) -> bool:
-        """Whether the index is gone, or another process had it."""
-        return self._wants_to_write and not self.is_writing
+    def is_gone(self) -> bool:
+        """Whether the index was removed."""
+        return self._writer is not None and not self._writer.is_there()
 
     def scan(self, near: Path) -> Iterator[None]:
         """Make the index true, what is near the file `near` first. Raises what `IndexWriter` does,
@@ -82,13 +82,13 @@ class Keeper:
         if options is None:
             self._tell("settings cannot be read")
             return
-        self._wants_to_write = options.project
         if not options.project:
             self.close()
             self.place.forget()
             self._tell("off")
             return
-        if not self._open():
+        self.is_shared = not self._open()
+        if self.is_shared:
             self._tell("shared")
             return
         project = self._project = Project(self.root, options)
@@ -113,7 +113,7 @@ class Keeper:
         """Leave the index to others."""
         self._watch.forget(self.root)
         self._project = None
-        self.is_watched = False
+        self.is_watched = self.is_shared = False
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -152,7 +152,8 @@ class Keeper:
                 break
             chosen[name] = None
             yield
-        for name in [name for name in self._stamps if name not in chosen]:
+        unwanted = [name for name in self._stamps if name not in chosen]
+        for name in unwanted:
             self._forget(name)
             yield
         for name in chosen:
@@ -161,6 +162,8 @@ class Keeper:
         assert self._writer is not None
         self._writer.note(left_out=len(listing) - len(chosen), read_at=time.time())
         self._commit()
+        if unwanted:
+            yield from self._writer.purge()
         self._tell("read", files=len(self._stamps), problems=project.problems[:5])
 
     def _imported(self, near: Path, name: str, listing: Listing) -> Iterator[str]:

@@ -22,9 +22,9 @@ logger = logging.getLogger(__name__)
 
 MOST_PROJECTS = 8  # kept true; the one asked about longest ago is left
 LONGEST_BURST_SECONDS = 2.0
-LOOK_SECONDS = 2.0  # between two looks at whether an index is still there
+LOOK_SECONDS = 1.0  # between two looks at whether an index is still there
 AGAIN_SECONDS = 30.0  # until another try, and between two readings of what cannot be watched
-SHARED_SECONDS = 5.0  # between two tries to become the one that writes
+SHARED_SECONDS = 2.0  # between two tries to become the one that writes
 AGAIN_FACTOR = 20  # and so many times as long as a reading takes
 
 Tell = Callable[..., None]
@@ -62,7 +62,7 @@ class Keepers:
     """The work of one thread, in small steps. `tell` says what becomes of a project."""
 
     def __init__(self, cache: Path, settings_in: SettingsIn, pace: Pace, tell: Tell) -> None:
-        self.tasks: queue.SimpleQueue[Path | Touched] = queue.SimpleQueue()
+        self.tasks: queue.SimpleQueue[Path | Touched | None] = queue.SimpleQueue()
         self._cache = cache
         self._settings_in = settings_in
         self._pace = pace
@@ -72,7 +72,7 @@ class Keepers:
         self._looked = 0.0
 
     def run(self) -> None:
-        """Until the pace is closed."""
+        """Until it is closed."""
         self._watch.start()
         try:
             while True:
@@ -85,6 +85,11 @@ class Keepers:
             for charge in self._charges.values():
                 charge.keeper.close()
             self._watch.stop()
+
+    def close(self) -> None:
+        """End `run`, from another thread."""
+        self._pace.close()
+        self.tasks.put(None)
 
     def _wait(self) -> float:
         """Seconds until there is something to do."""
@@ -104,7 +109,7 @@ class Keepers:
             while True:
                 if isinstance(task, Touched):
                     self._touched(task)
-                else:
+                elif task is not None:
                     self._around(task)
                 task = self.tasks.get_nowait()
 
@@ -141,7 +146,8 @@ class Keepers:
             return
         self._looked = now
         for charge in self._charges.values():
-            if charge.work is None and charge.keeper.wants_to_write and now >= charge.again:
+            tries_again = charge.keeper.is_shared and now >= charge.again
+            if charge.work is None and (tries_again or charge.keeper.is_gone):
                 self._begin(charge)
 
     def _begin(self, charge: Charge) -> None:
@@ -189,8 +195,8 @@ class Keepers:
         elif charge.work is not None and next(charge.work, self) is self:
             charge.work = None
             took = time.monotonic() - charge.began
-            wait = AGAIN_SECONDS if charge.keeper.is_writing else SHARED_SECONDS
-            charge.again = time.monotonic() + max(wait, AGAIN_FACTOR * took)
+            least = SHARED_SECONDS if charge.keeper.is_shared else AGAIN_SECONDS
+            charge.again = time.monotonic() + max(least, AGAIN_FACTOR * took)
 
 
 def _about(root: Path, tell: Tell) -> Tell:

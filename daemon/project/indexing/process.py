@@ -50,7 +50,7 @@ def settings_in(root: Path) -> Options | None:
 
 
 def listen(stream: IO[bytes], pace: Pace, around: Callable[[Path], None]) -> None:
-    """Do what the lines say until they end."""
+    """Pass on what the lines say until they end."""
     for line in stream:
         try:
             word = json.loads(line)
@@ -62,7 +62,6 @@ def listen(stream: IO[bytes], pace: Pace, around: Callable[[Path], None]) -> Non
             pace.idle()
         elif isinstance(word, dict) and isinstance(word.get("around"), str):
             around(Path(word["around"]))
-    pace.close()
 
 
 def be_modest() -> None:
@@ -85,6 +84,7 @@ def main() -> None:
 
     def hear() -> None:
         listen(sys.stdin.buffer, pace, keepers.tasks.put)
+        keepers.close()
         time.sleep(END_SECONDS)
         os._exit(0)
 

@@ -17,6 +17,7 @@ from ..schema import VERSION, create, packed, unpacked, words_of
 
 logger = logging.getLogger(__name__)
 
+MERGE_PAGES = 64  # of words, at once
 JOURNAL_BYTES = 4 << 20  # that stay on disk between transactions
 BUSY_SECONDS = 2.0  # until another process has ended its transaction: `keyturn project`, at most
 
@@ -68,6 +69,7 @@ class IndexWriter:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA secure_delete = ON")
             connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -142,6 +144,21 @@ class IndexWriter:
         if self._connection.in_transaction:
             self.note(files=self._files, definitions=self._definitions, written=time.time())
             self._connection.execute("COMMIT")
+
+    def purge(self) -> Iterator[None]:
+        """Leave nothing on disk of what was removed, a step at a time: words are only marked as
+        gone, and the journal has the pages as they were."""
+        merge = "INSERT INTO words (words, rank) VALUES ('merge', ?)"
+        pages = -MERGE_PAGES  # below zero: of all segments, however few there are
+        while True:
+            self._pause()
+            before = self._connection.total_changes
+            self._connection.execute(merge, (pages,))
+            if self._connection.total_changes - before < 2:  # as FTS5 says that nothing is left
+                break
+            pages = MERGE_PAGES
+            yield
+        self._connection.execute("PRAGMA wal_checkpoint (TRUNCATE)")
 
     def close(self) -> None:
         """What was not committed is dropped."""
