@@ -75,9 +75,9 @@ def everything_in(place: Place) -> bytes:
     return b"".join(path.read_bytes() for path in files) + "".join(sources).encode()
 
 
-def process_of(indexer: Indexer) -> psutil.Process:
+def pid_of(indexer: Indexer) -> int:
     told = until(lambda: indexer.status().get("indexer"), indexer.status)
-    return psutil.Process(int(str(told).split()[1]))
+    return int(str(told).split()[1])
 
 
 def test_what_happens_on_disk_is_noticed(root: Path, make: Make):
@@ -195,10 +195,10 @@ def test_an_indexer_that_is_killed_leaves_a_sound_index_and_is_started_again(
     killed: set[int] = set()
     while len(killed) < 2:
         until(lambda: index.status().files or killed, index.status)
-        process = process_of(indexer)
-        if process.pid not in killed:
-            killed.add(process.pid)
-            process.send_signal(signal.SIGKILL)
+        if (pid := pid_of(indexer)) not in killed:
+            killed.add(pid)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     until(
         lambda: indexer.around(root / "here.py") and index.status().files == 400,
         lambda: (indexer.status(), index.status()),
@@ -283,7 +283,7 @@ def test_settings_that_cannot_be_read_keep_a_project_from_being_read(root: Path,
 def test_the_process_is_modest_and_ends_with_its_daemon(root: Path, make: Make):
     indexer = make()
     read(indexer, root)
-    process = process_of(indexer)
+    process = psutil.Process(pid_of(indexer))
     assert process.nice() == 19
     if hasattr(os, "SCHED_IDLE"):
         assert os.sched_getscheduler(process.pid) == os.SCHED_IDLE
