@@ -225,11 +225,16 @@ class EngineThread(threading.Thread):
         for each in (None, *self._files) if key is None else (key,):
             if self._engine is None:
                 return
-            if not self.backlog():
-                self._engine.refresh(each, lambda: self.backlog() > 0)
-            if self.backlog():
+            if not self._is_needed():
+                self._engine.refresh(each, self._is_needed)
+            if self._is_needed():
                 self.put(Refresh(key))
                 return
+
+    def _is_needed(self) -> bool:
+        """Whether there is anything better to do than to refresh."""
+        with self._changed:
+            return len(self._scheduler) > 0 or self._scheduler.wait_seconds() == 0
 
     def _prepare(self, key: FileKey) -> None:
         """Goes on later if interrupted, and while the engine expects to find more."""

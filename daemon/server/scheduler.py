@@ -6,8 +6,8 @@
   cancels it: nobody would show the answer. But what the user asked for by hand is not given up for
   an automatic request at the same place: that one is.
 * Files take turns: a file that was just served goes to the end.
-* Refreshing is what there is to do when there is nothing to do, and preparing what there is to do
-  when that was so for a moment: its steps are longer, and the next key may come any time.
+* Refreshing is what there is to do when there is nothing to do.
+* Preparing comes before it, but only when nobody typed for a moment: its steps are longer.
 """
 
 import time
@@ -70,20 +70,20 @@ class Scheduler:
                 return []
 
     def take(self) -> Job | None:
-        """The next job: a change, a completion (then `running` is set), a refresh, or what is to be
-        prepared by now."""
+        """The next job: a change, a completion (then `running` is set), what is to be prepared by
+        now, or a refresh."""
         self.running = None
         if self._changes:
             return self._changes.popleft()
         if self._completions:
             _, self.running = self._completions.popitem(last=False)
             return self.running
-        if self._refresh:
-            return Refresh(self._refresh.popitem(last=False)[0])
         if self.wait_seconds() == 0:
             file = min(self._prepare, key=self._prepare.__getitem__)
             del self._prepare[file]
             return Prepare(file)
+        if self._refresh:
+            return Refresh(self._refresh.popitem(last=False)[0])
         return None
 
     def wait_seconds(self) -> float | None:
