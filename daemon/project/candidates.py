@@ -1,5 +1,6 @@
 """Candidates: definitions of other files that a completion might need, and what speaks for each."""
 
+import builtins
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -142,8 +143,10 @@ class Search:
             return
         words = sorted(self.around.distances)
         found = self._view.similar(words, self._languages, MOST_SIMILAR) if words else ()
-        for rank, definition in enumerate(found):
-            self._add(definition, definition.name, None).similar = rank
+        known = {(path, name) for path, line, name in self._found}
+        for rank, each in enumerate(found):
+            if _place(each) in self._found or (each.path, each.name) not in known:
+                self._add(each, each.name, None).similar = rank
 
     # endregion
     def _called(self, call: Call) -> list[Definition]:
@@ -196,7 +199,8 @@ class Search:
 
 def _is_open(definition: Definition) -> bool:
     """Whether other files may mean it without saying where it comes from."""
-    return definition.language != "python" or definition.name[0] != "_"
+    name = definition.name
+    return definition.language != "python" or (name[0] != "_" and not hasattr(builtins, name))
 
 
 def _place(definition: Definition) -> tuple[str, int, str]:

@@ -1,6 +1,6 @@
 """The project as it is this moment: what the index says, and of open files what their texts say."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from posixpath import dirname
 from typing import Protocol
 
@@ -48,14 +48,15 @@ class View:
         for outline in self._opened.values():
             if outline.language in languages:
                 found += [each for each in outline.definitions if each.name in names]
-        return found
+        return _without_repeats(found)
 
     def inside(self, path: str, names: Collection[str] | None = None) -> list[Definition]:
         if path == self._own:
             return []
         if outline := self._opened.get(path):
-            return [each for each in outline.definitions if names is None or each.name in names]
-        return list(self._index.inside(path, names))
+            inside = [d for d in outline.definitions if names is None or d.name in names]
+            return _without_repeats(inside)
+        return _without_repeats(self._index.inside(path, names))
 
     def outline_of(self, path: str) -> Outline | None:
         if path in self._opened:
@@ -89,3 +90,15 @@ class View:
     # endregion
     def _is_closed(self, path: str) -> bool:
         return path != self._own and path not in self._opened
+
+
+def _without_repeats(definitions: Iterable[Definition]) -> list[Definition]:
+    """Of a Python function that is declared several times the last one, which runs; of a method the
+    first, for a property's setter says less. Elsewhere each is a way to call it."""
+    kept: dict[tuple[str, str, str, int], Definition] = {}
+    for each in definitions:
+        repeats = each.language == "python"
+        key = (each.path, each.container, each.name, -1 if repeats else each.line)
+        if not each.container or key not in kept:
+            kept[key] = each
+    return list(kept.values())

@@ -220,6 +220,20 @@ def test_what_the_prompt_shows_already_is_left_out(tmp_path: Path):
     assert "measure" not in project.names(project.query("tools.measure(", shown=(0, 10_000)))
 
 
+def test_of_a_python_function_with_overloads_only_what_runs_is_shown(tmp_path: Path):
+    lib = """
+        @overload
+        def get(key: str) -> str: ...
+        @overload
+        def get(key: int) -> int: ...
+        def get(key: str | int) -> str | int:
+            return key
+        """
+    files = {"lib.py": lib, "main.py": "from lib import get\n\nget(<|>\n"}
+    (chunk,) = SmallProject(tmp_path, files).wanted()
+    assert "def get(key: str | int) -> str | int:" in chunk.text
+
+
 def test_nothing_of_the_file_itself_is_wanted(tmp_path: Path):
     files = {"a.py": "def one():\n    pass\n\n\ndef two():\n    one()\n    <|>\n"}
     assert SmallProject(tmp_path, files).wanted() == []

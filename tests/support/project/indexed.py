@@ -10,10 +10,10 @@ from keyturn.daemon.project.place import Place
 from keyturn.daemon.project.reading.reader import outline
 from keyturn.daemon.project.retrieval import Query, Retrieval, Weights
 from keyturn.daemon.workspace.language import language_of
+from keyturn.daemon.workspace.project import MOST_FILE_BYTES
 
 from .case import Case
 
-MOST_FILE_BYTES = 300_000
 BUILT = {"dist", "build", "node_modules", "__pycache__"}  # nothing that a repository keeps
 LANGUAGES = ("python", "typescript", "typescriptreact")
 
@@ -48,7 +48,7 @@ def index_of(folder: Path, package: str) -> ProjectIndex:
         and not BUILT.intersection(path.parts)
         and not path.name.endswith((".d.ts", ".d.mts", ".d.cts"))
         and path.is_file()
-        and path.stat().st_size < MOST_FILE_BYTES
+        and path.stat().st_size <= MOST_FILE_BYTES
     ]
     place = Place(Path(_temporary().name, package))
     writer = IndexWriter(place)
