@@ -17,6 +17,7 @@ SUBCOMMANDS = {
     "daemon": "Run, start, stop and inspect the process that holds the model.",
     "config": "Show the settings in force and where each came from.",
     "model": "List, fetch, inspect and remove models.",
+    "project": "Show or remove what was read of a project's files.",
     "exits": "Train the early exits that a model drafts its own tokens with.",
     "doctor": "Say what was found on this machine, and what is missing.",
     "bench": "Measure this machine: one benchmark per subcommand.",

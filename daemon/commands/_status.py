@@ -18,6 +18,10 @@ def lines(status: Mapping[str, Any]) -> Iterator[str]:
     files = engine.pop("files", ())
     for problem in engine.pop("problems", ()):
         yield f"problem    {problem}"
+    projects = engine.get("projects")
+    if isinstance(projects, Mapping):
+        for root, how in engine.pop("projects").items():
+            yield f"project    {root}: {how}"
     if waiting := engine.pop("kernels_to_pack", 0):
         yield f"packing    {waiting} kernels, in idle time; decoding is slower until then"
     for name, value in engine.items():

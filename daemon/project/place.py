@@ -23,7 +23,7 @@ class Place:
     @classmethod
     def of(cls, root: Path, cache: Path) -> "Place":
         """That of the project in `root`."""
-        name = hashlib.sha256(os.fsencode(root)).hexdigest()[:32]
+        name = hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()[:32]
         return cls(cache / FOLDER / name)
 
     @classmethod

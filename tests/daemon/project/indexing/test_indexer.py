@@ -1,6 +1,7 @@
 """Indexing by the real process, on real folders: what is read, what never is, and what happens to
 the index when files, rules, settings and processes come and go."""
 
+import contextlib
 import os
 import signal
 import sqlite3

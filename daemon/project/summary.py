@@ -1,0 +1,116 @@
+"""A project in words for people: what was read of it, where that is kept, what is left out."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...lsp.options import Options
+from ..workspace.printable import printable
+from ..workspace.project import MARKERS, MOST_FILE_BYTES, project_of
+from .index import IndexStatus, ProjectIndex
+from .place import Place
+
+PATIENCE_SECONDS = 5.0  # for a question: nobody is typing
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """`options` are those that hold in the project."""
+
+    root: Path
+    place: Place
+    options: Options
+    status: IndexStatus
+
+    @classmethod
+    def of(cls, root: Path, cache: Path, options: Options) -> "Summary":
+        place = Place.of(root, cache)
+        index = ProjectIndex(place, PATIENCE_SECONDS)
+        status = index.status()
+        index.close()
+        return cls(root, place, options, status)
+
+    @property
+    def brief(self) -> str:
+        """In one line."""
+        root = printable(str(self.root))
+        if not self.options.project:
+            return f"{root} is not read: `project` is off in the settings"
+        return f"{root} is read: {self.amount} in {self.place.folder}"
+
+    @property
+    def amount(self) -> str:
+        status = self.status
+        size = f"{status.bytes / 1e6:,.1f} MB"
+        return f"{status.files:,} files, {status.definitions:,} definitions, {size}"
+
+    def lines(self) -> Iterator[str]:
+        """For `keyturn project status`."""
+        yield f"project    {printable(str(self.root))}"
+        yield f"setting    project = {str(self.options.project).lower()}"
+        if not self.options.project:
+            yield "left out   everything: nothing of the project is read"
+        if not self.status.bytes:
+            yield f"index      none yet; it will be in {self.place.folder}"
+        if not self.options.project or not self.status.bytes:
+            return
+        yield f"index      {self.amount}"
+        yield f"folder     {self.place.folder}"
+        yield f"read       {_ago(self.status.facts.get('read_at', 0.0))}"
+        for reason in self.left_out():
+            yield f"left out   {reason}"
+
+    def left_out(self) -> Iterator[str]:
+        """What of the project is never read, and why."""
+        yield "what git ignores, by the .gitignore files and .git/info/exclude"
+        globs = self.options.disabled_globs
+        shown = ", ".join(map(printable, globs[:3])) + (", …" if len(globs) > 3 else "")
+        yield f"what one of the {len(globs)} disabled globs matches ({shown})"
+        yield f"what is larger than {MOST_FILE_BYTES:,} bytes, or no text in UTF-8"
+        yield "links and all that they lead to, and everything outside of the project"
+        yield "languages in which no definitions are known"
+        if more := self.status.facts.get("left_out", 0):
+            yield f"{more:,} files that are farthest from where you work: there are too many"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "project": str(self.root),
+            "is_read": self.options.project,
+            "folder": str(self.place.folder),
+            "files": self.status.files,
+            "definitions": self.status.definitions,
+            "bytes": self.status.bytes,
+            "read_at": self.status.facts.get("read_at"),
+            "files_too_many": self.status.facts.get("left_out", 0),
+            "left_out": list(self.left_out()),
+        }
+
+
+def root_of(path: Path) -> Path | None:
+    """The root of the project that a file or a folder is in, or is."""
+    return project_of(_absolute(path) / "any")
+
+
+def no_project(path: Path) -> str:
+    """That there is none, and what would be one."""
+    return f"{printable(str(_absolute(path)))} is in no project: no {' or '.join(MARKERS)} above it"
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.absolute()
+    except FileNotFoundError:  # the current folder was deleted
+        return Path("/") / path
+
+
+def _ago(then: float) -> str:
+    if not then:
+        return "never to the end"
+    minutes = max(0, int(time.time() - then)) // 60
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} days ago, and what has changed since"
+    return f"{hours} h {minutes} min ago, and what has changed since"

@@ -1,0 +1,100 @@
+"""`keyturn project`, and what `keyturn doctor` says of it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from keyturn.daemon.commands._status import lines
+from keyturn.daemon.commands.project import command
+from keyturn.daemon.project.indexing.writer import IndexWriter, Stamp
+from keyturn.daemon.project.place import Place
+from keyturn.daemon.project.reading.reader import outline
+from keyturn.daemon.project.summary import Summary
+from keyturn.lsp.options import Options
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("KEYTURN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("KEYTURN_CONFIG_DIR", str(tmp_path / "config"))
+    root = tmp_path / "project"
+    (root / ".git").mkdir(parents=True)
+    return root
+
+
+def project(*arguments: str) -> Result:
+    return CliRunner().invoke(command, arguments)
+
+
+def index(root: Path, tmp_path: Path) -> Place:
+    place = Place.of(root, tmp_path / "cache")
+    writer = IndexWriter(place)
+    writer.put(outline("a.py", "python", "def a(): ..."), Stamp(1, 2, 3))
+    writer.note(read_at=1.0, left_out=7)
+    writer.commit()
+    writer.close()
+    return place
+
+
+def test_the_status_says_what_was_read_where_it_is_and_what_is_left_out(root: Path, tmp_path: Path):
+    place = index(root, tmp_path)
+    (root / "sub").mkdir()
+    for path in (root, root / "sub", root / "a.py"):
+        shown = project("status", str(path))
+        assert shown.exit_code == 0
+        assert f"project    {root}" in shown.stdout
+        assert "1 files, 1 definitions" in shown.stdout
+        assert str(place.folder) in shown.stdout
+        assert "7 files that are farthest" in shown.stdout
+    found = json.loads(project("status", "--json", str(root)).stdout)
+    assert (found["files"], found["definitions"], found["is_read"]) == (1, 1, True)
+    assert found["bytes"] == place.bytes()
+    assert any("git" in reason for reason in found["left_out"])
+
+
+def test_a_project_that_is_not_read_is_said_to_be(root: Path):
+    assert "none yet" in project("status", str(root)).stdout
+    (root / "keyturn.toml").write_text("[completion]\nproject = false\n")
+    assert "nothing of the project is read" in project("status", str(root)).stdout
+    assert json.loads(project("status", "--json", str(root)).stdout)["is_read"] is False
+
+
+def test_without_a_project_there_is_no_status(tmp_path: Path):
+    assert project("status", str(tmp_path)).exit_code == 1
+    assert "in no project" in project("status", str(tmp_path)).stderr
+    assert json.loads(project("status", "--json", str(tmp_path)).stdout) == {"project": None}
+    assert project("forget", str(tmp_path)).exit_code == 1
+
+
+def test_an_index_is_forgotten_by_its_project_or_with_all_others(root: Path, tmp_path: Path):
+    other = tmp_path / "other"
+    (other / ".git").mkdir(parents=True)
+    first, second = index(root, tmp_path), index(other, tmp_path)
+    assert str(first.folder) in project("forget", str(root)).stdout
+    assert not first.folder.exists()
+    assert second.bytes()
+    assert project("forget", str(root)).stdout == "there was no index\n"
+    index(root, tmp_path)
+    assert project("forget", "--all").stdout.count("removed") == 2
+    assert not [path for path in first.folder.parent.iterdir() if path.is_dir()]
+    assert project("forget", "--all", str(root)).exit_code == 2
+
+
+def test_the_brief_word_says_where_the_index_is_and_whether_the_project_is_read(
+    root: Path, tmp_path: Path
+):
+    place = index(root, tmp_path)
+    cache = tmp_path / "cache"
+    assert str(place.folder) in Summary.of(root, cache, Options()).brief
+    assert "not read" in Summary.of(root, cache, Options(project=False)).brief
+
+
+def test_the_status_of_the_daemon_has_a_line_for_each_project():
+    engine = {"projects": {"/a": "read, 3 files", "/b": "reading, 0 files"}}
+    nothing = {"uptime_s": 0, "rss_bytes": 0, "clients": [], "requests": {}, "latency_ms": {}}
+    names = {"version": "1", "pid": 2, "model": "", "phase": "ready", "protocol_errors": 0}
+    shown = list(lines({**nothing, **names, "engine": engine, "acceptance": None}))
+    assert "project    /a: read, 3 files" in shown
+    assert "project    /b: reading, 0 files" in shown
