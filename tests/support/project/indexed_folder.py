@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from keyturn.daemon.project.index import ProjectIndex
+from keyturn.daemon.project.indexing.writer import IndexWriter, Stamp
 from keyturn.daemon.project.place import Place
 from keyturn.daemon.project.reading.reader import outline
-from keyturn.daemon.project.indexing.writer import IndexWriter, Stamp
 from keyturn.daemon.workspace.language import language_of
 
 
