@@ -18,7 +18,7 @@ from .parts import (
     names_of,
 )
 from .shapes import COMMENTS, CONTAINERS, SHAPES
-from .syntax import Stopwatch
+from .syntax import Stopwatch, Text
 
 MOST_DEFINITIONS = 2_000  # of a file
 MOST_SIGNATURE = 600  # characters
@@ -33,6 +33,7 @@ class Place:
     container: str = ""
     member: bool = False  # of a class or the like
     around: "Statement | None" = None
+    above: tuple[Node, ...] = ()  # comments before the first node
     depth: int = 0
 
 
@@ -51,7 +52,7 @@ class Definitions:
     def __init__(self, path: str, language: str, data: bytes, watch: Stopwatch) -> None:
         self._path = path
         self._language = language
-        self._data = data
+        self._text = Text(data)
         self._lines = data.split(b"\n")
         self._watch = watch
         self._shape = SHAPES[language]
@@ -63,7 +64,7 @@ class Definitions:
         return tuple(self._found)
 
     def _walk(self, node: Node, place: Place) -> None:
-        above: list[Node] = []
+        above = list(place.above)
         children = node.named_children
         for child, behind in zip_longest(children, children[1:]):
             if len(self._found) >= MOST_DEFINITIONS or place.depth > MOST_DEPTH:
@@ -83,9 +84,9 @@ class Definitions:
         """The place inside a node that is no definition itself."""
         node, container, member = statement.node, place.container, place.member
         if node.type == "impl_item":
-            container, member = first_name(node.child_by_field_name("type")), True
+            container, member = first_name(node.child_by_field_name("type"), self._text), True
         around = (place.around or statement) if self._is_wrapper(node) else None
-        return Place(container, member, around, place.depth + 1)
+        return Place(container, member, around, statement.above, place.depth + 1)
 
     def _is_wrapper(self, node: Node) -> bool:
         """Whether it is a statement around one definition, or on one line: its text is theirs."""
@@ -97,8 +98,8 @@ class Definitions:
 
     def _define(self, node: Node, kind: str, place: Place, statement: Statement) -> None:
         """What a node defines, and what is defined in it."""
-        inner = Place(place.container, place.member, None, place.depth + 1)
-        names = list(names_of(node))
+        inner = Place(place.container, place.member, depth=place.depth + 1)
+        names = list(names_of(node, self._text))
         if not names and statement.node.type == "export_statement":
             names = [("default", "")]  # as `export default class {}`
         for name, owner in names:
@@ -107,14 +108,14 @@ class Definitions:
                 continue
             self._found.append(definition)
             if definition.kind in CONTAINERS:
-                inner = Place(name, definition.kind != "module", None, place.depth + 1)
+                inner = Place(name, definition.kind != "module", depth=place.depth + 1)
         if kind != "function":
             self._walk(node, inner)
 
     def _definition(
         self, node: Node, name: str, owner: str, kind: str, place: Place, statement: Statement
     ) -> Definition | None:
-        kind = kind_of(node, kind, place.member or bool(owner))
+        kind = kind_of(node, self._text, kind, place.member or bool(owner))
         if not kind or not name or len(name) > MOST_NAME:
             return None
         first = statement.node
@@ -141,7 +142,7 @@ class Definitions:
         row = self._lines[first.start_point.row]
         indent = len(row) - len(row.lstrip())
         end = body_start(node)
-        text = self._text(start, node.end_byte if end is None else end, MOST_SIGNATURE)
+        text = self._text.between(start, node.end_byte if end is None else end, MOST_SIGNATURE)
         text = text.rstrip().removesuffix("{").rstrip(" \t\n;,")
         if end is None and kind in ("constant", "field"):
             text = text.partition("\n")[0]
@@ -163,17 +164,13 @@ class Definitions:
         return self._first_line([behind]) if beside else ""
 
     def _first_line(self, nodes: list[Node]) -> str:
-        texts = (self._text(each.start_byte, each.end_byte, MOST_SOURCE) for each in nodes)
+        texts = (self._text(each, MOST_SOURCE) for each in nodes)
         return next(filter(None, map(first_line, texts)), "")
 
     def _source(self, line: int, end_line: int) -> str:
         lines = self._lines[line : min(end_line + 1, line + MOST_LINES)]
         text = b"\n".join(lines)[: 4 * MOST_SOURCE].decode("utf-8", "replace")[:MOST_SOURCE]
         return _dedented(text.split("\n"))
-
-    def _text(self, start: int, end: int, most: int) -> str:
-        data = self._data[start : min(end, start + 4 * most)]
-        return data.decode("utf-8", "replace")[:most].replace("\r\n", "\n")
 
 
 def _directly_above(comments: list[Node], node: Node) -> list[Node]:

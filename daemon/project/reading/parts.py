@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tree_sitter import Node
 
 from .shapes import BODIES, COMMENTS, DECORATORS, FUNCTIONS, MODIFIERS
+from .syntax import Text
 
 MOST_NAME = 200  # characters; what has a longer name is left out
 MOST_DEPTH = 40  # of nodes that are looked into
@@ -15,7 +16,7 @@ NAMED_ELSEWHERE = (
 KINDS_OF_SPECS = {"struct_type": "struct", "interface_type": "interface"}
 
 
-def kind_of(node: Node, kind: str, member: bool) -> str:
+def kind_of(node: Node, text: Text, kind: str, member: bool) -> str:
     """What it is where it stands; empty for what is no definition after all."""
     value = _value(node)
     if value is not None and value.type in FUNCTIONS:
@@ -26,45 +27,45 @@ def kind_of(node: Node, kind: str, member: bool) -> str:
         kind = "function"
     elif node.type == "type_spec" and (found := node.child_by_field_name("type")) is not None:
         kind = KINDS_OF_SPECS.get(found.type, kind)
-    elif node.type == "assignment_expression" or _is_elsewhere(node, value):
+    elif node.type == "assignment_expression" or _is_elsewhere(node, value, text):
         return ""
     if member:
         return {"function": "method", "constant": "field"}.get(kind, kind)
     return kind
 
 
-def _is_elsewhere(node: Node, value: Node | None) -> bool:
+def _is_elsewhere(node: Node, value: Node | None, text: Text) -> bool:
     """Whether what it names is defined in another place."""
     if value is not None and value.type in ("call_expression", "function_call"):
-        return (value.text or b"")[:8].startswith((b"require(", b"require "))
+        return text(value, 8).startswith(("require(", "require "))
     return node.type in NAMED_ELSEWHERE and node.child_by_field_name("body") is None
 
 
-def names_of(node: Node) -> Iterator[tuple[str, str]]:
+def names_of(node: Node, text: Text) -> Iterator[tuple[str, str]]:
     """Of what a node defines, each with the name of what it says it belongs to."""
-    receiver = first_name(node.child_by_field_name("receiver"))
+    receiver = first_name(node.child_by_field_name("receiver"), text)
     for field in ("name", "left", "declarator"):
         if found := node.children_by_field_name(field):
             break
     else:
         found = [each for each in (_name_without_field(node),) if each is not None]
     for each in found:
-        leaf, owner = _leaf(each)
-        text = _plain(leaf)
-        if leaf.type.endswith(("pattern", "_list")) or not text or " " in text:
+        leaf, owner = _leaf(each, text)
+        name = text(leaf)
+        if leaf.type.endswith(("pattern", "_list")) or not name or " " in name:
             continue
         if node.type == "assignment" and leaf.type not in ("identifier", "constant"):
             continue
-        yield text.strip("\"'"), receiver or ("" if owner in NOT_CONTAINERS else owner)
+        yield name.strip("\"'"), receiver or ("" if owner in NOT_CONTAINERS else owner)
 
 
-def _leaf(node: Node) -> tuple[Node, str]:
+def _leaf(node: Node, text: Text) -> tuple[Node, str]:
     """The name itself in what names something, and the last of what is before it."""
     owner = ""
     for _ in range(MOST_DEPTH):
         before = next(filter(None, map(node.child_by_field_name, ("scope", "table", "object"))), 0)
         if isinstance(before, Node):
-            owner = _plain(before).removesuffix(".prototype")
+            owner = text(before).removesuffix(".prototype")
         for field in ("declarator", "name", "property", "field", "method"):
             if (inner := node.child_by_field_name(field)) is not None:
                 break
@@ -83,19 +84,19 @@ def _name_without_field(node: Node) -> Node | None:
             return child.child_by_field_name("name")
         if child.type == "variable_declaration":
             return _name_without_field(child)
-        if child.type in ("identifier", "simple_identifier", "type_identifier"):
+        if child.type in ("identifier", "simple_identifier", "type_identifier", "name"):
             return child
     return None
 
 
-def first_name(node: Node | None) -> str:
+def first_name(node: Node | None, text: Text) -> str:
     """The first name of a type in a node, brackets and stars aside."""
     for _ in range(MOST_DEPTH):
         if node is None or node.type in ("type_identifier", "identifier"):
             break
         inner = node.child_by_field_name("type") or node.child_by_field_name("name")
         node = inner or next(iter(node.named_children), None)
-    return "" if node is None else _plain(node)
+    return text(node)
 
 
 def _value(node: Node) -> Node | None:
@@ -158,7 +159,3 @@ def docstring_of(node: Node) -> Node | None:
         if child.type not in COMMENTS:
             break
     return None
-
-
-def _plain(node: Node) -> str:
-    return (node.text or b"")[: 4 * MOST_NAME + 4].decode("utf-8", "replace")

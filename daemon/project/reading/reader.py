@@ -14,6 +14,7 @@ from .shapes import SHAPES
 from .statements import imports_below
 from .syntax import Stopwatch, TooLong, parse
 
+CPP = re.compile(r"^[ \t]*(?:class \w+|namespace \w*|template ?<)", re.MULTILINE)
 NAME = re.compile(r"[^\W\d]\w*")
 MOST_USES = 20_000  # different names
 
@@ -32,10 +33,15 @@ def outline(
     data = text.encode("utf-8", "replace")
     watch = Stopwatch(pause)
     try:
-        root = parse(language, data, watch)
+        root = parse(_grammar_of(language, text), data, watch)
         definitions = Definitions(path, language, data, watch).below(root)
         imports = tuple(imports_below(root, language, data, watch))
     except TooLong:
         return Outline(path, language)
     names = Counter(NAME.findall(text)) if uses else Counter[str]()
     return Outline(path, language, definitions, imports, dict(names.most_common(MOST_USES)))
+
+
+def _grammar_of(language: str, text: str) -> str:
+    """Headers are C by their names, whatever is in them."""
+    return "cpp" if language == "c" and CPP.search(text) else language

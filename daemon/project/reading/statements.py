@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from ..outline import Import
-from .syntax import Stopwatch
+from .syntax import Stopwatch, Text
 
 MOST_IMPORTS = 1_000  # of a file
-MOST_LENGTH = 4_000  # characters of a statement
 MOST_PARENTS = 6  # nodes from a word up to its statement
 
 STRING = re.compile(r"""(["'`])((?:(?!\1)[^\\\n])*)\1""")
@@ -20,15 +19,14 @@ Names = tuple[tuple[str, str], ...]
 def imports_below(root: Node, language: str, data: bytes, watch: Stopwatch) -> Iterator[Import]:
     """What the statements in a file say, wherever they stand. A word finds them, and the tree knows
     whether it is one. Raises `TooLong`."""
-    statement = STATEMENTS[language]
+    statement, text = STATEMENTS[language], Text(data)
     seen = -1  # byte up to which statements were read
     for count, found in enumerate(statement.word.finditer(data)):
         watch.check()
         node = _statement(root, found.start(1), found.end(1), statement.types)
         if count < MOST_IMPORTS and node is not None and node.start_byte > seen:
             seen = node.start_byte
-            text = _text(node)
-            for module, names, alias in statement.read(node, text[:MOST_LENGTH]):
+            for module, names, alias in statement.read(node, text):
                 if module:
                     yield Import(module, tuple(names), alias, node.start_point.row)
 
@@ -45,26 +43,26 @@ def _statement(root: Node, start: int, end: int, types: Sequence[str]) -> Node |
 Found = Iterator[tuple[str, Names, str]]
 
 
-def _python(node: Node, text: str) -> Found:
+def _python(node: Node, text: Text) -> Found:
     names = node.children_by_field_name("name")
     if node.type == "import_from_statement":
         module = node.child_by_field_name("module_name")
         if module is not None:
-            yield _text(module).replace(" ", ""), tuple(map(_renamed, names)), ""
+            yield text(module).replace(" ", ""), tuple(_renamed(name, text) for name in names), ""
         return
     for name in names:
-        there, here = _renamed(name)
+        there, here = _renamed(name, text)
         yield there, (), here
 
 
-def _renamed(node: Node) -> tuple[str, str]:
+def _renamed(node: Node, text: Text) -> tuple[str, str]:
     """A name there and here."""
     name, alias = node.child_by_field_name("name"), node.child_by_field_name("alias")
-    there = _text(name or node)
-    return there, _text(alias) if alias is not None else there
+    there = text(name or node)
+    return there, text(alias) or there
 
 
-def _script(node: Node, text: str) -> Found:
+def _script(node: Node, text: Text) -> Found:
     if node.type == "variable_declarator":
         yield from _required(node, text)
         return
@@ -76,12 +74,12 @@ def _script(node: Node, text: str) -> Found:
     for clause in _clauses(node):
         match clause.type:
             case "identifier" if clause.parent and clause.parent.type == "import_clause":
-                names.append(("default", _text(clause)))
+                names.append(("default", text(clause)))
             case "import_specifier" | "export_specifier":
-                names.append(_renamed(clause))
+                names.append(_renamed(clause, text))
             case "namespace_import" | "namespace_export" | "import_require_clause":
-                alias = next((_text(e) for e in clause.named_children), "")
-    yield _string(_text(source)), tuple(names), alias
+                alias = next((text(e) for e in clause.named_children), "")
+    yield _string(text(source)), tuple(names), alias
 
 
 def _clauses(node: Node) -> Iterator[Node]:
@@ -91,65 +89,65 @@ def _clauses(node: Node) -> Iterator[Node]:
             yield from _clauses(child)
 
 
-def _required(node: Node, text: str) -> Found:
+def _required(node: Node, text: Text) -> Found:
     name = node.child_by_field_name("name")
-    found = list(STRING.finditer(text))
+    found = list(STRING.finditer(text(node)))
     if name is None or not found:
         return
     if name.type != "object_pattern":
-        yield found[-1][2], (), _text(name)
+        yield found[-1][2], (), text(name)
         return
-    pairs = [_text(each).partition(":")[::2] for each in name.named_children]
+    pairs = [text(each).partition(":")[::2] for each in name.named_children]
     yield found[-1][2], tuple((a.strip(), b.strip() or a.strip()) for a, b in pairs), ""
 
 
-def _go(node: Node, text: str) -> Found:
+def _go(node: Node, text: Text) -> Found:
     path, name = node.child_by_field_name("path"), node.child_by_field_name("name")
     if path is not None:
-        module = _text(path).strip('"`')
-        known = module.rpartition("/")[2] if name is None else _text(name)
+        module = text(path).strip('"`')
+        known = module.rpartition("/")[2] if name is None else text(name)
         yield module, (), "" if known in (".", "_") else known
 
 
-def _rust(node: Node, text: str) -> Found:
+def _rust(node: Node, text: Text) -> Found:
     if node.type == "mod_item":
         if node.child_by_field_name("body") is not None:
             return
-        name = _text(node.child_by_field_name("name"))
+        name = text(node.child_by_field_name("name"))
         yield name, (), name
     elif node.type == "extern_crate_declaration":
-        there, here = _renamed(node)
+        there, here = _renamed(node, text)
         yield there, (), here
     elif (argument := node.child_by_field_name("argument")) is not None:
-        yield from _used(argument, "")
+        yield from _used(argument, text, "")
 
 
-def _used(node: Node, before: str, depth: int = 0) -> Found:
+def _used(node: Node, text: Text, before: str, depth: int = 0) -> Found:
     """A tree of what is used: the names directly in a module together."""
     names: list[tuple[str, str]] = []
     prefix, parts = before, [node]
     if node.type in ("scoped_use_list", "use_list"):
         path = node.child_by_field_name("path")
-        prefix = before if path is None else _joined(before, _text(path))
+        prefix = before if path is None else _joined(before, text(path))
         parts = (node.child_by_field_name("list") or node).named_children
     for part in parts:
         if part.type in ("scoped_use_list", "use_list"):
             if depth < 20:
-                yield from _used(part, prefix, depth + 1)
+                yield from _used(part, text, prefix, depth + 1)
         elif part.type == "use_wildcard":
-            yield _joined(prefix, _text(part).removesuffix("*").removesuffix("::")), (), ""
-        elif part.type == "use_as_clause" or "::" in _text(part):
-            path = _text(part.child_by_field_name("path")) if "as" in part.type else _text(part)
+            yield _joined(prefix, text(part).removesuffix("*").removesuffix("::")), (), ""
+        elif part.type == "use_as_clause" or "::" in text(part):
+            path = text(part.child_by_field_name("path")) if "as" in part.type else text(part)
             alias = part.child_by_field_name("alias")
             module, _, name = _joined(prefix, path).rpartition("::")
-            here = _text(alias) or name
+            here = text(alias) or name
             yield module or name, ((name, here),) if module else (), "" if module else here
         elif part.type == "self":
             yield prefix, (), prefix.rpartition("::")[2]
         elif prefix:
-            names.append((_text(part), _text(part)))
+            names.append((text(part), text(part)))
         else:
-            yield _text(part), (), _text(part)
+            yield text(part), (), text(part)
     if names:
         yield prefix, tuple(names), ""
 
@@ -162,8 +160,8 @@ DOTTED = re.compile(r"import\s+(?:static\s+)?([\w.`]+?)(\.\*)?(?:\s+as\s+(\w+))?
 USING = re.compile(r"using\s+(?:static\s+|unsafe\s+)*(?:(\w+)\s*=\s*)?([\w.:<>, ]+?)\s*;")
 
 
-def _dotted(node: Node, text: str) -> Found:
-    found = DOTTED.search(text.strip())
+def _dotted(node: Node, text: Text) -> Found:
+    found = DOTTED.search(text(node).strip())
     if found is None:
         return
     module, every, alias = found.groups()
@@ -174,21 +172,21 @@ def _dotted(node: Node, text: str) -> Found:
     yield module or name, ((name, alias or name),) if module else (), ""
 
 
-def _csharp(node: Node, text: str) -> Found:
-    if found := USING.search(text):
+def _csharp(node: Node, text: Text) -> Found:
+    if found := USING.search(text(node)):
         yield found[2], (), found[1] or ""
 
 
-def _c(node: Node, text: str) -> Found:
+def _c(node: Node, text: Text) -> Found:
     if (path := node.child_by_field_name("path")) is not None:
-        yield _text(path).strip('"<> '), (), ""
+        yield text(path).strip('"<> '), (), ""
 
 
-def _php(node: Node, text: str) -> Found:
+def _php(node: Node, text: Text) -> Found:
     if node.type != "namespace_use_declaration":
-        yield _string(text), (), ""
+        yield _string(text(node)), (), ""
         return
-    body = re.sub(r"^use\s+(?:(?:function|const)\s+)?", "", text.strip()).rstrip("; \n")
+    body = re.sub(r"^use\s+(?:(?:function|const)\s+)?", "", text(node).strip()).rstrip("; \n")
     prefix, brace, inside = body.partition("{")
     for part in (inside.rstrip("} \n") if brace else body).split(","):
         there, _, alias = part.strip().partition(" as ")
@@ -198,20 +196,20 @@ def _php(node: Node, text: str) -> Found:
             yield module or name, ((name, alias.strip() or name),), ""
 
 
-def _quoted(node: Node, text: str) -> Found:
+def _quoted(node: Node, text: Text) -> Found:
     """Ruby's and the shell's: by a path."""
-    module = _string(text)
-    if module and text.startswith("require_relative") and not module.startswith("."):
+    module = _string(text(node))
+    if module and text(node).startswith("require_relative") and not module.startswith("."):
         module = f"./{module}"
-    yield module or _text(node.child_by_field_name("argument")), (), ""
+    yield module or text(node.child_by_field_name("argument")), (), ""
 
 
-def _lua(node: Node, text: str) -> Found:
+def _lua(node: Node, text: Text) -> Found:
     around = node.parent and node.parent.parent
     name = ""
     if around is not None and around.type == "assignment_statement":
-        name = _text(around.named_children[0]) if around.named_children else ""
-    yield _string(text), (), name
+        name = text(around.named_children[0]) if around.named_children else ""
+    yield _string(text(node)), (), name
 
 
 def _of_type(node: Node, kind: str) -> Node | None:
@@ -223,17 +221,13 @@ def _string(text: str) -> str:
     return found[2] if found else ""
 
 
-def _text(node: Node | None) -> str:
-    return "" if node is None else (node.text or b"").decode("utf-8", "replace")
-
-
 @dataclass(frozen=True)
 class Statement:
     """A `word` that stands in each (group 1), the `types` of its nodes, and what `read`s one."""
 
     word: re.Pattern[bytes]
     types: tuple[str, ...]
-    read: Callable[[Node, str], Found]
+    read: Callable[[Node, Text], Found]
 
 
 SCRIPT = Statement(
