@@ -36,6 +36,7 @@ class Known:
 
     root: Path
     index: ProjectIndex
+    near: Path  # where somebody worked last
     is_allowed: bool | None = None  # by its settings; None: nobody has looked yet
     state: str = "waiting"  # in the indexer's words
     facts: dict[str, Any] = field(default_factory=dict)
@@ -86,10 +87,11 @@ class Indexer:
             known = self._known.get(root)
             if known is None:
                 index = ProjectIndex(Place.of(root, self.cache))
-                known = self._known[root] = Known(root, index)
+                known = self._known[root] = Known(root, index, path)
+            known.near = path
             if not known.asked or now > known.asked + AGAIN_SECONDS:
                 known.asked = now
-                self._in_background(lambda: self._look(known, path))
+                self._in_background(lambda: self._look(known))
             return known if known.is_allowed else None
 
     def busy(self) -> None:
@@ -137,7 +139,7 @@ class Indexer:
     def _in_background(self, work: Callable[[], None]) -> None:
         threading.Thread(target=work, name="project settings", daemon=True).start()
 
-    def _look(self, known: Known, path: Path) -> None:
+    def _look(self, known: Known) -> None:
         """Read a project's settings, and tell the process of it, if it is to be read or was."""
         try:
             options = self._settings_in(known.root)
@@ -151,7 +153,7 @@ class Indexer:
         elif known.state == "off":
             known.state = "waiting"
         self._tend_to()
-        self._send({"around": str(path)})
+        self._send({"around": str(known.near)})
 
     def _send(self, word: object) -> None:
         """Say something to the process if it listens."""
@@ -231,8 +233,9 @@ class Indexer:
             if self._closing.is_set():
                 return
             self._start()
-            for known in self._known.values():
-                known.asked = 0.0
+            known = list(self._known.values())
+        for each in known:
+            self._send({"around": str(each.near)})
 
     # endregion
 

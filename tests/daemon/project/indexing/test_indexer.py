@@ -200,15 +200,39 @@ def test_an_indexer_that_is_killed_leaves_a_sound_index_and_is_started_again(
             killed.add(pid)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-    until(
-        lambda: indexer.around(root / "here.py") and index.status().files == 400,
-        lambda: (indexer.status(), index.status()),
-    )
+    until(lambda: index.status().files == 400, lambda: (indexer.status(), index.status()))
     read(indexer, root)
     with sqlite3.connect(index.place.database) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         connection.execute("INSERT INTO words (words) VALUES ('integrity-check')")
     connection.close()
+
+
+DIES_OF = """
+import os, sys
+from keyturn.daemon.project.indexing import keeper, process
+read = keeper.outline
+def outline(path, *rest, **more):
+    if path.endswith("deadly.py"):
+        os.abort()
+    return read(path, *rest, **more)
+keeper.outline = outline
+process.main()
+"""
+
+
+def test_a_file_of_which_the_indexer_dies_twice_is_left_out_until_it_changes(
+    root: Path, make: Make
+):
+    for name in ("a", "deadly", "z"):
+        (root / f"{name}.py").write_text(f"def {name}(): ...\n")
+    indexer = make((sys.executable, "-c", DIES_OF))
+    index = known(indexer, root, "z.py").index
+    until(lambda: index.status().facts.get("read_at"), indexer.status)
+    assert index.files() == ["a.py", "deadly.py", "z.py"]
+    assert names(index) == ["a", "z"]
+    (root / "deadly.py").rename(root / "harmless.py")
+    until_known(index, "a", "deadly", "z")
 
 
 def test_an_indexer_that_always_dies_is_given_up_and_said_to_be(root: Path, make: Make):
