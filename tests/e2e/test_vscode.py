@@ -75,7 +75,8 @@ def project(folder: Path) -> Path:
     project = folder / "project"
     project.mkdir()
     (project / ".venv").symlink_to(sys.prefix)
-    for name in ("sizes", "words", "switch", "language", "death", "restart", "killed", "waiting"):
+    names = "sizes", "words", "switch", "language", "death", "restart", "killed", "waiting", "why"
+    for name in names:
         (project / f"{name}.py").write_text(SIZES)
     (project / "local.env").write_text("KEY=")
     shutil.copy(REPOSITORY / "examples" / "statistics.py", project)
@@ -297,7 +298,12 @@ def test_a_window_that_is_loaded_again_leaves_no_server_behind(window: Window, f
     assert len(fronts(folder)) == 1
 
 
-def test_the_status_and_the_models_are_shown(window: Window):
+def test_why_there_is_a_suggestion_the_status_and_the_models_are_shown(window: Window):
+    ghost_of(window, "why.py", "    return os.path.gets")
+    window.menu("Why this suggestion")
+    window.wait(lambda: "".join(window.lines).startswith("Suggested by qwen2.5-coder-0.5b in "))
+    assert any(line.startswith("Read ") for line in window.lines)
+    window.picture("why")
     window.menu("Show status")
     window.wait(lambda: any(line.startswith("kernels") for line in window.lines))
     window.picture("status")

@@ -2,14 +2,17 @@
 
 import { execFile } from "node:child_process";
 import { homedir } from "node:os";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import * as vscode from "vscode";
 import { findServer, NOT_INSTALLED, sameSeries, type Found } from "./find";
 import { install } from "./install";
 import { pickModel, showMenu, type Entry, type Models } from "./menu";
+import { Pages } from "./pages";
 import { SCHEMES, Server, type Hooks } from "./server";
 import { serverOptions, toggled } from "./settings";
 import { STARTING, view, type ServerStatus, type State } from "./view";
+import { projectOf, whyPage, type Why } from "./why";
 
 const THINKING_AFTER_MS = 250; // sooner, the status bar would flicker
 
@@ -33,8 +36,7 @@ class Keyturn implements Hooks {
   readonly server: Server;
   readonly #log = vscode.window.createOutputChannel("keyturn", { log: true });
   readonly #item = vscode.window.createStatusBarItem("keyturn", vscode.StatusBarAlignment.Right, 100);
-  readonly #pageChanged = new vscode.EventEmitter<vscode.Uri>();
-  #page = "";
+  readonly #pages = new Pages();
   #state: State = { problem: "", status: STARTING, refusal: null, thinking: false };
   #command = ""; // the server's program, once it runs
   #disabledLanguages: string[] = [];
@@ -46,21 +48,20 @@ class Keyturn implements Hooks {
     this.#item.name = "keyturn";
     this.#item.command = "keyturn.menu";
     this.#item.show();
-    const page = { provideTextDocumentContent: () => this.#page, onDidChange: this.#pageChanged.event };
     const command = (id: string, run: () => unknown) => vscode.commands.registerCommand(id, run);
     context.subscriptions.push(
       this.#log,
       this.#item,
-      this.#pageChanged,
+      this.#pages,
       command("keyturn.menu", () => this.#menu()),
       command("keyturn.toggleHere", () => this.#toggleHere()),
       command("keyturn.toggleLanguage", () => this.#toggleLanguage()),
       command("keyturn.selectModel", () => this.#run(() => this.#selectModel())),
       command("keyturn.status", () => this.#run(() => this.#showStatus())),
+      command("keyturn.showWhy", () => this.#run(() => this.#showWhy())), // keyturn.why is the server's
       command("keyturn.log", () => { this.#log.show(); }),
       command("keyturn.restart", () => this.restart()),
       command("keyturn.install", () => this.#install()),
-      vscode.workspace.registerTextDocumentContentProvider("keyturn", page),
       vscode.workspace.onDidChangeConfiguration((event) => this.#settingsChanged(event)),
       vscode.workspace.onDidChangeWorkspaceFolders(() => this.restart()),
       vscode.workspace.onDidGrantWorkspaceTrust(() => this.restart()),
@@ -184,6 +185,7 @@ class Keyturn implements Hooks {
       entry(toggle(this.#state.status.enabled, "in this window"), "keyturn.toggleHere");
       if (language) entry(toggle(!this.#disabledLanguages.includes(language), `for ${language}`), "keyturn.toggleLanguage");
       entry("$(server) Switch model…", "keyturn.selectModel");
+      if (language) entry("$(question) Why this suggestion", "keyturn.showWhy");
       entry("$(pulse) Show status", "keyturn.status");
     } else {
       entry("$(cloud-download) Install the server…", "keyturn.install");
@@ -217,10 +219,22 @@ class Keyturn implements Hooks {
 
   async #showStatus(): Promise<void> {
     const status = await this.#keyturn("daemon", "status");
-    this.#page = `${view(this.#state).sentence}\n\nprogram    ${this.#command}\n${status}`;
-    const uri = vscode.Uri.parse("keyturn:keyturn status");
-    this.#pageChanged.fire(uri);
-    await vscode.window.showTextDocument(uri, { preview: true });
+    await this.#pages.show("keyturn status", `${view(this.#state).sentence}\n\nprogram    ${this.#command}\n${status}`);
+  }
+
+  async #showWhy(): Promise<void> {
+    const document = file();
+    if (!document) throw new Error("no file is in front");
+    const why = await this.server.ask<Why | null>("keyturn.why", String(document.uri));
+    if (!why) throw new Error("nothing was suggested in this file yet");
+    const lines = whyPage(why);
+    const root = projectOf(document.uri.fsPath);
+    const links = lines.flatMap(({ place }, row) => {
+      if (!place || root === undefined) return [];
+      const target = vscode.Uri.file(join(root, place.chunk.path)).with({ fragment: `L${place.chunk.line}` });
+      return [new vscode.DocumentLink(new vscode.Range(row, place.start, row, place.end), target)];
+    });
+    await this.#pages.show("why this suggestion", lines.map(({ text }) => text).join("\n"), links);
   }
 
   /** What the program prints when run with `args`. Rejects with what it says is wrong. */
