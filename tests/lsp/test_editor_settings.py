@@ -1,10 +1,15 @@
-"""The settings that the VS Code extension offers are the server's options, to the letter."""
+"""The settings that the VS Code extension offers are the server's options, to the letter; its commands
+are not the server's."""
 
 import json
 from dataclasses import fields
 from pathlib import Path
 
+from keyturn.lsp.documents import Documents
 from keyturn.lsp.options import CHOICES, RANGES, Options
+from keyturn.lsp.server import KeyturnServer
+from keyturn.lsp.settings import OfFiles
+from support.lsp.tiny_backend import TinyBackend
 
 MANIFEST = Path(__file__).parents[2] / "vscode-extension" / "package.json"
 
@@ -20,3 +25,9 @@ def test_each_option_is_offered_with_its_default_its_choices_and_its_range():
             field.name, (None, None)
         )
         assert setting.get("enum") == (list(CHOICES[field.name]) if field.name in CHOICES else None)
+
+
+def test_no_command_has_a_name_of_the_server_s_which_the_client_registers_too():
+    server = KeyturnServer("0", TinyBackend(), Documents(), lambda _: OfFiles(Options()))
+    contributed = json.loads(MANIFEST.read_text())["contributes"]["commands"]
+    assert not server.protocol.fm.commands.keys() & {each["command"] for each in contributed}
