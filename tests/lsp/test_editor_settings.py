@@ -1,5 +1,5 @@
-"""The settings that the VS Code extension offers are the server's options, to the letter; its commands
-are not the server's."""
+"""The settings that the VS Code extension offers are the server's options, to the letter; its
+commands have names of their own."""
 
 import json
 from dataclasses import fields
