@@ -30,9 +30,9 @@ CACHE_KIB = 8_192
 MOST_NAMES = 64  # of a question
 MOST_OF_ONE_NAME = 16
 MOST_IN_FILE = 2_000
-MOST_WORDS = 40  # of a question
-MOST_WITH_WORD = 500  # definitions: what more have says little
-MOST_MATCHES = 2_000  # definitions that are compared: those with the rarest words
+MOST_WORDS = 32  # of a question
+MOST_WITH_WORD = 300  # definitions: what more have says little
+MOST_MATCHES = 800  # definitions that are compared: those with the rarest words
 SPARE = 64  # similar definitions more than are asked for, of the same file or other languages
 MOST_FILES = 1_000
 COLUMNS = (
@@ -233,8 +233,8 @@ class ProjectIndex:
         self._connection = self._identity = None
 
     def _complain(self, error: Exception) -> None:
-        missing = isinstance(error, FileNotFoundError)
-        if not self._complained and not missing:
+        usual = isinstance(error, FileNotFoundError) or "locked" in str(error)
+        if not self._complained and not usual:
             logger.warning("the index in %s cannot be read: %s", self.place.folder, error)
             self._complained = True
 
