@@ -68,6 +68,16 @@ class Place:
                 continue
         return total
 
+    def written(self) -> float:
+        """When something was written to it, in seconds since the epoch; 0 for never."""
+        times = [0.0]
+        for path in (self.database, Path(f"{self.database}-wal")):
+            try:
+                times.append(path.stat().st_mtime)
+            except OSError:
+                continue
+        return max(times)
+
     def identity(self) -> tuple[int, int] | None:
         """Another one after the index was removed, and made anew."""
         try:

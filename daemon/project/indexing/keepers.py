@@ -9,6 +9,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import filelock
+
 from ....cache.errors import KeyturnError
 from ...workspace.project import project_of
 from ...workspace.project_watch import ProjectWatch, Touched
@@ -25,6 +27,7 @@ LONGEST_BURST_SECONDS = 2.0
 LOOK_SECONDS = 1.0  # between two looks at whether an index is still there
 AGAIN_SECONDS = 30.0  # until another try, and between two readings of what cannot be watched
 SHARED_SECONDS = 2.0  # between two tries to become the one that writes
+OLDEST_SECONDS = 60 * 86_400.0  # after which the index of a project that nobody opens is removed
 AGAIN_FACTOR = 20  # and so many times as long as a reading takes
 
 Tell = Callable[..., None]
@@ -75,6 +78,7 @@ class Keepers:
         """Until it is closed."""
         self._watch.start()
         try:
+            self._tidy()
             while True:
                 self._take(self._wait())
                 self._pace.step()
@@ -90,6 +94,15 @@ class Keepers:
         """End `run`, from another thread."""
         self._pace.close()
         self.tasks.put(None)
+
+    def _tidy(self) -> None:
+        """Remove the indexes of projects in which nobody has worked for long."""
+        for place in Place.all(self._cache):
+            self._pace.step()
+            if time.time() - place.written() > OLDEST_SECONDS:
+                lock = filelock.FileLock(place.lock, timeout=0, mode=0o600)
+                with contextlib.suppress(filelock.Timeout, OSError), lock:
+                    place.forget()
 
     def _wait(self) -> float:
         """Seconds until there is something to do."""

@@ -305,6 +305,21 @@ def test_settings_that_cannot_be_read_keep_a_project_from_being_read(root: Path,
     assert not Place.of(root, indexer.cache).folder.exists()
 
 
+def test_the_index_of_a_project_that_nobody_has_opened_for_long_is_removed(
+    root: Path, make: Make, tmp_path: Path
+):
+    (root / "a.py").write_text("def a(): ...\n")
+    first = make()
+    old = read(first, root).place
+    first.close()
+    for path in old.folder.iterdir():
+        os.utime(path, (0, 0))
+    other = tmp_path / "other"
+    (other / ".git").mkdir(parents=True)
+    fresh = read(make(), other).place
+    assert [place.folder for place in Place.all(tmp_path / "cache")] == [fresh.folder]
+
+
 def test_the_process_is_modest_and_ends_with_its_daemon(root: Path, make: Make):
     indexer = make()
     read(indexer, root)
