@@ -71,7 +71,7 @@ def cut(
     column = len(line) - len(line.lstrip())
     if kind == "arguments":
         column = line.index(callee + "(") + len(callee) + 1 if callee + "(" in line else 0
-    if column <= 0 or not line[column:].strip():
+    if column <= 0 or not any(map(str.isalnum, line[column:])):  # brackets alone tell nothing
         return None
     before = "\n".join([*lines[:number], line[:column]])
     return kind, before, "\n".join(["", *lines[number + 1 :]]), line[column:]

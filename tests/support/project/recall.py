@@ -1,5 +1,6 @@
 """How often a retrieval finds what is called, and how still it keeps. Needs no model."""
 
+import re
 import statistics
 import time
 from collections import defaultdict
@@ -62,10 +63,12 @@ def within_budget(chunks: list[Chunk]) -> list[Chunk]:
 
 
 def table(results: Iterable[Found]) -> Iterable[str]:
-    """A line for each language and kind."""
+    """A line for each language and kind; `new`: the callee is used nowhere else in the file, so
+    that its import betrays it."""
     rows: dict[tuple[str, str], list[Found]] = defaultdict(list)
     for each in results:
-        rows[each.case.language, each.case.kind].append(each)
+        kind = each.case.kind + " new" * (each.case.kind == "line" and _is_new(each.case))
+        rows[each.case.language, kind].append(each)
     yield (
         f"{'':<22} cases  "
         + "  ".join(f"top {r}" for r in RANKS)
@@ -82,3 +85,7 @@ def table(results: Iterable[Found]) -> Iterable[str]:
             + f"  {statistics.median(f.ms for f in row):.1f}"
             + (f"  {sum(f.moves for f in row) / keys:.3f}" if keys else "")
         )
+
+
+def _is_new(case: Case) -> bool:
+    return len(re.findall(rf"\b{re.escape(case.callee)}\b", case.before + case.after)) <= 1
