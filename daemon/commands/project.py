@@ -8,8 +8,10 @@ import click
 
 from ...models.hub.cache_folder import cache_folder
 from ..config import options_in
+from ..engines.make_engine import CHUNKS
+from ..project.index import ProjectIndex
 from ..project.place import Place
-from ..project.summary import Summary, no_project, root_of
+from ..project.summary import PATIENCE_SECONDS, Summary, no_project, root_of
 from ._exit_codes import NOTHING, USAGE, one_line_errors
 
 PATH = click.argument("path", required=False, type=click.Path(path_type=Path))
@@ -43,8 +45,9 @@ def status(as_json: bool, path: Path | None) -> None:
 @click.option("--all", "everything", is_flag=True, help="The indexes of all projects.")
 @PATH
 def forget(everything: bool, path: Path | None) -> None:
-    """Remove the index of the project around PATH (here, if none is given), without asking. A
-    daemon that is at work there begins anew, unless the setting `project` is off."""
+    """Remove what was kept of the project around PATH (here, if none is given), without asking: its
+    index, and what was computed from it. A daemon that is at work there begins anew, unless the
+    setting `project` is off."""
     if everything and path is not None:
         click.echo("keyturn: give a path, or --all", err=True)
         sys.exit(USAGE)
@@ -58,10 +61,25 @@ def forget(everything: bool, path: Path | None) -> None:
             sys.exit(NOTHING)
         else:
             places = [Place.of(root, cache)]
-        forgotten = [
-            (size, place) for place in places if (size := place.bytes()) and place.forget()
-        ]
-    for size, place in forgotten:
-        click.echo(f"removed {place.folder} ({size / 1e6:,.1f} MB)")
-    if not forgotten:
+        found = [place for place in places if place.bytes()]
+        for place in found:
+            _forget(place, cache)
+    if not found:
         click.echo("there was no index")
+
+
+def _forget(place: Place, cache: Path) -> None:
+    index = ProjectIndex(place, PATIENCE_SECONDS)
+    status = index.status()
+    index.close()
+    place.forget()
+    click.echo(f"removed {place.folder} ({status.bytes / 1e6:,.1f} MB)")
+    files = list((cache / CHUNKS).glob("*.sqlite3"))
+    if files:
+        from ...cache.chunk_spill import DiskChunks
+
+        for file in files:
+            chunks = DiskChunks(file, most_bytes=0)
+            if count := chunks.forget(status.facts.get("root", "")):
+                click.echo(f"removed {count:,} chunks from {file}")
+            chunks.close()

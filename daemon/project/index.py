@@ -219,6 +219,8 @@ class ProjectIndex:
         connection.set_progress_handler(self._is_over, STEPS)
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if not version:
+            raise FileNotFoundError(f"the index in {self.place.folder} is being made")
         if version != VERSION:
             raise sqlite3.DatabaseError(f"it is of version {version}")
         self._complained = False

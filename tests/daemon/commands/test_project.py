@@ -4,8 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
+from keyturn.cache.chunk_spill import DiskChunks
+from keyturn.cache.quantised import QuantisedRows
 from keyturn.daemon.commands._status import lines
 from keyturn.daemon.commands.project import command
 from keyturn.daemon.project.indexing.writer import IndexWriter, Stamp
@@ -32,7 +35,7 @@ def index(root: Path, tmp_path: Path) -> Place:
     place = Place.of(root, tmp_path / "cache")
     writer = IndexWriter(place)
     writer.put(outline("a.py", "python", "def a(): ..."), Stamp(1, 2, 3))
-    writer.note(read_at=1.0, left_out=7)
+    writer.note(root=str(root), read_at=1.0, left_out=7)
     writer.commit()
     writer.close()
     return place
@@ -80,6 +83,18 @@ def test_an_index_is_forgotten_by_its_project_or_with_all_others(root: Path, tmp
     assert project("forget", "--all").stdout.count("removed") == 2
     assert not [path for path in first.folder.parent.iterdir() if path.is_dir()]
     assert project("forget", "--all", str(root)).exit_code == 2
+
+
+def test_what_was_computed_from_a_project_is_forgotten_with_it(root: Path, tmp_path: Path):
+    index(root, tmp_path)
+    rows = QuantisedRows(0, *(torch.zeros((1, 1, 2, 4)) for _ in range(4)))
+    chunks = DiskChunks(tmp_path / "cache" / "chunks" / "model.sqlite3", most_bytes=2**20)
+    chunks.store(b"ours", rows, str(root))
+    chunks.store(b"another's", rows, str(tmp_path))
+    assert "removed 1 chunks" in project("forget", str(root)).stdout
+    assert chunks.restore(b"ours") is None
+    assert chunks.restore(b"another's") is not None
+    chunks.close()
 
 
 def test_the_brief_word_says_where_the_index_is_and_whether_the_project_is_read(
