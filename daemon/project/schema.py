@@ -66,7 +66,7 @@ def _once(identifiers: Iterable[str]) -> Iterator[str]:
                 yield word
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 14)
 def parts_of(identifier: str) -> tuple[str, ...]:
     """An identifier in small letters, and its parts if it has several: of camels and snakes."""
     whole = identifier.lower()

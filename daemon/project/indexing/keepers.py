@@ -13,7 +13,7 @@ import filelock
 
 from ....cache.errors import KeyturnError
 from ...workspace.project import project_of
-from ...workspace.project_watch import ProjectWatch, Touched
+from ...workspace.project_watch import RULES, ProjectWatch, Touched
 from ...workspace.watch import QUIET_SECONDS
 from ..place import Place
 from .keeper import Keeper, SettingsIn
@@ -28,6 +28,9 @@ LOOK_SECONDS = 1.0  # between two looks at whether an index is still there
 AGAIN_SECONDS = 30.0  # until another try, and between two readings of what cannot be watched
 SHARED_SECONDS = 2.0  # between two tries to become the one that writes
 OLDEST_SECONDS = 60 * 86_400.0  # after which the index of a project that nobody opens is removed
+REST_FACTOR = 3  # times as long as a reading took until the next one for changed folders
+MOST_TOUCHED = 5_000  # files; of more than that, everything is looked at
+NEVER = float("inf")
 AGAIN_FACTOR = 20  # and so many times as long as a reading takes
 
 Tell = Callable[..., None]
@@ -39,12 +42,15 @@ class Burst:
     def __init__(self) -> None:
         self.paths: set[Path] = set()
         self.everything = False
+        self.rules = False
         self.began = time.monotonic()
         self.due = self.began
 
     def add(self, touched: Touched) -> None:
-        self.paths.add(touched.path)
-        self.everything |= touched.everything
+        if len(self.paths) < MOST_TOUCHED:
+            self.paths.add(touched.path)
+        self.everything |= touched.everything or len(self.paths) == MOST_TOUCHED
+        self.rules |= touched.path.name in RULES
         latest = self.began + LONGEST_BURST_SECONDS
         self.due = min(time.monotonic() + QUIET_SECONDS, latest)
 
@@ -58,7 +64,26 @@ class Charge:
         self.work: Iterator[None] | None = None
         self.began = 0.0  # the work
         self.again = 0.0  # when to begin anew, at most then if asked
+        self.rested = 0.0  # when to begin anew for what happens to folders
         self.burst: Burst | None = None
+
+    def due(self) -> float:
+        """When to see to what was touched. Changed rules count at once; folders come and go by the
+        thousand, and one reading has to end before the next."""
+        if self.burst is None:
+            return NEVER
+        if self.burst.rules or not self.burst.everything:
+            return self.burst.due
+        return max(self.burst.due, self.rested) if self.work is None else NEVER
+
+    def ended(self) -> None:
+        """The work is done."""
+        self.work = None
+        now = time.monotonic()
+        took = now - self.began
+        least = SHARED_SECONDS if self.keeper.is_shared else AGAIN_SECONDS
+        self.again = now + max(least, AGAIN_FACTOR * took)
+        self.rested = now + REST_FACTOR * took
 
 
 class Keepers:
@@ -111,8 +136,7 @@ class Keepers:
         for charge in self._charges.values():
             if charge.work is not None:
                 return 0.0
-            if charge.burst is not None:
-                due = min(due, charge.burst.due)
+            due = min(due, charge.due())
         return max(0.0, due - now)
 
     def _take(self, seconds: float) -> None:
@@ -199,17 +223,14 @@ class Keepers:
 
     def _step(self, charge: Charge) -> None:
         burst = charge.burst
-        if burst is not None and time.monotonic() >= burst.due:
+        if burst is not None and time.monotonic() >= charge.due():
             charge.burst = None
             if burst.everything:
                 self._begin(charge)
             else:
                 charge.keeper.follow(burst.paths)
         elif charge.work is not None and next(charge.work, self) is self:
-            charge.work = None
-            took = time.monotonic() - charge.began
-            least = SHARED_SECONDS if charge.keeper.is_shared else AGAIN_SECONDS
-            charge.again = time.monotonic() + max(least, AGAIN_FACTOR * took)
+            charge.ended()
 
 
 def _about(root: Path, tell: Tell) -> Tell:
