@@ -40,6 +40,7 @@ class View:
         self._opened = {path: outline for path, outline in opened.items() if path != own}
         self._own = own
         self._outlines: dict[str, Outline | None] = {}
+        self._whole: dict[str, list[Definition]] = {}
         self._folders: dict[str, dict[str, None]] = {}
 
     # region Definitions
@@ -53,9 +54,12 @@ class View:
     def inside(self, path: str, names: Collection[str] | None = None) -> list[Definition]:
         if path == self._own:
             return []
-        if outline := self._opened.get(path):
-            inside = [d for d in outline.definitions if names is None or d.name in names]
-            return _without_repeats(inside)
+        if path in self._opened:
+            self._whole.setdefault(path, _without_repeats(self._opened[path].definitions))
+        elif names is None and path not in self._whole:
+            self._whole[path] = _without_repeats(self._index.inside(path))
+        if path in self._whole:
+            return [each for each in self._whole[path] if names is None or each.name in names]
         return _without_repeats(self._index.inside(path, names))
 
     def outline_of(self, path: str) -> Outline | None:

@@ -1,13 +1,15 @@
 """Which definitions of other files a completion sees, over small projects and the real index."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from keyturn.daemon.project.origins import origins
 from keyturn.daemon.project.reading.reader import outline
-from keyturn.daemon.project.retrieval import MOST_CHUNKS
+from keyturn.daemon.project.retrieval import MOST_CHUNKS, Retrieval
 from keyturn.daemon.project.view import View
 from support.daemon.memory_index import MemoryIndex
 from support.daemon.small_projects import SmallProject
@@ -150,6 +152,18 @@ CALLS = [
     (RUST, "Shelf { ", "Shelf", "pub size: usize"),
     (C, "shelf_free(", "shelf_free", "void shelf_free(struct shelf *shelf)"),
 ]
+
+
+class Counted:
+    """An index that counts what it is asked."""
+
+    def __init__(self, index: Any) -> None:
+        self._index = index
+        self.asked = 0
+
+    def __getattr__(self, name: str) -> Any:
+        self.asked += 1
+        return getattr(self._index, name)
 
 
 @pytest.mark.parametrize(("files", "typed", "name", "signature"), CALLS)
@@ -297,3 +311,15 @@ def test_nothing_that_a_file_holds_breaks_it(tmp_path: Path):
         for cursor in {0, len(text)}:
             odd = project.query(text=text, cursor=cursor, outline=read)
             assert len(project.wanted(odd)) <= MOST_CHUNKS
+
+
+def test_what_the_index_is_asked_grows_with_the_imports_and_not_with_the_file(tmp_path: Path):
+    """Counted rather than timed."""
+    project = SmallProject(tmp_path, PYTHON)
+    counted: Any = Counted(project.index)
+    query = project.query()
+    Retrieval(counted, counted).wanted(query)
+    once, counted.asked = counted.asked, 0
+    longer = query.text + "measure(length)\n" * 2_000
+    Retrieval(counted, counted).wanted(replace(query, text=longer))
+    assert counted.asked <= once + 2
