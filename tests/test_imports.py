@@ -86,7 +86,13 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "daemon.engines": SERVICE,
     "daemon.client": (*CORE, "daemon.server", "daemon.engines"),
     "daemon.headless": (*SERVICE, "daemon.client"),
-    "daemon.bench": (*SERVICE, "daemon.client", "daemon.headless"),
+    "daemon.bench": (
+        *SERVICE,
+        "daemon.client",
+        "daemon.headless",
+        "daemon.bench._project",
+    ),
+    "daemon.bench._project": SERVICE,
     "daemon.bench._gpu": (*SERVICE, "daemon.bench"),
     "daemon.commands": (
         *SERVICE,

@@ -1,0 +1,1 @@
+"""What `keyturn bench project` is made of: an index of its own, cases, and what says them."""
