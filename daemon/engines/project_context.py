@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -77,6 +78,10 @@ class Encoder(Protocol):
     def encode(self, text: str) -> list[int]: ...
 
 
+class NeededElsewhere(Exception):
+    """There is something better to do than what is under way."""
+
+
 @dataclass(slots=True)
 class Followed:
     """What is known of one open file."""
@@ -139,7 +144,10 @@ class ProjectContext:
             followed.wanted = ()
             self._put(followed, session, ())
             return False
-        self._choose(followed, file, session, opened, project)
+        try:
+            self._choose(followed, file, session, opened, project, interrupted)
+        except NeededElsewhere:
+            return False
         for each in followed.wanted:
             if self._rows(each) is None and not self._encoded(each, project, interrupted):
                 self._note_missing(followed, session)
@@ -170,8 +178,10 @@ class ProjectContext:
         session: FileSession | None,
         opened: Collection[File],
         project: Around,
+        interrupted: Callable[[], bool],
     ) -> None:
-        """Ask the project, unless nothing has changed since it was last asked."""
+        """Ask the project, unless nothing has changed since it was last asked. Raises
+        `NeededElsewhere`."""
         others = [each for each in opened if each.key != file.key]
         cursor, shown = (0, (0, 0)) if session is None else (session.asked_at, session.shown)
         seen = (file.text.text, cursor, shown, project.age(), *(o.text.text for o in others))
@@ -183,8 +193,10 @@ class ProjectContext:
             language=file.language,
             text=file.text.text,
             cursor=min(cursor, len(file.text.text)),
-            outline=self._outline(file, project),
-            opened={path: self._outline(each, project) for path, each in inside.items()},
+            outline=self._outline(file, project, interrupted),
+            opened={
+                path: self._outline(each, project, interrupted) for path, each in inside.items()
+            },
             recent=tuple(inside)[: -MOST_RECENT - 1 : -1],
             shown=shown,
         )
@@ -203,12 +215,13 @@ class ProjectContext:
                 room -= len(tokens)
         return found
 
-    def _outline(self, file: File, project: Around) -> Outline:
+    def _outline(self, file: File, project: Around, interrupted: Callable[[], bool]) -> Outline:
         text, path = file.text.text, self._relative(file, project) or file.key.uri
         known = self._outlines.get(file.key)
         if known is None or known[0] is not text:
             read = text if len(text) <= MOST_CHARACTERS else ""
-            known = self._outlines[file.key] = (text, outline(path, file.language, read))
+            found = outline(path, file.language, read, pause=partial(_go_on, interrupted))
+            known = self._outlines[file.key] = (text, found)
         return known[1]
 
     def _relative(self, file: File, project: Around) -> str | None:
@@ -279,6 +292,11 @@ class ProjectContext:
         return self._store.get(self._encoder.sink, wanted.tokens)
 
     # endregion
+
+
+def _go_on(interrupted: Callable[[], bool]) -> None:
+    if interrupted():
+        raise NeededElsewhere
 
 
 def _same(one: Sequence[Any], other: Sequence[Any]) -> bool:

@@ -6,7 +6,8 @@ minutes on some trees, and stopping one crashes the library.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -14,6 +15,7 @@ from importlib import import_module
 from tree_sitter import Language, Node, Parser
 
 MOST_SECONDS = 0.2  # for a file
+SMALLEST_BUFFER_BITS = 18
 
 GRAMMARS = {
     "c": ("tree_sitter_c", "language"),
@@ -62,13 +64,35 @@ def parse(language: str, data: bytes, watch: Stopwatch) -> Node:
     """The root of the tree. Raises `TooLong`."""
     parser = Parser(grammar(language))
     try:
-        tree = parser.parse(
-            lambda offset, point: data[offset:],  # at first the very same bytes, which live on
-            progress_callback=watch.step,
-        )
+        with _buffer(data) as view:
+            tree = parser.parse(lambda offset, point: view[offset:], progress_callback=watch.step)
     except ValueError:  # what the library calls having been stopped
         raise TooLong from None
     return tree.root_node
+
+
+@contextmanager
+def _buffer(data: bytes) -> Iterator[memoryview]:
+    """`data` in memory that is used again: the library never lets go of what it was given to read.
+    Text of nodes must not be asked of it afterwards."""
+    spare = _spare_buffers()
+    try:
+        buffer = spare.pop()
+    except IndexError:
+        buffer = bytearray()
+    if len(buffer) < len(data):
+        buffer = bytearray(1 << max(SMALLEST_BUFFER_BITS, len(data).bit_length()))
+    buffer[: len(data)] = data
+    try:
+        yield memoryview(buffer)[: len(data)]
+    finally:
+        spare.append(buffer)
+
+
+@cache
+def _spare_buffers() -> list[bytearray]:
+    """Those that no thread uses: one, or as many as there were threads at once."""
+    return []
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,14 @@ nobody would write."""
 
 import ast
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from textwrap import dedent
 
 import click
 import filelock
+import psutil
 import pytest
 import watchdog
 
@@ -586,3 +588,20 @@ def test_a_pause_may_end_the_reading():
     with pytest.raises(KeyboardInterrupt):
         outline("a", "python", "def f(): ...\n" * 1_000, pause)
     assert list(islice(read("python", "def f(): ...").definitions, 1))
+
+
+def test_reading_many_files_leaves_no_memory_behind():
+    text = "".join(f"def f{number}(a, b):\n    return a + b\n" for number in range(3_000))
+    read("python", text)
+    before = psutil.Process().memory_info().rss
+    for number in range(100):
+        read("python", f"{text}x = {number}\n")
+    assert psutil.Process().memory_info().rss - before < 50 * len(text)
+
+
+def test_threads_read_beside_each_other():
+    texts = {n: "".join(f"def f{n}_{each}(): ...\n" for each in range(300)) for n in range(8)}
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda n: read("python", texts[n]), texts))
+    for number, each in enumerate(found):
+        assert [d.name for d in each.definitions] == [f"f{number}_{n}" for n in range(300)]
