@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,17 +20,15 @@ from ..completion.chunk_encoder import ChunkEncoder
 from ..completion.file_session import FileSession
 from ..project.chunk import Chunk
 from ..project.index import ProjectIndex
-from ..project.outline import Outline
-from ..project.reading.reader import outline
 from ..project.retrieval import Query, Retrieval
 from ..server.engine_thread import File
 from ..server.jobs import FileKey
+from .open_outlines import NeededElsewhere, OpenOutlines
 from .wanted import Wanted, pays
 
 logger = logging.getLogger(__name__)
 
 MOST_RECENT = 8  # files
-MOST_CHARACTERS = 200_000  # of an open file whose outline is looked at
 
 
 class Around(Protocol):
@@ -78,10 +75,6 @@ class Encoder(Protocol):
     def encode(self, text: str) -> list[int]: ...
 
 
-class NeededElsewhere(Exception):
-    """There is something better to do than what is under way."""
-
-
 @dataclass(slots=True)
 class Followed:
     """What is known of one open file."""
@@ -114,7 +107,7 @@ class ProjectContext:
         self._path_of = path_of
         self._clock = clock
         self._files: dict[FileKey, Followed] = {}
-        self._outlines: dict[FileKey, tuple[str, Outline]] = {}  # of which text
+        self._outlines = OpenOutlines()
 
     def stir(self) -> None:
         """Somebody is typing: whoever reads files for this makes room."""
@@ -157,7 +150,7 @@ class ProjectContext:
 
     def forget(self, key: FileKey) -> None:
         self._files.pop(key, None)
-        self._outlines.pop(key, None)
+        self._outlines.forget(key)
 
     def status(self) -> dict[str, Any]:
         return {
@@ -188,15 +181,14 @@ class ProjectContext:
         if _same(seen, followed.seen):
             return
         inside = {relative: each for each in others if (relative := self._relative(each, project))}
+        path = self._relative(file, project) or file.key.uri
         query = Query(
-            path=self._relative(file, project) or file.key.uri,
+            path=path,
             language=file.language,
             text=file.text.text,
             cursor=min(cursor, len(file.text.text)),
-            outline=self._outline(file, project, interrupted),
-            opened={
-                path: self._outline(each, project, interrupted) for path, each in inside.items()
-            },
+            outline=self._outlines.of(file, path, interrupted),
+            opened={there: self._outlines.of(o, there, interrupted) for there, o in inside.items()},
             recent=tuple(inside)[: -MOST_RECENT - 1 : -1],
             shown=shown,
         )
@@ -214,15 +206,6 @@ class ProjectContext:
                 found.append(Wanted(chunk, tokens))
                 room -= len(tokens)
         return found
-
-    def _outline(self, file: File, project: Around, interrupted: Callable[[], bool]) -> Outline:
-        text, path = file.text.text, self._relative(file, project) or file.key.uri
-        known = self._outlines.get(file.key)
-        if known is None or known[0] is not text:
-            read = text if len(text) <= MOST_CHARACTERS else ""
-            found = outline(path, file.language, read, pause=partial(_go_on, interrupted))
-            known = self._outlines[file.key] = (text, found)
-        return known[1]
 
     def _relative(self, file: File, project: Around) -> str | None:
         """A file's path in the project; None if it is not in it."""
@@ -292,11 +275,6 @@ class ProjectContext:
         return self._store.get(self._encoder.sink, wanted.tokens)
 
     # endregion
-
-
-def _go_on(interrupted: Callable[[], bool]) -> None:
-    if interrupted():
-        raise NeededElsewhere
 
 
 def _same(one: Sequence[Any], other: Sequence[Any]) -> bool:

@@ -121,8 +121,8 @@ def test_no_completion_waits_for_chunks_and_the_next_one_has_them(window: Window
 def test_interrupted_work_goes_on_where_it_was(window: Window):
     window.show("main.py", MAIN)
     window.ask("main.py")
-    for _ in range(50):
-        window.idle("main.py", after=6)
+    for looks in range(100):
+        window.idle("main.py", after=looks)
     assert window.shown("main.py") == ["shapes.py:1 Circle", "paint.py:1 paint"]
     assert window.store.encoded == 2
 
