@@ -33,7 +33,7 @@ MOST_IN_FILE = 2_000
 MOST_WORDS = 32  # of a question
 MOST_WITH_WORD = 300  # definitions: what more have says little
 MOST_MATCHES = 800  # definitions that are compared: those with the rarest words
-SPARE = 64  # similar definitions more than are asked for, of the same file or other languages
+SPARE = 40  # similar definitions more than are asked for, of the same file or other languages
 MOST_FILES = 1_000
 COLUMNS = (
     "f.path, d.language, d.name, d.kind, d.container, d.line, d.end_line, d.signature, d.doc,"
@@ -120,18 +120,20 @@ class ProjectIndex:
         Words that very many have are left out."""
 
         def found(connection: sqlite3.Connection) -> Iterator[Definition]:
-            if telling := list(_telling(connection, words)):
-                yield from map(
-                    _definition,
-                    connection.execute(
-                        f"SELECT {COLUMNS} FROM (SELECT rowid AS id, bm25(words, 3.0, 1.0) AS rank"
-                        "   FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?) AS w"
-                        " JOIN definitions AS d ON d.id = w.id JOIN files AS f ON f.id = d.file"
-                        f" WHERE d.language IN ({_marks(languages)}) AND f.path != ?"
-                        " ORDER BY w.rank LIMIT ?",
-                        (" OR ".join(telling), most + SPARE, *languages, but, most),
-                    ),
-                )
+            telling = list(_telling(connection, words))
+            if not telling:
+                return
+            nearest = connection.execute(  # without their sources, which would all be sorted
+                "SELECT d.id FROM (SELECT rowid AS id, bm25(words, 3.0, 1.0) AS rank"
+                "   FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?) AS w"
+                " JOIN definitions AS d ON d.id = w.id JOIN files AS f ON f.id = d.file"
+                f" WHERE d.language IN ({_marks(languages)}) AND f.path != ?"
+                " ORDER BY w.rank LIMIT ?",
+                (" OR ".join(telling), most + SPARE, *languages, but, most),
+            ).fetchall()
+            for each in nearest:
+                rows = connection.execute(f"SELECT {COLUMNS} FROM {JOINED} WHERE d.id = ?", each)
+                yield from map(_definition, rows)
 
         return self._ask(found)
 
