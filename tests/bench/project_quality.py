@@ -2,15 +2,18 @@
 
     python tests/bench/project_quality.py --cases 100 --results project.jsonl
     python tests/bench/project_quality.py --cases 100 --offset 100 --results other.jsonl
-    python tests/bench/project_quality.py --language typescript --arm file --arm product ...
+    python tests/bench/project_quality.py --language typescript --arm file --arm bound ...
     python tests/bench/project_quality.py --cases 200 --offset 100 --retrieval-only
 
 Cases are calls, in installed Python packages or in TypeScript ones that npm brings, of functions
 and classes imported from the same package: from the line's first character (`line`), or from the
-bracket on (`arguments`). Every arm sees the same window of the file; the others have text of its
-package in front. Greedy, without a grammar, judged on the first line. Results are appended case by
-case, so that a run can be cut off and go on. `--retrieval-only` needs no model: it says how often
-the retrieval finds what is called, before it is called and while its arguments are written.
+bracket on (`arguments`). Every arm sees the same window of the file; but for `file` they have
+chunks of its package in front: the product's own retrieval's, bound as they are after some idle
+time (`bound`), at once (`late`), or encoded as text, which is the most that binding can give
+(`text`); what is really imported, the callee last (`oracle`); or random ones (`ring`). Greedy,
+without a grammar, judged on the first line. Results are appended case by case, so that a run can be
+cut off and go on. `--retrieval-only` needs no model: it says how often the retrieval finds what is
+called, before it is called and while its arguments are written.
 """
 
 import difflib
@@ -25,12 +28,15 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
+from keyturn.daemon.bench._project.speaker import Speaker
+from keyturn.models.loading.loader import load
+
 sys.path.append(str(Path(__file__).parents[1]))
 from support.project import python_cases, recall, typescript_cases
 from support.project.arms import ARMS
 from support.project.case import Case
 
-NEW_TOKENS = 48
+USUAL = ("file", "text", "bound", "ring", "oracle")
 LANGUAGES: dict[str, Callable[[int], Iterator[Case]]] = {
     "python": python_cases.cases,
     "typescript": typescript_cases.cases,
@@ -54,8 +60,7 @@ class Result:
 @click.option("--model", default="qwen2.5-coder-0.5b")
 @click.option("--cases", "count", default=100)
 @click.option("--offset", default=0, help="Cases to leave out at the beginning.")
-@click.option("--arm", "arms", multiple=True, default=tuple(ARMS), type=click.Choice(list(ARMS)))
-@click.option("--context", default=4096, help="Tokens of a prompt, at most.")
+@click.option("--arm", "arms", multiple=True, default=USUAL, type=click.Choice(list(ARMS)))
 @click.option("--results", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--retrieval-only", is_flag=True, help="Judge what is found, without a model.")
 @click.option("--typing", is_flag=True, help="… and how still it keeps while the line is typed.")
@@ -65,7 +70,6 @@ def main(
     count: int,
     offset: int,
     arms: tuple[str, ...],
-    context: int,
     results: Path | None,
     retrieval_only: bool,
     typing: bool,
@@ -80,54 +84,25 @@ def main(
         raise click.UsageError("say where the results go: --results FILE")
     done = [Result(**json.loads(line)) for line in _lines(results)]
     known = {(each.case, each.arm) for each in done}
-    say, tokens_of = _speaker(model, context)
+    speaker = Speaker(load(model, settle=True))
     with results.open("a", encoding="utf-8") as file:
         for case in tqdm(chosen, unit="case"):
             for arm in arms:
                 if (case.id, arm) in known:
                     continue
-                said, tokens = say(ARMS[arm](case, tokens_of) + case.prefix, case.suffix)
-                wanted, said = case.wanted.strip(), said.strip()
+                chunks = ARMS[arm].chunks(case, speaker.tokens)
+                answer = speaker.say(case.prefix, case.suffix, chunks, ARMS[arm].binding)
+                wanted, said = case.wanted.strip(), answer.text.strip()
                 similarity = difflib.SequenceMatcher(None, said, wanted).ratio()
                 result = Result(
                     *(case.id, case.kind, arm, said == wanted, round(similarity, 4)),
-                    *(tokens, said, wanted),
+                    *(answer.prompt_tokens, said, wanted),
                 )
                 file.write(json.dumps(asdict(result)) + "\n")
                 file.flush()
                 done.append(result)
     wanted_cases = {case.id for case in chosen}
     _print([each for each in done if each.case in wanted_cases], arms)
-
-
-def _speaker(
-    model: str, context: int
-) -> tuple[Callable[[str, str], tuple[str, int]], Callable[[str], int]]:
-    """What says the rest of a line, greedily, with how many tokens its prompt had; and what counts
-    a text's tokens."""
-    from keyturn.api.request import Sampling
-    from keyturn.cache.sequence import CachedSequence
-    from keyturn.models.decoding.decode import Decoder, Stops
-    from keyturn.models.decoding.sampler import Sampler
-    from keyturn.models.loading.loader import load
-    from keyturn.models.prompts.fim import PromptBuilder, PromptOptions
-
-    loaded = load(model, settle=True)
-    builder, decoder = PromptBuilder(loaded.tokenizer), Decoder(loaded.model, loaded.tokenizer)
-
-    def say(prefix: str, suffix: str) -> tuple[str, int]:
-        prompt = builder.build(prefix, suffix, PromptOptions(context, prefix_share=0.9))
-        sequence, stops = CachedSequence(loaded.model.new_arena()), Stops(builder.stops, NEW_TOKENS)
-        logits = decoder.prefill(sequence, prompt.tokens, stops, lambda: False)
-        said = ""
-        sampler = Sampler(Sampling())
-        for token in decoder.generate(sequence, prompt, logits, sampler, stops, lambda: False):
-            said += token.text
-            if "\n" in said:
-                break
-        return said.split("\n")[0], len(prompt.tokens)
-
-    return say, lambda text: len(loaded.tokenizer.encode(text))
 
 
 def _lines(path: Path) -> list[str]:

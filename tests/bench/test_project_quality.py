@@ -81,20 +81,22 @@ def test_what_is_shown_of_a_definition_is_what_its_users_need():
         *("package", Path(), "package/a.py", "python", 3, "line", "", "", "Shelf()", "Shelf"),
         (other, shelf),
     )
-    assert ARMS["file"](case, words) == ""
-    assert ARMS["brief"](case, words) == (
-        "# package/other.py\ndef other(a, b):\n\n"
+    assert ARMS["file"].chunks(case, words) == []
+    assert ARMS["oracle"].chunks(case, words) == [
+        "# package/other.py\ndef other(a, b):\n\n",
         '# package/shelf.py\nclass Shelf(Base):\n    """Holds books."""\n    size: int = 3\n'
         "    def __init__(self, size: int):\n"
-        "    def put(\n        self,\n        book: str,\n    ) -> None:\n\n"
+        "    def put(\n        self,\n        book: str,\n    ) -> None:\n\n",
+    ]
+    assert ARMS["callee"].chunks(case, words) == ARMS["oracle"].chunks(case, words)[1:]
+    assert (
+        ARMS["whole"].chunks(case, words)[-1].endswith("    def _sort(self):\n        pass\n\n\n")
     )
-    assert ARMS["callee"](case, words) == ARMS["brief"](case, words).partition("\n\n")[2]
-    assert ARMS["whole"](case, words).endswith("    def _sort(self):\n        pass\n\n\n")
 
 
 @pytest.mark.parametrize("arm", list(ARMS))
 def test_no_arm_shows_what_is_wanted_or_more_than_there_is_room_for(toy: Case, arm: str):
-    shown = ARMS[arm](toy, words)
+    shown = "".join(ARMS[arm].chunks(toy, words))
     assert words(shown) <= BUDGET_TOKENS
     assert toy.wanted not in shown
     assert bool(shown) == (arm != "file")
@@ -104,7 +106,6 @@ def test_the_product_shows_its_best_chunk_last(toy: Case):
     found = recall.found(toy)
     if toy.kind == "arguments":
         assert found.rank == 0
-        last = ARMS["product"](toy, words).rstrip("\n").rpartition("\n\n")[2]
-        assert toy.definitions[-1].path in last
+        assert toy.definitions[-1].path in ARMS["bound"].chunks(toy, words)[-1]
     assert found.fits
     assert len(list(recall.table([found]))) == 2

@@ -1,9 +1,11 @@
-"""Arms: what stands in front of the file's window, the callee's definition nearest to it."""
+"""Arms: which chunks stand in front of the file's window, the best last, and how they got there."""
 
 import ast
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
+from keyturn.daemon.bench._project.speaker import Binding
 from keyturn.daemon.project.chunk import chunk
 from keyturn.daemon.project.reading.reader import outline
 
@@ -19,20 +21,26 @@ RING_LINES = 64
 MOST_DRAWS = 8  # files that a ring is made of, at most
 
 Counter = Callable[[str], int]  # the tokens of a text
-Arm = Callable[[Case, Counter], str]
+Chooser = Callable[[Case, Counter], list[str]]
 
 
-def nothing(case: Case, tokens: Counter) -> str:
-    return ""
+@dataclass(frozen=True)
+class Arm:
+    chunks: Chooser
+    binding: Binding = Binding.TEXT
 
 
-def whole(case: Case, tokens: Counter) -> str:
+def nothing(case: Case, tokens: Counter) -> list[str]:
+    return []
+
+
+def whole(case: Case, tokens: Counter) -> list[str]:
     """The first lines of up to six definitions."""
     shown = [(d, d.source.split("\n")[:WHOLE_LINES]) for d in case.definitions[-MOST_DEFINITIONS:]]
     return _written(case, shown)
 
 
-def brief(case: Case, tokens: Counter) -> str:
+def brief(case: Case, tokens: Counter) -> list[str]:
     """Signatures and the first line of docstrings; of the callee more."""
     last = case.definitions[-1]
     shown = [
@@ -42,19 +50,19 @@ def brief(case: Case, tokens: Counter) -> str:
     return _written(case, shown)
 
 
-def callee(case: Case, tokens: Counter) -> str:
+def callee(case: Case, tokens: Counter) -> list[str]:
     """The callee's alone."""
     last = case.definitions[-1]
     return _written(case, [(last, _brief(last, case.language, BRIEF_LINES))])
 
 
-def callee_whole(case: Case, tokens: Counter) -> str:
+def callee_whole(case: Case, tokens: Counter) -> list[str]:
     """The callee's first lines alone."""
     last = case.definitions[-1]
     return _written(case, [(last, last.source.split("\n")[:WHOLE_LINES])])
 
 
-def product(case: Case, tokens: Counter) -> str:
+def product(case: Case, tokens: Counter) -> list[str]:
     """What the product's own retrieval chooses, as much as there is room for, the best last."""
     kept: list[str] = []
     room = BUDGET_TOKENS
@@ -62,36 +70,40 @@ def product(case: Case, tokens: Counter) -> str:
         if (needed := tokens(each.text)) <= room:
             kept.insert(0, each.text)
             room -= needed
-    return "".join(kept)
+    return kept
 
 
-def ring(case: Case, tokens: Counter) -> str:
+def ring(case: Case, tokens: Counter) -> list[str]:
     """Pieces of other files of the package, drawn blindly, cut to what there is room for."""
     draw = random.Random(case.id)
     package = case.path.partition("/")[0]
     others = [path for path in index_of(case.folder, package).files() if path != case.path]
-    written = ""
+    written: list[str] = []
+    room = BUDGET_TOKENS
     for path in draw.sample(others, min(MOST_DRAWS, len(others))):
         text = (case.folder / path).read_text(encoding="utf-8", errors="replace")
         lines = text.split("\n")
         first = draw.randrange(max(1, len(lines) - RING_LINES))
         piece = [_comment(case, path), *lines[first : first + RING_LINES]]
-        while len(piece) > 1 and tokens(written + "\n".join(piece) + "\n\n") > BUDGET_TOKENS:
+        while len(piece) > 1 and tokens("\n".join(piece) + "\n\n") > room:
             piece.pop()
         if len(piece) == 1:
             break
-        written += "\n".join(piece) + "\n\n"
+        written.append("\n".join(piece) + "\n\n")
+        room -= tokens(written[-1])
     return written
 
 
 ARMS: dict[str, Arm] = {
-    "file": nothing,
-    "whole": whole,
-    "brief": brief,
-    "callee": callee,
-    "callee-whole": callee_whole,
-    "product": product,
-    "ring": ring,
+    "file": Arm(nothing),
+    "text": Arm(product),
+    "bound": Arm(product, Binding.BOUND),
+    "late": Arm(product, Binding.LATE),
+    "ring": Arm(ring),
+    "oracle": Arm(brief),
+    "whole": Arm(whole),
+    "callee": Arm(callee),
+    "callee-whole": Arm(callee_whole),
 }
 
 
@@ -99,8 +111,8 @@ def _comment(case: Case, path: str) -> str:
     return f"{'#' if case.language == 'python' else '//'} {path}"
 
 
-def _written(case: Case, shown: list[tuple[Definition, list[str]]]) -> str:
-    return "".join(f"{_comment(case, d.path)}\n" + "\n".join(ls) + "\n\n" for d, ls in shown)
+def _written(case: Case, shown: list[tuple[Definition, list[str]]]) -> list[str]:
+    return ["\n".join([_comment(case, d.path), *lines, "", ""]) for d, lines in shown]
 
 
 def _brief(definition: Definition, language: str, most: int) -> list[str]:
