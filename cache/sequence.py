@@ -70,8 +70,8 @@ class CachedSequence:
         return self._step([range(i.index, i.index + len(i.tokens)) for i in inserts])
 
     def place(self, index: int, pieces: Sequence[Piece]) -> None:
-        """Put tokens at `index` whose keys and values were computed elsewhere, and do not depend on
-        what is here. What stands behind them moves, and has not seen them.
+        """Put tokens at `index` whose keys and values were computed elsewhere: they have not seen
+        what is here, and what stands behind them has not seen them.
 
         Raises `ContextOverflow` or `OverBudget`, before anything has changed.
         """
@@ -81,10 +81,10 @@ class CachedSequence:
             return
         self.require(len(self) + len(tokens))
         self._insert(Insert(index, tokens, labels))
-        row = self._row(range(index, index + len(tokens)))
+        row, place = self._row(range(index, index + len(tokens))), index
         for piece in pieces:
-            piece.rows.write(self.arena, row, index)
-            row, index = row + len(piece.tokens), index + len(piece.tokens)
+            piece.rows.write(self.arena, row, place)
+            row, place = row + len(piece.tokens), place + len(piece.tokens)
         self.changed(index)
 
     def _insert(self, insert: Insert, row: int | None = None) -> None:

@@ -135,6 +135,8 @@ class FileSession:
         sequence = self.sequence
         overdue = self._overdue()
         stale = [span for span, edits in sequence.inexact() if edits or overdue]
+        # Chunks are left to idle time.
+        stale = [range(max(span.start, target.chunks.stop), span.stop) for span in stale]
         repair = replace(self.repair, tail=len(target.tokens)) if overdue else self.repair
         plan = plan_edit(sequence.tokens, sequence.labels, target, repair, stale, related)
         return Planned(prompt, target, plan)

@@ -8,8 +8,8 @@
 Cases are calls, in installed Python packages or in TypeScript ones that npm brings, of functions
 and classes imported from the same package: from the line's first character (`line`), or from the
 bracket on (`arguments`). Every arm sees the same window of the file; but for `file` they have
-chunks of its package in front: the product's own retrieval's, bound as they are after some idle
-time (`bound`), at once (`late`), or encoded as text, which is the most that binding can give
+chunks of its package in front: the product's own retrieval's, bound before the file is encoded
+(`bound`), after that (`late`), or encoded as text, which is what idle time makes of either
 (`text`); what is really imported, the callee last (`oracle`); or random ones (`ring`). Greedy,
 without a grammar, judged on the first line. Results are appended case by case, so that a run can be
 cut off and go on. `--retrieval-only` needs no model: it says how often the retrieval finds what is

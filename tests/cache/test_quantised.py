@@ -66,23 +66,23 @@ def test_with_one_layer_a_placed_chunk_is_as_good_as_one_encoded_there(at: int, 
         assert_close(ours, theirs, **EIGHT_BITS)
 
 
-def test_chunks_placed_together_are_one_segment_and_what_is_behind_has_not_seen_them() -> None:
+def test_chunks_placed_together_are_one_segment_and_they_and_what_is_behind_are_stale() -> None:
     rows = aside(fresh(MODEL, CHUNK)[0])
     sequence, _ = fresh(MODEL, FILE)
     sequence.place(1, [piece(CHUNK, rows), piece(CHUNK, rows)])
     sequence.check_integrity()
     assert sequence.tokens == [FILE[0], *CHUNK, *CHUNK, *FILE[1:]]
     assert [s.length for s in sequence.segments] == [1, 60, 49]
-    assert sequence.inexact() == [(range(61, 110), 1)]
+    assert sequence.inexact() == [(range(1, 61), 1), (range(61, 110), 1)]
 
 
-def test_a_chunk_placed_behind_its_own_sink_is_what_a_prefill_gives() -> None:
+def test_a_chunk_placed_behind_its_own_sink_is_nearly_what_a_prefill_gives() -> None:
     sink = random_tokens(3, seed=5)
     alone, _ = fresh(MODEL, [*sink, *CHUNK])
     rows = aside(alone, start=3, first=3)
     sequence, _ = fresh(MODEL, sink)
     sequence.place(3, [piece(CHUNK, rows)])
-    assert sequence.inexact() == []
+    assert sequence.inexact() == [(range(3, 33), 1)]  # nobody knows that it is
     logits = run(MODEL, sequence, sequence.append(FILE))
     expected = fresh(MODEL, [*sink, *CHUNK, *FILE])[1][-len(FILE) :]
     assert_close(logits, expected, atol=0.05, rtol=0.05)

@@ -27,9 +27,9 @@ CONTEXT_TOKENS = 4096
 class Binding(StrEnum):
     """How chunks come into the prompt."""
 
-    TEXT = "text"  # encoded as part of it, each after the others: what binding can be at best
-    BOUND = "bound"  # each encoded alone, and all of the file behind them: after some idle time
-    LATE = "late"  # bound when the file had been encoded already, at once
+    TEXT = "text"  # encoded as part of it, each after the others: what idle time makes of the rest
+    BOUND = "bound"  # each encoded alone, and then the file behind them
+    LATE = "late"  # each encoded alone, and bound when the file had been encoded already
 
 
 @dataclass(frozen=True, slots=True)
