@@ -32,6 +32,7 @@ MOST_FILES = 20_000  # of a project
 MOST_LOOKED_AT = 200_000  # names of files
 COMMIT_SECONDS = 0.25
 COMMIT_FILES = 50
+MANY = 500  # files read, after which the index is settled
 
 # The settings that hold in a project's root; None while they cannot be read.
 SettingsIn = Callable[[Path], Options | None]
@@ -64,6 +65,7 @@ class Keeper:
         self._stamps: dict[str, Stamp] = {}  # of what is in the index
         self._uncommitted = 0
         self._committed_at = 0.0
+        self._read_lately = 0
 
     @property
     def is_writing(self) -> bool:
@@ -162,8 +164,9 @@ class Keeper:
         assert self._writer is not None
         self._writer.note(left_out=len(listing) - len(chosen), read_at=time.time())
         self._commit()
-        if unwanted:
-            yield from self._writer.purge()
+        if unwanted or self._read_lately > MANY:
+            self._read_lately = 0
+            yield from self._writer.settle()
         self._tell("read", files=len(self._stamps), problems=project.problems[:5])
 
     def _imported(self, near: Path, name: str, listing: Listing) -> Iterator[str]:
@@ -209,6 +212,7 @@ class Keeper:
         self._writer.put(read, stamp)
         self._stamps[name] = stamp
         self._uncommitted += 1
+        self._read_lately += 1
 
     def _forget(self, name: str) -> None:
         if self._writer is not None and self._stamps.pop(name, None) is not None:

@@ -17,7 +17,7 @@ from ..schema import VERSION, create, packed, unpacked, words_of
 
 logger = logging.getLogger(__name__)
 
-MERGE_PAGES = 64  # of words, at once
+MERGE_PAGES = 16  # of words, at once
 JOURNAL_BYTES = 4 << 20  # that stay on disk between transactions
 BUSY_SECONDS = 2.0  # until another process has ended its transaction: `keyturn project`, at most
 
@@ -145,9 +145,10 @@ class IndexWriter:
             self.note(files=self._files, definitions=self._definitions, written=time.time())
             self._connection.execute("COMMIT")
 
-    def purge(self) -> Iterator[None]:
-        """Leave nothing on disk of what was removed, a step at a time: words are only marked as
-        gone, and the journal has the pages as they were."""
+    def settle(self) -> Iterator[None]:
+        """Put the words together, a step at a time: they are found sooner then, and nothing is
+        left on disk of what was removed, which is only marked as gone before. The journal is
+        emptied too, which has pages as they were."""
         merge = "INSERT INTO words (words, rank) VALUES ('merge', ?)"
         pages = -MERGE_PAGES  # below zero: of all segments, however few there are
         while True:
