@@ -18,9 +18,9 @@ from ...cache.quantised import QuantisedRows
 from ..completion.bound_chunks import BoundChunk
 from ..completion.chunk_encoder import ChunkEncoder
 from ..completion.file_session import FileSession
-from ..project.chunk import Chunk
 from ..project.index import ProjectIndex
-from ..project.retrieval import Query, Retrieval
+from ..project.retrieval.chunk import Chunk
+from ..project.retrieval.retrieval import Query, Retrieval
 from ..server.engine_thread import File
 from ..server.jobs import FileKey
 from .open_outlines import NeededElsewhere, OpenOutlines

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...api.report import ChunkUse
 from ..completion.bound_chunks import BoundChunk
-from ..project.chunk import Chunk
+from ..project.retrieval.chunk import Chunk
 
 URGENT = 3  # the first of the chunks: one of these that is not bound is worth a change
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from random import Random
 
 from ...project.index import ProjectIndex
-from ...project.origins import Origins, origins
 from ...project.outline import Outline
 from ...project.reading.reader import outline
-from ...project.view import View
+from ...project.retrieval.origins import Origins, origins
+from ...project.retrieval.view import View
 from ...workspace.project import Project
 
 KINDS = ("line", "arguments")

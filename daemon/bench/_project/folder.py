@@ -8,12 +8,12 @@ from types import TracebackType
 from typing import Self
 
 from ....lsp.options import Options
-from ...project.chunk import Chunk
 from ...project.index import ProjectIndex
 from ...project.indexing.writer import IndexWriter, Stamp
 from ...project.place import Place
 from ...project.reading.reader import outline
-from ...project.retrieval import Query, Retrieval
+from ...project.retrieval.chunk import Chunk
+from ...project.retrieval.retrieval import Query, Retrieval
 from ...workspace.language import COMMENTS
 from ...workspace.project import Project
 from .cases import Case

@@ -18,11 +18,11 @@ from ....lsp.options import Options
 from ...workspace.language import language_of
 from ...workspace.project import MOST_FILE_BYTES, Project
 from ...workspace.project_watch import ProjectWatch
-from ..imports import resolve
 from ..outline import Outline
 from ..place import Place
 from ..reading.reader import outline
 from ..reading.shapes import SHAPES
+from ..retrieval.imports import resolve
 from .listing import Listing
 from .pace import Pace
 from .suspects import Suspects

@@ -4,7 +4,7 @@ from keyturn.api.report import ChunkUse
 from keyturn.cache.quantised import QuantisedRows
 from keyturn.daemon.completion.bound_chunks import BoundChunk
 from keyturn.daemon.engines.wanted import URGENT, Wanted, pays
-from keyturn.daemon.project.chunk import Chunk
+from keyturn.daemon.project.retrieval.chunk import Chunk
 from support.daemon.model_engines import tiny_loaded
 
 ROWS = QuantisedRows.of(tiny_loaded().model.new_arena(1), 0, 1, 0)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from keyturn.daemon.bench._project.speaker import Binding
-from keyturn.daemon.project.chunk import chunk
 from keyturn.daemon.project.reading.reader import outline
+from keyturn.daemon.project.retrieval.chunk import chunk
 
 from .case import Case, Definition
 from .indexed import index_of, query_of, retrieval_of

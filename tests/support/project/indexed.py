@@ -8,7 +8,7 @@ from keyturn.daemon.project.index import ProjectIndex
 from keyturn.daemon.project.indexing.writer import IndexWriter, Stamp
 from keyturn.daemon.project.place import Place
 from keyturn.daemon.project.reading.reader import outline
-from keyturn.daemon.project.retrieval import Query, Retrieval, Weights
+from keyturn.daemon.project.retrieval.retrieval import Query, Retrieval, Weights
 from keyturn.daemon.workspace.language import language_of
 from keyturn.daemon.workspace.project import MOST_FILE_BYTES
 

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from keyturn.daemon.project.chunk import Chunk
-from keyturn.daemon.project.retrieval import Weights
+from keyturn.daemon.project.retrieval.chunk import Chunk
+from keyturn.daemon.project.retrieval.retrieval import Weights
 
 from .case import Case
 from .indexed import query_of, retrieval_of

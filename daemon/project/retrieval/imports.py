@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from posixpath import basename, dirname, join, normpath, splitext
 from typing import Protocol
 
-from .outline import Import
+from ..outline import Import
 
 MOST = 8  # files that one import may mean; a Go package has more, but rarely more that matter
 SCRIPTS = (".ts", ".tsx", ".d.ts", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".vue", ".svelte")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from keyturn.daemon.project.origins import origins
 from keyturn.daemon.project.reading.reader import outline
-from keyturn.daemon.project.retrieval import MOST_CHUNKS, Retrieval
-from keyturn.daemon.project.view import View
+from keyturn.daemon.project.retrieval.origins import origins
+from keyturn.daemon.project.retrieval.retrieval import MOST_CHUNKS, Retrieval
+from keyturn.daemon.project.retrieval.view import View
 from support.daemon.memory_index import MemoryIndex
 from support.daemon.small_projects import SmallProject
 

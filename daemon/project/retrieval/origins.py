@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from posixpath import basename, dirname
 
+from ..outline import Definition, Import, Outline
 from .imports import resolve
-from .outline import Definition, Import, Outline
 from .view import View
 
 MOST_IMPORTS = 120  # statements of a file that are followed

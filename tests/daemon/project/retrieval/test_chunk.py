@@ -4,8 +4,8 @@ from textwrap import dedent
 
 import pytest
 
-from keyturn.daemon.project.chunk import BRIEF_LINES, LONG_LINES, chunk
 from keyturn.daemon.project.reading.reader import outline
+from keyturn.daemon.project.retrieval.chunk import BRIEF_LINES, LONG_LINES, chunk
 
 SHELF = '''
 @dataclass

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keyturn.daemon.project.surroundings import (
+from keyturn.daemon.project.retrieval.surroundings import (
     LINES_AROUND,
     SAME_LINE,
     Call,

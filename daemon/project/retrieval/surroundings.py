@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from ..workspace.language import COMMENTS
+from ...workspace.language import COMMENTS
 
 LINES_AROUND = 60  # on both sides of the cursor's
 SAME_LINE = 3  # how far away the cursor's own line counts: what is typed there moves little

@@ -2,8 +2,8 @@
 
 import pytest
 
-from keyturn.daemon.project.imports import above, resolve
 from keyturn.daemon.project.outline import Import
+from keyturn.daemon.project.retrieval.imports import above, resolve
 from support.daemon.memory_index import NamedFiles
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from textwrap import indent
 
-from ..workspace.language import COMMENTS
-from .outline import Definition
+from ...workspace.language import COMMENTS
+from ..outline import Definition
 
 BRIEF_LINES, LONG_LINES = 3, 12
 MOST_COLUMNS = 200  # of a line

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from posixpath import dirname
 
+from ..outline import Definition, Outline
 from .chunk import WITH_MEMBERS
 from .origins import Origins, origins
-from .outline import Definition, Outline
 from .surroundings import Call, Surroundings, surroundings, type_of
 from .view import View
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from itertools import islice
 
+from ..outline import Definition
 from .candidates import Candidate, Query, Search
 from .chunk import BRIEF_LINES, LONG_LINES, WITH_MEMBERS, Chunk, chunk
 from .imports import Files
-from .outline import Definition
 from .ranking import Ranking, Weights
 from .view import Index, View
 

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from posixpath import dirname
 from typing import Protocol
 
+from ..outline import Definition, Outline
 from .imports import Files
-from .outline import Definition, Outline
 
 LARGE_FOLDER = 500  # files; of more, not all may be listed
 
