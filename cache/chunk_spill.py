@@ -23,14 +23,13 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-FORMAT = 1  # of the file: one of another format is replaced
+FORMAT = 2  # of the file: one of another format is replaced
 SCHEMA = """
 create table chunk (
     key blob primary key,
     owner text not null,
     used real not null,
     bytes integer not null,
-    first integer not null,
     checksum integer not null,
     data blob not null
 );
@@ -39,7 +38,7 @@ create index chunk_owner on chunk (owner);
 """
 WAIT_SECONDS = 0.2  # for another process that writes
 FULL_SHARE = 0.9  # of the budget that is left when some had to give way
-TENSORS = ("keys", "key_scales", "values", "value_scales")
+TENSORS = ("keys", "key_means", "key_scales", "values", "value_scales")
 
 
 class DiskChunks:
@@ -54,10 +53,10 @@ class DiskChunks:
 
     def store(self, key: bytes, rows: QuantisedRows, owner: str) -> None:
         data = save({name: getattr(rows, name).contiguous() for name in TENSORS})
-        values = (key, owner, time.time(), len(data), rows.first, zlib.crc32(data), data)
+        values = (key, owner, time.time(), len(data), zlib.crc32(data), data)
 
         def write(connection: sqlite3.Connection) -> None:
-            connection.execute("insert or replace into chunk values (?,?,?,?,?,?,?)", values)
+            connection.execute("insert or replace into chunk values (?,?,?,?,?,?)", values)
             self._bytes += len(data)
             if self._bytes > self.most_bytes:
                 self._bytes = _shrink(connection, int(self.most_bytes * FULL_SHARE))
@@ -65,8 +64,8 @@ class DiskChunks:
         self._do(write)
 
     def restore(self, key: bytes) -> QuantisedRows | None:
-        def read(connection: sqlite3.Connection) -> tuple[int, int, bytes] | None:
-            wanted = "select first, checksum, data from chunk where key = ?"
+        def read(connection: sqlite3.Connection) -> tuple[int, bytes] | None:
+            wanted = "select checksum, data from chunk where key = ?"
             found = connection.execute(wanted, (key,)).fetchone()
             if found:
                 connection.execute("update chunk set used = ? where key = ?", (time.time(), key))
@@ -75,10 +74,10 @@ class DiskChunks:
         found = self._do(read)
         if not found:
             return None
-        first, checksum, data = found
+        checksum, data = found
         with suppress(SafetensorError, KeyError, TypeError, ValueError):
             if zlib.crc32(data) == checksum:
-                return QuantisedRows(first, **load(data))
+                return QuantisedRows(**load(data))
         return None
 
     def forget(self, owner: str) -> int:

@@ -1,7 +1,9 @@
-"""Keys and values in eight bits: a run of rows put aside, to be written wherever it is wanted.
+"""Keys and values in eight bits: a run of tokens put aside, to be written wherever it is wanted.
 
 A key has channels that are large in every token, a value has tokens that are large in every
-channel, so keys are scaled by channel and values by token (KIVI, arXiv 2402.02750, section 3).
+channel, so keys are scaled by channel and values by token (KIVI, arXiv 2402.02750, section 3). What
+is large in a key is the same in every token before it is turned for its position: keys are turned
+back to position zero, and what their channel has on average is taken out, before they are rounded.
 """
 
 from dataclasses import dataclass
@@ -11,18 +13,19 @@ import torch
 from torch import Tensor
 
 from .pool import Arena
+from .rope import RotaryTable, turn
 
 LARGEST = 127
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QuantisedRows:
-    """`keys` and `values` are (layers, kv_heads, tokens, head_dim) of int8, the scales of keys
-    (layers, kv_heads, 1, head_dim) and those of values (layers, kv_heads, tokens, 1) of float32.
-    The keys are turned for positions `first ..`."""
+    """`keys` and `values` are (layers, kv_heads, tokens, head_dim) of int8; what keys have on
+    average and their scales (layers, kv_heads, 1, head_dim), the scales of values (layers,
+    kv_heads, tokens, 1), of float32. The keys are turned for no position."""
 
-    first: int
     keys: Tensor
+    key_means: Tensor
     key_scales: Tensor
     values: Tensor
     value_scales: Tensor
@@ -30,9 +33,12 @@ class QuantisedRows:
     @classmethod
     def of(cls, arena: Arena, start: int, stop: int, first: int) -> Self:
         """Those of rows `start .. stop`, whose keys are turned for `first ..`; on the host."""
-        keys, key_scales = _quantised(arena.keys[:, :, start:stop], dim=2)
-        values, value_scales = _quantised(arena.values[:, :, start:stop], dim=3)
-        return cls(first, keys, key_scales, values, value_scales)
+        back = -torch.arange(first, first + stop - start)
+        keys = _turned(arena.table, arena.keys[:, :, start:stop].float(), back).cpu()
+        means = keys.mean(dim=2, keepdim=True)
+        whole, key_scales = _quantised(keys - means, dim=2)
+        values, value_scales = _quantised(arena.values[:, :, start:stop].float().cpu(), dim=3)
+        return cls(whole, means, key_scales, values, value_scales)
 
     def __len__(self) -> int:
         """The number of tokens."""
@@ -40,7 +46,8 @@ class QuantisedRows:
 
     @property
     def nbytes(self) -> int:
-        return sum(t.nbytes for t in (self.keys, self.key_scales, self.values, self.value_scales))
+        small = (self.key_means, self.key_scales, self.value_scales)
+        return sum(tensor.nbytes for tensor in (self.keys, self.values, *small))
 
     def fits(self, arena: Arena) -> bool:
         """Whether they are a model's whose arenas have this shape."""
@@ -50,21 +57,22 @@ class QuantisedRows:
     def write(self, arena: Arena, row: int, position: int) -> None:
         """Fill rows `row ..`, for tokens that stand at `position ..`."""
         assert self.fits(arena), (self.keys.shape, arena.keys.shape)
-        stop = row + len(self)
-        _restore(arena.keys[:, :, row:stop], self.keys, self.key_scales)
-        _restore(arena.values[:, :, row:stop], self.values, self.value_scales)
-        if position != self.first:
-            arena.turn(row, stop, position - self.first)
+        stop, there = row + len(self), torch.arange(position, position + len(self))
+        device = arena.keys.device
+        for layer in range(len(self.keys)):  # no more than one is there twice
+            keys = self.keys[layer] * self.key_scales[layer] + self.key_means[layer]
+            arena.keys[layer, :, row:stop] = _turned(arena.table, keys.to(device), there)
+            values = self.values[layer] * self.value_scales[layer]
+            arena.values[layer, :, row:stop] = values.to(device)
+
+
+def _turned(table: RotaryTable, keys: Tensor, by: Tensor) -> Tensor:
+    """Keys (…, tokens, head_dim) turned by so many positions each."""
+    cos, sin = table.rows(by)
+    return turn(keys, cos, sin)
 
 
 def _quantised(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
     """`x` as int8 and float32 scales, one for all that differs in `dim` only."""
-    x = x.to("cpu", torch.float32)
     scales = x.abs().amax(dim, keepdim=True).clamp_(min=torch.finfo(torch.float32).tiny) / LARGEST
     return (x / scales).round_().to(torch.int8), scales
-
-
-def _restore(into: Tensor, quantised: Tensor, scales: Tensor) -> None:
-    """Layer by layer, so that no more than one is there twice."""
-    for target, integers, scale in zip(into, quantised, scales, strict=True):
-        target.copy_(integers.to(into.device) * scale.to(into.device))

@@ -22,8 +22,8 @@ def rows(seed: int, tokens: int = 4) -> QuantisedRows:
 
     keys, values = integers(2, 1, tokens, 8), integers(2, 1, tokens, 8)
     return QuantisedRows(
-        1,
         keys,
+        torch.randn(2, 1, 1, 8, generator=draw),
         torch.rand(2, 1, 1, 8, generator=draw),
         values,
         torch.rand(2, 1, tokens, 1, generator=draw),
@@ -37,8 +37,8 @@ def tokens(seed: int) -> list[int]:
 def same(one: QuantisedRows | None, other: QuantisedRows) -> bool:
     return (
         one is not None
-        and one.first == other.first
         and torch.equal(one.keys, other.keys)
+        and torch.equal(one.key_means, other.key_means)
         and torch.equal(one.key_scales, other.key_scales)
         and torch.equal(one.values, other.values)
         and torch.equal(one.value_scales, other.value_scales)

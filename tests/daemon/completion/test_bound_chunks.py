@@ -65,7 +65,7 @@ def composed(sink: list[int], shown: list[BoundChunk], tokens: list[int]) -> Ten
             step = sequence.append([token])
             row = sequence.arena.rows and step.parts[0].row
             alone = restored(chunk.rows)
-            alone.turn(index, index + 1, len(sequence) - 1 - (len(sink) + index))
+            alone.turn(index, index + 1, len(sequence) - 1)
             sequence.arena.keys[:, :, row] = alone.keys[:, :, index]
             sequence.arena.values[:, :, row] = alone.values[:, :, index]
     return model.logits(encode(model, sequence, sequence.append(tokens))[-1:])[0]
@@ -80,7 +80,7 @@ def prefilled(tokens: Sequence[int]) -> Tensor:
 
 def restored(rows: QuantisedRows):
     arena = tiny_loaded().model.new_arena(len(rows))
-    arena.keys[:] = rows.keys * rows.key_scales
+    arena.keys[:] = rows.keys * rows.key_scales + rows.key_means
     arena.values[:] = rows.values * rows.value_scales
     return arena
 
