@@ -81,8 +81,10 @@ class DiskChunks:
         return None
 
     def forget(self, owner: str) -> int:
-        """Drop an owner's chunks; how many there were."""
+        """Drop an owner's chunks, of which nothing is left on disk then; how many there were."""
         done = self._do(lambda c: c.execute("delete from chunk where owner = ?", (owner,)).rowcount)
+        # The journal has pages as they were.
+        self._do(lambda c: c.execute("pragma wal_checkpoint (truncate)").fetchone())
         return done or 0
 
     def close(self) -> None:
@@ -113,6 +115,7 @@ class DiskChunks:
             self._connection = connection
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = normal")
+            connection.execute("pragma secure_delete = on")  # what is forgotten is overwritten
             if connection.execute("pragma user_version").fetchone() != (FORMAT,):
                 connection.executescript(f"drop table if exists chunk; {SCHEMA}")
                 connection.execute(f"pragma user_version = {FORMAT}")

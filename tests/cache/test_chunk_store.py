@@ -2,6 +2,7 @@
 
 import sqlite3
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,20 @@ def test_an_owners_chunks_are_forgotten_together(path: Path) -> None:
         disk.store(bytes([number]), rows(number), owner)
     assert disk.forget("one") == 2
     assert [disk.restore(bytes([n])) is not None for n in range(3)] == [False, True, False]
+
+
+def test_of_forgotten_chunks_nothing_is_left_in_any_file(path: Path) -> None:
+    mark = torch.tensor(list(b"recognise me"), dtype=torch.int8)
+    found = rows(1, tokens=2_000)  # on many pages
+    marked = replace(found, keys=mark.repeat(found.keys.numel() // 12 + 1)[: found.keys.numel()])
+    disk = DiskChunks(path, 10**6)
+    disk.store(b"a", marked, "one")
+    disk.store(b"b", rows(2), "two")
+    on_disk = lambda: b"".join(each.read_bytes() for each in path.parent.iterdir())  # noqa: E731
+    assert b"recognise me" in on_disk()
+    assert disk.forget("one") == 1
+    assert b"recognise me" not in on_disk()
+    assert same(disk.restore(b"b"), rows(2))
 
 
 def test_an_entry_that_was_changed_on_disk_is_a_miss(path: Path) -> None:
