@@ -259,6 +259,13 @@ def options_in(workspace: Path) -> tuple[Options, tuple[str, ...]]:
     return config.completion, config.problems
 
 
+def settings_in(root: Path) -> Options | None:
+    """The completion settings that hold in a project; None while one of their files cannot be
+    read."""
+    config = load_config(workspace=root)
+    return config.completion if config.whole else None
+
+
 def user_folder_of(environment: Mapping[str, str]) -> Path:
     """Where the user's own file is; `KEYTURN_CONFIG_DIR` takes precedence."""
     chosen = environment.get("KEYTURN_CONFIG_DIR")

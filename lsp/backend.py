@@ -35,13 +35,23 @@ class TextEdit:
 
 
 @dataclass(frozen=True, slots=True)
+class ProjectRules:
+    """What an editor allows of the project that a document is in, beside the project's own
+    settings."""
+
+    is_read: bool = True  # whether its other files may be read and shown
+    disabled_globs: tuple[str, ...] = ()  # that no file may match which is read or shown
+
+
+@dataclass(frozen=True, slots=True)
 class OpenDocument:
-    """A whole document, as `Backend.open` takes it."""
+    """A whole document, as `Backend.open` takes it; again to change all but the URI."""
 
     uri: str
     language: str
     version: Version
     text: str
+    project: ProjectRules = ProjectRules()
 
 
 class Outcome(StrEnum):

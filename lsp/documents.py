@@ -6,7 +6,7 @@ Positions come in as (line, column) in the client's encoding and leave as offset
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .backend import OpenDocument, TextEdit
+from .backend import OpenDocument, ProjectRules, TextEdit
 from .lines import LineStarts
 from .position import DEFAULT_ENCODING, Encoding, to_index, to_units, whole_characters
 
@@ -38,9 +38,9 @@ class Document:
         self.text = whole_characters(text)
         self._lines = LineStarts(self.text)
 
-    def whole(self) -> OpenDocument:
+    def whole(self, project: ProjectRules) -> OpenDocument:
         """What a backend is told that has not seen it yet."""
-        return OpenDocument(self.uri, self.language, self.version, self.text)
+        return OpenDocument(self.uri, self.language, self.version, self.text, project)
 
     def line_span(self, line: int) -> tuple[int, int]:
         """Where `line` starts and where its content (without the terminator) ends."""

@@ -5,14 +5,16 @@ and the value in force before it stays, so that a typo never turns completion of
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 from typing import Any, Literal, get_args
 
 from ..api.request import CompletionOptions, Extent, GrammarMode, SpeculationMode
 from ..api.uris import path_in
+from .backend import ProjectRules
+from .position import whole_characters
 
 Multiline = Literal["auto", "always", "never"]
 
@@ -59,9 +61,15 @@ class Options:
             return f"suggestions are switched off for {language}"
         if length > self.max_file_chars:
             return f"the file is longer than {self.max_file_chars:,} characters"
-        path = PurePosixPath(path_in(uri))
-        found = next((glob for glob in self.disabled_globs if _matches(path, glob)), None)
+        found = matching(PurePosixPath(path_in(uri)), self.disabled_globs)
         return found and f"the file matches the disabled glob {found}"
+
+    @property
+    def project_rules(self) -> ProjectRules:
+        """What is allowed of a document's project. Globs of too many folders to be told keep all
+        of it from being read."""
+        globs = tuple(map(whole_characters, self.disabled_globs))
+        return ProjectRules(self.project, globs) if len(globs) <= MOST_TOLD else ProjectRules(False)
 
     def waits_to_be_asked(self, uri: str) -> bool:
         """Whether nothing is suggested in this document unless the user asks for it."""
@@ -120,6 +128,7 @@ def shown(value: Any) -> str:
 
 
 MOST_LISTED = 1_000  # each is looked at for every document, and at every key
+MOST_TOLD = 4_000  # globs: of one folder there are a thousand at most, but there may be many
 MOST_NAMED = 3
 MOST_SHOWN = 80  # characters
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -153,11 +162,16 @@ def _problem(name: str, value: Any) -> str | None:
     return None if len(value) <= MOST_LISTED else f"may not have more than {MOST_LISTED:,} entries"
 
 
-def _matches(path: PurePosixPath, glob: str) -> bool:
+def matching(path: PurePath, globs: Iterable[str]) -> str | None:
+    """The first glob that a path matches, or None."""
+    return next((glob for glob in globs if _matches(path, glob)), None)
+
+
+def _matches(path: PurePath, glob: str) -> bool:
     """A glob without a slash is matched against the file's name, one with it against the path."""
     if "/" not in glob:
         return fnmatchcase(path.name, glob)
-    return fnmatchcase(str(path), glob if glob.startswith("/") else f"*/{glob}")
+    return fnmatchcase(path.as_posix(), glob if glob.startswith("/") else f"*/{glob}")
 
 
 def _snake(key: str) -> str:

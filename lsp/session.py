@@ -82,7 +82,7 @@ class Session:
         document = self.documents.open(uri, language, version, text)
         self._suggestions.forget(uri)
         if self._allowed(document):
-            self._backend.open(document.whole())
+            self._backend.open(document.whole(self.options.project_rules))
 
     def change(self, uri: str, version: int, changes: Sequence[Change]) -> None:
         document = self.documents.get(uri)
@@ -118,7 +118,11 @@ class Session:
 
     def shared(self) -> list[OpenDocument]:
         """What the backend should have open; a daemon that has just started is told this."""
-        return [document.whole() for document in self.documents if self._allowed(document)]
+        return [
+            document.whole(self.options.project_rules)
+            for document in self.documents
+            if self._allowed(document)
+        ]
 
     def refusal(self, uri: str) -> str | None:
         """Why nothing is suggested in a document; None if something may be."""
@@ -128,14 +132,17 @@ class Session:
         return self.options.refusal(uri, document.language, len(document.text))
 
     def set_options(self, options: Options) -> None:
-        """Change the settings; documents that they allow or forbid now are opened or closed."""
+        """Change the settings; documents that they allow or forbid now are opened or closed, and
+        the others told again if something else is allowed of their projects."""
         if options != self.options:
             self.forget_suggestions()  # what is known was asked for in another way
         before = [document for document in self.documents if self._allowed(document)]
+        is_told = options.project_rules == self.options.project_rules
         self.options = options
         for document in self.documents:
-            if (document in before) != self._allowed(document):
-                self._follow(document, opened=document not in before)
+            allowed = self._allowed(document)
+            if (document in before) != allowed or (allowed and not is_told):
+                self._follow(document, opened=allowed)
 
     # endregion
     # region Completions
@@ -237,7 +244,7 @@ class Session:
 
     def _follow(self, document: Document, opened: bool) -> None:
         if opened:
-            self._backend.open(document.whole())
+            self._backend.open(document.whole(self.options.project_rules))
         else:
             self._stop_asking(document.uri)
             self._backend.close(document.uri)

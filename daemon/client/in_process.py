@@ -66,8 +66,7 @@ class LocalBackend:
             await asyncio.to_thread(self._engine.join, STOP_SECONDS)
 
     def open(self, document: OpenDocument) -> None:
-        key = FileKey(0, document.uri)
-        self._engine.put(jobs.Open(key, document.language, document.version, document.text))
+        self._engine.put(jobs.Open.of(0, document))
 
     def edit(self, uri: str, version: int, edits: tuple[TextEdit, ...]) -> None:
         self._engine.put(jobs.Edit(FileKey(0, uri), version, edits))

@@ -80,6 +80,8 @@ class LookupEngine:
         ours = [each for each in self._open_files() if each.key.client == file.key.client]
         opened = [each for each in ours if each.key != file.key]
         yield from (each.text.raw for each in reversed(opened))
+        if not file.project.is_read:
+            return
         paths = {self._path_of(each.key.uri) for each in opened}
         for volume in self._library.around(Path(self._path_of(file.key.uri))):
             if str(volume.path) not in paths:

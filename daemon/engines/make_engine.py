@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...api.uris import path_of
 from ...lsp.backend import BackendState, Phase
-from ..config import LOOKUP, ModelChoice
+from ..config import LOOKUP, ModelChoice, settings_in
 from ..server.engine_thread import Engine, MakeEngine, OpenFiles, Report
 from ..workspace.json_schemas import schema_rule
 
@@ -67,7 +67,7 @@ def engine_maker(choice: Callable[[], ModelChoice], options_in: "OptionsIn") -> 
             budget(chosen, loaded),
             Refresher(IdleWork(chosen.idle_work)),
             allowance(chosen, loaded),
-            project_maker(chosen, loaded, options_in),
+            project_maker(chosen, loaded, open_files),
             open_files,
         )
 
@@ -75,7 +75,7 @@ def engine_maker(choice: Callable[[], ModelChoice], options_in: "OptionsIn") -> 
 
 
 def project_maker(
-    choice: ModelChoice, loaded: "Loaded", options_in: "OptionsIn"
+    choice: ModelChoice, loaded: "Loaded", open_files: OpenFiles
 ) -> "ProjectOf | None":
     """What shows files the rest of their projects; None where it is switched off, or where all that
     the model can see is needed for the file."""
@@ -94,12 +94,13 @@ def project_maker(
         cache = cache_folder()
         kept = cache / CHUNKS / f"{loaded.files.sha256[:32]}.sqlite3"
         return ProjectContext(
-            Indexer(cache, lambda root: options_in(root)[0]),
+            Indexer(cache, settings_in),
             ChunkEncoder(loaded.model, completer.sink, aside),
             loaded.tokenizer,
             ChunkStore(CHUNKS_MIB * 2**20, DiskChunks(kept, CHUNKS_ON_DISK_MIB * 2**20)),
             completer.project_tokens,
             path_of,
+            open_files,
         )
 
     return make

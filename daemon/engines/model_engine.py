@@ -188,5 +188,5 @@ class ModelEngine:
             give_back(self._loaded.model.device)
         session.show(file.text.text)
         if self._project is not None:
-            self._project.greet(file.key, session)
+            self._project.greet(file, session)
         return session

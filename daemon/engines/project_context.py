@@ -15,58 +15,23 @@ from ...api.report import ProjectUse
 from ...cache.chunk_store import ChunkStore
 from ...cache.errors import CacheError
 from ...cache.quantised import QuantisedRows
+from ...lsp.options import matching
 from ..completion.bound_chunks import BoundChunk
 from ..completion.chunk_encoder import ChunkEncoder
 from ..completion.file_session import FileSession
-from ..project.index import ProjectIndex
 from ..project.retrieval.chunk import Chunk
 from ..project.retrieval.retrieval import Query, Retrieval
-from ..server.engine_thread import File
+from ..server.engine_thread import File, OpenFiles
 from ..server.jobs import FileKey
+from ..workspace.project import project_of
 from .open_outlines import NeededElsewhere, OpenOutlines
+from .open_rules import OpenRules
+from .projects import Around, Projects
 from .wanted import Wanted, pays
 
 logger = logging.getLogger(__name__)
 
 MOST_RECENT = 8  # files
-
-
-class Around(Protocol):
-    """The project that a file is in, as far as it has been read."""
-
-    @property
-    def root(self) -> Path: ...
-
-    @property
-    def index(self) -> ProjectIndex: ...
-
-    def age(self) -> int:
-        """Another number after the index has changed."""
-        ...
-
-    def is_growing(self) -> bool:
-        """Whether it is still being read."""
-        ...
-
-
-class Projects(Protocol):
-    """What is known of the user's projects; answers at once, with what there is by then."""
-
-    def around(self, path: Path) -> Around | None:
-        """None for a file that is in no project, or whose project is not to be read."""
-        ...
-
-    def busy(self) -> None:
-        """A key was pressed."""
-        ...
-
-    def idle(self) -> None:
-        """Nobody waits for anything."""
-        ...
-
-    def status(self) -> dict[str, Any]: ...
-
-    def close(self) -> None: ...
 
 
 class Encoder(Protocol):
@@ -79,10 +44,21 @@ class Encoder(Protocol):
 class Followed:
     """What is known of one open file."""
 
+    root: Path | None  # of its project
+    globs: tuple[str, ...] | None = ()  # that nothing it shows may match; None: it shows nothing
     seen: tuple[Any, ...] = ()  # of what `wanted` was chosen
     wanted: tuple[Wanted, ...] = ()  # the most relevant first
     ready: tuple[BoundChunk, ...] = ()  # for a session that there is not yet
     use: ProjectUse = field(default_factory=ProjectUse)
+
+    def may_show(self, path: str) -> bool:
+        """Whether something from this file of the project may be shown."""
+        if self.root is None or self.globs is None:
+            return False
+        return matching(self.root / path, self.globs) is None
+
+    def allowed(self, chunks: Sequence[BoundChunk]) -> tuple[BoundChunk, ...]:
+        return tuple(each for each in chunks if self.may_show(each.use.path))
 
 
 class ProjectContext:
@@ -96,9 +72,10 @@ class ProjectContext:
         store: ChunkStore,
         most_tokens: int,
         path_of: Callable[[str], str],
+        open_files: OpenFiles = tuple,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`most_tokens`: of the chunks that one file is shown."""
+        """`most_tokens`: of the chunks that one file is shown. `open_files`: of all editors."""
         self._projects = projects
         self._encoder = encoder
         self._tokenizer = tokenizer
@@ -108,15 +85,18 @@ class ProjectContext:
         self._clock = clock
         self._files: dict[FileKey, Followed] = {}
         self._outlines = OpenOutlines()
+        self._rules = OpenRules(open_files, path_of)
 
     def stir(self) -> None:
         """Somebody is typing: whoever reads files for this makes room."""
         self._projects.busy()
 
-    def greet(self, key: FileKey, session: FileSession) -> None:
-        """Give a file's new session what was prepared for it."""
-        followed = self._files.get(key)
-        if followed is not None and followed.ready and not session.chunks.shown:
+    def greet(self, file: File, session: FileSession) -> None:
+        """Before a completion: give a file's new session what was prepared for it, and take away
+        what may no longer be shown."""
+        followed = self._followed(file)
+        self._obey(followed, file, session)
+        if followed.ready and not session.chunks.shown:
             self._bind(followed, session, followed.ready)
             followed.ready = ()
 
@@ -131,10 +111,12 @@ class ProjectContext:
         `opened`: all open files of its window, the one used last last. Whether there may be more
         before long, because the project is still being read."""
         self._projects.idle()
-        project = self._projects.around(Path(self._path_of(file.key.uri)))
-        followed = self._files.setdefault(file.key, Followed())
+        followed = self._followed(file)
+        followed.root = project_of(self._path(file))
+        self._obey(followed, file, session)
+        project = self._around(followed, file)
         if project is None:
-            followed.wanted = ()
+            followed.wanted = followed.seen = ()
             self._put(followed, session, ())
             return False
         try:
@@ -163,6 +145,37 @@ class ProjectContext:
     def close(self) -> None:
         self._projects.close()
 
+    # region Rules
+    def _followed(self, file: File) -> Followed:
+        if file.key not in self._files:
+            self._files[file.key] = Followed(project_of(self._path(file)))
+        return self._files[file.key]
+
+    def _around(self, followed: Followed, file: File) -> Around | None:
+        """The project to show `file`; what its editor allows is told also if that is nothing."""
+        if followed.root is None:
+            return None
+        globs = self._rules.globs(file, followed.root)
+        project = self._projects.around(self._path(file), globs)
+        return project if file.project.is_read else None
+
+    def _obey(self, followed: Followed, file: File, session: FileSession | None) -> None:
+        """Take away what was prepared or bound and may no longer be shown."""
+        globs = None
+        if followed.root is not None and file.project.is_read:
+            globs = self._rules.globs(file, followed.root)
+        if globs == followed.globs:
+            return
+        followed.globs = globs
+        followed.ready = followed.allowed(followed.ready)
+        if session is not None:
+            shown = session.chunks.shown
+            if len(allowed := followed.allowed(shown)) < len(shown):
+                self._bind(followed, session, allowed)
+            if globs is None:
+                session.project = None
+
+    # endregion
     # region Choosing
     def _choose(
         self,
@@ -175,9 +188,10 @@ class ProjectContext:
     ) -> None:
         """Ask the project, unless nothing has changed since it was last asked. Raises
         `NeededElsewhere`."""
-        others = [each for each in opened if each.key != file.key]
+        others = [each for each in opened if each.key != file.key and each.project.is_read]
         cursor, shown = (0, (0, 0)) if session is None else (session.asked_at, session.shown)
-        seen = (file.text.text, cursor, shown, project.age(), *(o.text.text for o in others))
+        now = (cursor, shown, project.age(), followed.globs)
+        seen = (file.text.text, *now, *(other.text.text for other in others))
         if _same(seen, followed.seen):
             return
         inside = {relative: each for each in others if (relative := self._relative(each, project))}
@@ -192,8 +206,9 @@ class ProjectContext:
             recent=tuple(inside)[: -MOST_RECENT - 1 : -1],
             shown=shown,
         )
+        found = Retrieval(project.index, project.index).wanted(query)
         followed.wanted = tuple(
-            self._fitting(Retrieval(project.index, project.index).wanted(query))
+            self._fitting([each for each in found if followed.may_show(each.path)])
         )
         followed.seen = seen
 
@@ -209,10 +224,11 @@ class ProjectContext:
 
     def _relative(self, file: File, project: Around) -> str | None:
         """A file's path in the project; None if it is not in it."""
-        path = Path(self._path_of(file.key.uri))
-        return (
-            path.relative_to(project.root).as_posix() if path.is_relative_to(project.root) else None
-        )
+        path, root = self._path(file), project.root
+        return path.relative_to(root).as_posix() if path.is_relative_to(root) else None
+
+    def _path(self, file: File) -> Path:
+        return Path(self._path_of(file.key.uri))
 
     # endregion
     # region Binding

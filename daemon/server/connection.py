@@ -123,10 +123,7 @@ class Connection:
         match message:
             case protocol.Open(document):
                 self._open.add(document.uri)
-                key = FileKey(self.number, document.uri)
-                await self._change(
-                    jobs.Open(key, document.language, document.version, document.text)
-                )
+                await self._change(jobs.Open.of(self.number, document))
             case protocol.Edit(uri, version, edits):
                 await self._change(jobs.Edit(FileKey(self.number, uri), version, edits))
             case protocol.Close(uri):

@@ -12,12 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ...api.report import Completion
 from ...cache.errors import KeyturnError
-from ...lsp.backend import BackendState, Phase
+from ...lsp.backend import BackendState, Phase, ProjectRules
 from ..file_text import Edited, FileText
 from .jobs import (
     Close,
@@ -52,6 +52,7 @@ class File:
     language: str
     version: int
     text: FileText
+    project: ProjectRules = field(default_factory=ProjectRules)
 
 
 class Engine(Protocol):
@@ -158,8 +159,8 @@ class EngineThread(threading.Thread):
 
     def _handle(self, job: Job) -> None:
         match job:
-            case Open(file, language, version, text):
-                self._files[file] = File(file, language, version, FileText.of(text))
+            case Open(file, language, version, text, project):
+                self._files[file] = File(file, language, version, FileText.of(text), project)
             case Edit(file, version, edits):
                 self._edit(file, version, edits)
             case Close(file):

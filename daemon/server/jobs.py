@@ -7,7 +7,7 @@ from typing import Any
 
 from ...api.report import Completion
 from ...api.request import CompletionRequest
-from ...lsp.backend import TextEdit
+from ...lsp.backend import OpenDocument, ProjectRules, TextEdit
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,18 @@ class FileKey:
 
 @dataclass(frozen=True, slots=True)
 class Open:
+    """Also of a file that is open: this is what it is now."""
+
     file: FileKey
     language: str
     version: int
     text: str
+    project: ProjectRules = field(default_factory=ProjectRules)
+
+    @classmethod
+    def of(cls, client: int, document: OpenDocument) -> "Open":
+        key = FileKey(client, document.uri)
+        return cls(key, document.language, document.version, document.text, document.project)
 
 
 @dataclass(frozen=True, slots=True)

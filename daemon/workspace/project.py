@@ -87,6 +87,10 @@ class Project:
         text = _text(path)
         return None if text is None else Volume(path, language_of(path.name).id, text)
 
+    def ignores(self, path: Path, is_folder: bool) -> bool:
+        """Whether git ignores what is at a path in the project, or a folder that it is in."""
+        return self._ignore.ignores(path.relative_to(self.root), is_folder)
+
     def _wanted(self, path: PurePath) -> bool:
         language = language_of(path.name).id
         uri = (self.root / path).as_uri()

@@ -1,12 +1,13 @@
 """A session between an editor and a backend: what is asked, shown, dropped and learned."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from keyturn.api.report import Completion, Finish
 from keyturn.api.request import Extent, Trigger
-from keyturn.lsp.backend import Outcome, Superseded
+from keyturn.lsp.backend import Outcome, ProjectRules, Superseded
 from keyturn.lsp.documents import Change, Documents, Position
 from keyturn.lsp.options import Options
 from keyturn.lsp.outcome import Account
@@ -394,6 +395,45 @@ async def test_switching_off_closes_the_documents_and_switching_on_brings_them_b
     editor.session.set_options(Options())
     assert editor.backend.texts == {URI: (2, "abc")}
     assert len(await editor.ask()) == 1
+
+
+async def test_the_backend_is_told_what_is_allowed_of_the_project_and_again_when_that_changes():
+    editor = Editor("ab", Options(disabled_globs=("*.gen.py",)))
+    editor.session.open("file:///other.py", "python", 1, "")
+    backend = editor.backend
+    assert backend.projects == {
+        URI: [ProjectRules(True, ("*.gen.py",))],
+        "file:///other.py": [ProjectRules(True, ("*.gen.py",))],
+    }
+    editor.type("c")
+    editor.session.set_options(replace(editor.session.options, max_tokens=5))
+    assert len(backend.projects[URI]) == 1  # nothing new about the project
+    editor.session.set_options(replace(editor.session.options, project=False))
+    assert backend.projects[URI][1:] == [ProjectRules(False, ("*.gen.py",))]
+    more = replace(editor.session.options, project=True, disabled_globs=("*.gen.py", "*\ud800"))
+    editor.session.set_options(more)
+    now = ProjectRules(True, ("*.gen.py", "*\ufffd"))
+    assert {uri: told[-1] for uri, told in backend.projects.items()} == {
+        URI: now,
+        "file:///other.py": now,
+    }
+    assert backend.texts[URI] == (2, "abc")
+    assert {each.project for each in editor.session.shared()} == {now}
+    assert len(await editor.ask()) == 1
+
+
+async def test_a_document_that_the_settings_forbid_now_is_closed_whatever_else_they_say():
+    editor = Editor("ab")
+    forbidding = replace(editor.session.options, disabled_globs=("a.py",), project=False)
+    editor.session.set_options(forbidding)
+    assert editor.backend.texts == {}
+    assert len(editor.backend.projects[URI]) == 1
+
+
+async def test_globs_of_too_many_folders_to_be_told_keep_all_of_the_project_from_being_read():
+    many = tuple(f"{number}.py" for number in range(4_001))
+    editor = Editor("ab", Options(disabled_globs=many))
+    assert editor.backend.projects[URI] == [ProjectRules(False)]
 
 
 async def test_a_document_that_grows_past_the_limit_is_given_up_and_taken_back():

@@ -17,7 +17,7 @@ from ...workspace.printable import printable
 from ...workspace.project import project_of
 from ..index import ProjectIndex
 from ..place import Place
-from .keeper import SettingsIn
+from .keeper import Globs, SettingsIn
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ MOST_DEATHS = 5  # of the process in a row; then there is no other
 FIRST_WAIT_SECONDS = 1.0  # before the next one starts; doubled with every death
 LONG_LIFE_SECONDS = 600.0  # after which a death begins a new row
 END_SECONDS = 2.0
+SAY_SECONDS = 10.0  # for a word to be heard
+SAY_AGAIN_SECONDS = 0.01
 
 
 @dataclass
@@ -37,10 +39,16 @@ class Known:
     root: Path
     index: ProjectIndex
     near: Path  # where somebody worked last
-    is_allowed: bool | None = None  # by its settings; None: nobody has looked yet
+    globs: Globs  # that no file in it may match, as the editors say that have it open
+    settings_allow: bool | None = None  # None: nobody has looked yet
     state: str = "waiting"  # in the indexer's words
     facts: dict[str, Any] = field(default_factory=dict)
     asked: float = 0.0  # when the indexer was last told of it
+
+    @property
+    def is_allowed(self) -> bool | None:
+        """Whether it may be read; None: nobody knows yet."""
+        return self.settings_allow if self.globs is not None else False
 
     def age(self) -> int:
         """Another number after the index has changed."""
@@ -66,6 +74,7 @@ class Indexer:
         self._command = tuple(command)
         self._first_wait_seconds = first_wait_seconds
         self._closing = threading.Event()
+        self._speaking = threading.Lock()  # to the process
         self._lock = threading.Lock()
         # Below: touched with the lock only.
         self._known: dict[Path, Known] = {}
@@ -75,10 +84,11 @@ class Indexer:
         self._said_busy = 0.0
 
     # region From any thread
-    def around(self, path: Path) -> Known | None:
+    def around(self, path: Path, globs: Globs = ()) -> Known | None:
         """The project of a file, whose reading begins with the first question. None for a file
         that is in no project or whose project is not to be read, and for the moment that it takes
-        to find that out."""
+        to find that out. `globs`: that no file in it may match, beside those of its settings; they
+        hold until others are named. None: it is not to be read, and to be forgotten."""
         root = project_of(path)
         if root is None or self._closing.is_set():
             return None
@@ -87,10 +97,11 @@ class Indexer:
             known = self._known.get(root)
             if known is None:
                 index = ProjectIndex(Place.of(root, self.cache))
-                known = self._known[root] = Known(root, index, path)
+                known = self._known[root] = Known(root, index, path, globs)
             known.near = path
-            if not known.asked or now > known.asked + AGAIN_SECONDS:
-                known.asked = now
+            is_due = not known.asked or now > known.asked + AGAIN_SECONDS
+            if is_due or globs != known.globs:
+                known.asked, known.globs = now, globs
                 self._in_background(lambda: self._look(known))
             return known if known.is_allowed else None
 
@@ -147,19 +158,46 @@ class Indexer:
             logger.exception("the settings of %s cannot be read", known.root)
             return
         if options is not None:
-            known.is_allowed = options.project
+            known.settings_allow = options.project
         if not known.is_allowed:
             known.state = "off"
         elif known.state == "off":
             known.state = "waiting"
-        self._tend_to()
-        self._send({"around": str(known.near)})
+        if known.is_allowed is not False or known.index.place.folder.exists():
+            self._tend_to()
+        self._send_around(known)
 
-    def _send(self, word: object) -> None:
-        """Say something to the process if it listens."""
-        with self._lock, contextlib.suppress(OSError, ValueError):
-            if self._process is not None and self._process.stdin is not None:
-                os.write(self._process.stdin.fileno(), json.dumps(word).encode() + b"\n")
+    def _send_around(self, known: Known) -> None:
+        """Say what there is to read. Many globs are more than the process can be sent at once."""
+        if not self._speaking.acquire(timeout=SAY_SECONDS):
+            return  # it hears nothing; it is said again after a while, or to the next process
+        try:
+            self._say({"around": str(known.near), "globs": known.globs}, SAY_SECONDS)
+        finally:
+            self._speaking.release()
+
+    def _send(self, word: str) -> None:
+        """Say a word to the process if it listens; nothing waits."""
+        if self._speaking.acquire(blocking=False):
+            try:
+                self._say(word, 0.0)
+            finally:
+                self._speaking.release()
+
+    def _say(self, word: object, most_seconds: float) -> None:
+        """While nobody else does. What is cut off is not understood: the next word begins a new
+        line."""
+        with self._lock:
+            process = self._process
+        until = time.monotonic() + most_seconds
+        if process is None or process.stdin is None:
+            return
+        left = memoryview(b"\n" + json.dumps(word).encode() + b"\n")
+        with contextlib.suppress(OSError, ValueError):  # it has ended, or is being ended
+            while True:
+                left = left[process.stdin.write(left) or 0 :]
+                if not left or time.monotonic() >= until or self._closing.wait(SAY_AGAIN_SECONDS):
+                    break
 
     # region The thread
     def _tend_to(self) -> None:
@@ -235,7 +273,7 @@ class Indexer:
             self._start()
             known = list(self._known.values())
         for each in known:
-            self._send({"around": str(each.near)})
+            self._send_around(each)
 
     # endregion
 

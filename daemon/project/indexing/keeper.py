@@ -9,6 +9,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import filelock
 from ....lsp.options import Options
 from ...workspace.language import language_of
 from ...workspace.project import MOST_FILE_BYTES, Project
-from ...workspace.project_watch import ProjectWatch
+from ...workspace.project_watch import RULES, ProjectWatch, Touched
 from ..outline import Outline
 from ..place import Place
 from ..reading.reader import outline
@@ -36,6 +37,8 @@ MANY = 500  # files read, after which the index is settled
 
 # The settings that hold in a project's root; None while they cannot be read.
 SettingsIn = Callable[[Path], Options | None]
+# What no file may match, beside the globs of the settings; None: the project is not to be read.
+Globs = tuple[str, ...] | None
 
 
 class Keeper:
@@ -49,11 +52,13 @@ class Keeper:
         watch: ProjectWatch,
         pace: Pace,
         tell: Callable[..., None],
+        globs: Globs = (),
     ) -> None:
         self.root = root
         self.place = place
         self.is_watched = False  # all of it
         self.is_shared = False  # another process writes the index
+        self._globs = globs
         self._settings_in = settings_in
         self._watch = watch
         self._pace = pace
@@ -66,6 +71,22 @@ class Keeper:
         self._uncommitted = 0
         self._committed_at = 0.0
         self._read_lately = 0
+        self._has_forgotten = False  # files, since the index was settled
+
+    def keep_from(self, globs: Globs) -> bool:
+        """Read nothing that these match, nor anything at all before the next scan. False if they
+        are what holds already."""
+        if globs == self._globs:
+            return False
+        self._globs, self._project = globs, None
+        return True
+
+    def is_ignored(self, touched: Touched) -> bool:
+        """Whether it is all the same what happened to a folder, or to rules: git ignores it."""
+        path = touched.path.parent if touched.path.name in RULES else touched.path
+        if self._project is None or self.root not in path.parents:
+            return False
+        return self._project.ignores(path, True)
 
     @property
     def is_writing(self) -> bool:
@@ -84,7 +105,7 @@ class Keeper:
         if options is None:
             self._tell("settings cannot be read")
             return
-        if not options.project:
+        if not options.project or self._globs is None:
             self.close()
             self.place.forget()
             self._tell("off")
@@ -93,7 +114,8 @@ class Keeper:
         if self.is_shared:
             self._tell("shared")
             return
-        project = self._project = Project(self.root, options)
+        globs = tuple(dict.fromkeys((*options.disabled_globs, *self._globs)))
+        project = self._project = Project(self.root, replace(options, disabled_globs=globs))
         self.is_watched = self._watch.watch(project)  # before reading: nothing is missed between
         self._tell("reading")
         beside = [path for path in _beside(near) if self.root in path.parents]
@@ -154,8 +176,7 @@ class Keeper:
                 break
             chosen[name] = None
             yield
-        unwanted = [name for name in self._stamps if name not in chosen]
-        for name in unwanted:
+        for name in [name for name in self._stamps if name not in chosen]:
             self._forget(name)
             yield
         for name in chosen:
@@ -164,9 +185,9 @@ class Keeper:
         assert self._writer is not None
         self._writer.note(left_out=len(listing) - len(chosen), read_at=time.time())
         self._commit()
-        if unwanted or self._read_lately > MANY:
-            self._read_lately = 0
+        if self._has_forgotten or self._read_lately > MANY:
             yield from self._writer.settle()
+            self._read_lately, self._has_forgotten = 0, False
         self._tell("read", files=len(self._stamps), problems=project.problems[:5])
 
     def _imported(self, near: Path, name: str, listing: Listing) -> Iterator[str]:
@@ -218,6 +239,7 @@ class Keeper:
         if self._writer is not None and self._stamps.pop(name, None) is not None:
             self._writer.remove(name)
             self._uncommitted += 1
+            self._has_forgotten = True
 
     def _commit(self) -> None:
         if self._writer is not None:

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
@@ -16,7 +17,7 @@ from ...workspace.project import project_of
 from ...workspace.project_watch import RULES, ProjectWatch, Touched
 from ...workspace.watch import QUIET_SECONDS
 from ..place import Place
-from .keeper import Keeper, SettingsIn
+from .keeper import Globs, Keeper, SettingsIn
 from .pace import Closing, Pace
 from .writer import IndexGone
 
@@ -34,6 +35,14 @@ NEVER = float("inf")
 AGAIN_FACTOR = 20  # and so many times as long as a reading takes
 
 Tell = Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """Somebody works on the file `path`; of its project nothing may be read that `globs` match."""
+
+    path: Path
+    globs: Globs = ()
 
 
 class Burst:
@@ -90,7 +99,7 @@ class Keepers:
     """The work of one thread, in small steps. `tell` says what becomes of a project."""
 
     def __init__(self, cache: Path, settings_in: SettingsIn, pace: Pace, tell: Tell) -> None:
-        self.tasks: queue.SimpleQueue[Path | Touched | None] = queue.SimpleQueue()
+        self.tasks: queue.SimpleQueue[Around | Touched | None] = queue.SimpleQueue()
         self._cache = cache
         self._settings_in = settings_in
         self._pace = pace
@@ -150,19 +159,22 @@ class Keepers:
                     self._around(task)
                 task = self.tasks.get_nowait()
 
-    def _around(self, path: Path) -> None:
-        """Somebody works on this file."""
-        root = project_of(path)
+    def _around(self, task: Around) -> None:
+        path, root = task.path, project_of(task.path)
         if root is None:
             return
         charge = self._charges.get(root)
         if charge is None:
             place = Place.of(root, self._cache)
             tell = _about(root, self._tell)
-            keeper = Keeper(root, place, self._settings_in, self._watch, self._pace, tell)
+            keeper = Keeper(
+                root, place, self._settings_in, self._watch, self._pace, tell, task.globs
+            )
             charge = self._charges[root] = Charge(keeper, path)
             self._begin(charge)
         charge.near = path
+        if charge.keeper.keep_from(task.globs):
+            self._begin(charge)
         self._charges.move_to_end(root)
         is_due = charge.work is None and time.monotonic() >= charge.again
         if is_due and not charge.keeper.is_watched:
@@ -172,7 +184,8 @@ class Keepers:
             left.keeper.close()
 
     def _touched(self, touched: Touched) -> None:
-        if (charge := self._charges.get(touched.root)) is not None:
+        charge = self._charges.get(touched.root)
+        if charge is not None and not (touched.everything and charge.keeper.is_ignored(touched)):
             charge.burst = charge.burst or Burst()
             charge.burst.add(touched)
 

@@ -18,9 +18,10 @@ from typing import IO, Any
 
 import psutil
 
-from ....lsp.options import Options
-from ...config import load_config
-from .keepers import Keepers
+from ...codec import decoder
+from ...config import settings_in
+from .keeper import Globs
+from .keepers import Around, Keepers
 from .pace import Pace
 
 END_SECONDS = 1.0  # from the end of the input to the end of the process
@@ -43,13 +44,7 @@ class Voice(logging.Handler):
         self.tell(log=record.levelno, text=self.format(record))
 
 
-def settings_in(root: Path) -> Options | None:
-    """The settings that hold there; None while they cannot be read."""
-    config = load_config(workspace=root)
-    return config.completion if config.whole else None
-
-
-def listen(stream: IO[bytes], pace: Pace, around: Callable[[Path], None]) -> None:
+def listen(stream: IO[bytes], pace: Pace, around: Callable[[Around], None]) -> None:
     """Pass on what the lines say until they end."""
     for line in stream:
         try:
@@ -61,7 +56,9 @@ def listen(stream: IO[bytes], pace: Pace, around: Callable[[Path], None]) -> Non
         elif word == "idle":
             pace.idle()
         elif isinstance(word, dict) and isinstance(word.get("around"), str):
-            around(Path(word["around"]))
+            with contextlib.suppress(ValueError):  # no globs
+                globs = decoder(Globs)(word.get("globs", []))
+                around(Around(Path(word["around"]), globs))
 
 
 def be_modest() -> None:

@@ -18,6 +18,7 @@ from keyturn.daemon.engines.project_context import ProjectContext
 from keyturn.daemon.file_text import FileText
 from keyturn.daemon.server.engine_thread import File
 from keyturn.daemon.server.jobs import FileKey
+from keyturn.lsp.backend import ProjectRules
 from support.daemon.model_engines import bytes_per_token, tiny_loaded
 from support.daemon.small_engine import job_for
 from support.project.indexed_folder import IndexedFolder
@@ -45,7 +46,10 @@ class Window:
 
         def context(completer, aside) -> ProjectContext:
             encoder = ChunkEncoder(loaded.model, completer.sink, aside)
-            return ProjectContext(project, encoder, loaded.tokenizer, self.store, tokens, path_of)
+            return ProjectContext(
+                *(project, encoder, loaded.tokenizer, self.store, tokens, path_of),
+                open_files=self.open.values,
+            )
 
         self.engine = ModelEngine(
             loaded,
@@ -57,12 +61,14 @@ class Window:
             open_files=self.open.values,
         )
 
-    def show(self, path: str, text: str) -> None:
-        key = self.key(path)
-        self.open[key] = File(key, "python", 1, FileText.of(text))
+    def show(
+        self, path: str, text: str, rules: ProjectRules | None = None, client: int = 1
+    ) -> None:
+        key = self.key(path, client)
+        self.open[key] = File(key, "python", 1, FileText.of(text), rules or ProjectRules())
 
-    def key(self, path: str) -> FileKey:
-        return FileKey(1, (self.project.root / path).as_uri())
+    def key(self, path: str, client: int = 1) -> FileKey:
+        return FileKey(client, (self.project.root / path).as_uri())
 
     def idle(self, path: str, after: int | None = None) -> bool:
         """A quiet moment, cut short after so many looks whether it is over."""
@@ -218,3 +224,72 @@ def test_status_counts_chunks_and_forgetting_a_file_forgets_what_was_prepared(wi
     assert status["chunk_bytes"] > 0
     window.engine.forget(window.key("main.py"))
     assert window.engine.status()["project"]["chunks"] == 2  # other files may want them
+
+
+def test_a_document_whose_editor_keeps_the_project_from_us_loses_its_chunks_at_once(
+    window: Window,
+):
+    window.show("main.py", MAIN)
+    window.idle("main.py")
+    assert window.shown("main.py")
+    window.show("main.py", MAIN, ProjectRules(is_read=False))
+    answer = window.ask("main.py")  # before any other moment of quiet
+    assert answer.meta.project is None
+    assert window.idle("main.py") is False
+    assert window.ask("main.py").meta.project is None
+    assert window.project.told is None  # nobody reads it
+    window.show("main.py", MAIN)
+    window.idle("main.py")
+    assert len(window.shown("main.py")) == 2
+
+
+def test_the_project_is_read_for_others_but_not_shown_to_who_does_not_want_it(window: Window):
+    window.show("main.py", MAIN, ProjectRules(is_read=False, disabled_globs=("*.gen.py",)))
+    window.show("main.py", MAIN, ProjectRules(disabled_globs=("*.key",)), client=2)
+    window.idle("main.py")
+    assert window.ask("main.py").meta.project is None
+    assert window.project.told == ("*.gen.py", "*.key")
+    assert window.store.encoded == 0
+    del window.open[window.key("main.py", client=2)]
+    window.idle("main.py")
+    assert window.project.told is None
+
+
+def test_an_open_file_whose_editor_keeps_the_project_from_us_is_shown_in_no_other(window: Window):
+    window.show("main.py", MAIN)
+    window.show("extra.py", "def extra(shape): ...\n", ProjectRules(is_read=False))
+    window.show("main.py", MAIN.replace("paint", "extra"))
+    window.idle("main.py")
+    assert window.shown("main.py") == ["shapes.py:1 Circle"]
+
+
+def test_nothing_is_shown_that_a_glob_of_any_editor_of_the_project_matches(window: Window):
+    window.show("main.py", MAIN)
+    window.ask("main.py")
+    window.idle("main.py")
+    assert window.shown("main.py") == ["shapes.py:1 Circle", "paint.py:1 paint"]
+    window.show("other.py", "", ProjectRules(disabled_globs=("shapes.*",)), client=2)
+    assert window.shown("main.py") == ["paint.py:1 paint"]  # the index still has it, perhaps
+    window.idle("main.py")
+    assert window.shown("main.py") == ["paint.py:1 paint"]
+    assert window.project.told == ("shapes.*",)
+    del window.open[window.key("other.py", client=2)]
+    window.idle("main.py")
+    assert window.shown("main.py") == ["shapes.py:1 Circle", "paint.py:1 paint"]
+
+
+def test_what_was_prepared_for_a_file_is_not_shown_if_that_is_forbidden_meanwhile(window: Window):
+    window.show("main.py", MAIN)
+    window.idle("main.py")
+    window.show("main.py", MAIN, ProjectRules(disabled_globs=("*/project/shapes.py",)))
+    assert window.shown("main.py") == ["paint.py:1 paint"]
+
+
+def test_the_globs_of_an_editor_count_in_its_own_projects_only(window: Window, tmp_path: Path):
+    key = FileKey(2, (tmp_path / "elsewhere" / "a.py").as_uri())
+    rules = ProjectRules(disabled_globs=("shapes.*",))
+    window.open[key] = File(key, "python", 1, FileText.of(""), rules)
+    window.show("main.py", MAIN)
+    window.idle("main.py")
+    assert window.project.told == ()
+    assert len(window.shown("main.py")) == 2

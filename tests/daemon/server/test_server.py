@@ -20,6 +20,7 @@ from keyturn.lsp.backend import (
     OpenDocument,
     Outcome,
     Phase,
+    ProjectRules,
     Refresh,
     StatusQuery,
     Superseded,
@@ -43,6 +44,24 @@ async def test_a_completion_sees_every_edit_that_was_sent_before_it(daemon: Daem
     client.edit(URI, 2, (TextEdit(1, 1, "X"), TextEdit(0, 1, "é😀")))
     [completion] = await client.complete(request(2, 3))
     assert completion.text == suggestion(2, 3, "é😀Xb")
+
+
+async def test_what_an_editor_allows_of_a_project_reaches_the_engine_with_each_document(
+    daemon: Daemon,
+):
+    client = daemon.client()
+    await ready(client)
+    engine = daemon.maker.made[0]
+    for rules in (ProjectRules(True, ("*.gen.py", "a/*")), ProjectRules(False), ProjectRules()):
+        client.open(OpenDocument(URI, "python", 1, "text", rules))
+
+        async def is_told(rules: ProjectRules = rules) -> bool:
+            return [*engine.allowed.values()] == [rules]
+
+        await until_async(is_told, "the engine knows")
+    client.edit(URI, 2, (TextEdit(0, 0, "more "),))
+    [completion] = await client.complete(request(2, 0))
+    assert completion.text == suggestion(2, 0, "more text")
 
 
 async def test_clients_with_the_same_file_open_do_not_see_each_others_edits(daemon: Daemon):

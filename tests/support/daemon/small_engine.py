@@ -17,7 +17,7 @@ from keyturn.api.request import CompletionRequest
 from keyturn.daemon.file_text import Edited
 from keyturn.daemon.server.engine_thread import File, OpenFiles
 from keyturn.daemon.server.jobs import Complete, FileKey
-from keyturn.lsp.backend import BackendState
+from keyturn.lsp.backend import BackendState, ProjectRules
 from keyturn.models.errors import ModelError
 
 STEP_SECONDS = 0.002
@@ -33,14 +33,16 @@ def suggestion(version: int, offset: int, text: str) -> str:
 
 
 class TinyEngine:
-    def __init__(self, name: str = "tiny") -> None:
+    def __init__(self, name: str = "tiny", open_files: OpenFiles = tuple) -> None:
         self.name = name
+        self._open_files = open_files
         self.stopped = threading.Event()  # a slow completion has really ended
         self.begun = threading.Event()
         self.completed: list[str] = []
         self.forgotten: list[FileKey] = []
         self.refreshed: list[FileKey | None] = []  # None: the model itself
         self.prepared: list[FileKey] = []
+        self.allowed: dict[FileKey, ProjectRules] = {}  # of all open files, when one was prepared
         self.closed = False
         self.release = threading.Event()
 
@@ -69,6 +71,7 @@ class TinyEngine:
 
     def prepare(self, key: FileKey, interrupted: Callable[[], bool]) -> bool:
         self.prepared.append(key)
+        self.allowed = {file.key: file.project for file in self._open_files()}
         return False
 
     def forget(self, key: FileKey) -> None:
@@ -102,5 +105,5 @@ class TinyMaker:
             raise self.error
         if name in self.unknown:
             raise ModelError(f"unknown model {name!r}")
-        self.made.append(TinyEngine(name or "tiny"))
+        self.made.append(TinyEngine(name or "tiny", open_files))
         return self.made[-1]

@@ -15,6 +15,7 @@ from keyturn.lsp.backend import (
     Control,
     Feedback,
     OpenDocument,
+    ProjectRules,
     Superseded,
     TextEdit,
     UseModel,
@@ -26,6 +27,7 @@ PROJECT = ProjectUse((ChunkUse("lib/b.py", 3, "helper"), ChunkUse("c.py", 1, "C"
 class TinyBackend:
     def __init__(self) -> None:
         self.texts: dict[str, tuple[int, str]] = {}
+        self.projects: dict[str, list[ProjectRules]] = {}  # as they were told
         self.requests: list[CompletionRequest] = []
         self.cancelled = 0
         self.controls: list[Control] = []
@@ -39,6 +41,7 @@ class TinyBackend:
 
     def open(self, document: OpenDocument) -> None:
         self.texts[document.uri] = document.version, document.text
+        self.projects.setdefault(document.uri, []).append(document.project)
 
     def edit(self, uri: str, version: int, edits: tuple[TextEdit, ...]) -> None:
         _, text = self.texts[uri]

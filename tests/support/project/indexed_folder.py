@@ -16,7 +16,9 @@ class IndexedFolder:
     def __init__(self, root: Path, cache: Path, files: dict[str, str]) -> None:
         self.root = root
         self.growing = False
+        self.told: tuple[str, ...] | None = ()  # what no file may match, as it was said last
         self._age = 0
+        (root / ".git").mkdir(parents=True, exist_ok=True)
         self._writer = IndexWriter(Place.of(root, cache))
         self.index = ProjectIndex(Place.of(root, cache))
         for path, text in files.items():
@@ -37,8 +39,9 @@ class IndexedFolder:
     def is_growing(self) -> bool:
         return self.growing
 
-    def around(self, path: Path) -> "IndexedFolder | None":
-        return self if path.is_relative_to(self.root) else None
+    def around(self, path: Path, globs: tuple[str, ...] | None) -> "IndexedFolder | None":
+        self.told = globs
+        return self if path.is_relative_to(self.root) and globs is not None else None
 
     def busy(self) -> None:
         """Nothing here works in the background."""

@@ -6,15 +6,16 @@ import os
 import signal
 import sqlite3
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from keyturn.daemon.config import settings_in
 from keyturn.daemon.project.index import ProjectIndex
 from keyturn.daemon.project.indexing.indexer import COMMAND, Indexer, Known
-from keyturn.daemon.project.indexing.process import settings_in
 from keyturn.daemon.project.place import Place
 from keyturn.daemon.project.schema import unpacked
 from keyturn.daemon.workspace.project import MOST_FILE_BYTES
@@ -293,6 +294,83 @@ def test_what_a_project_or_its_user_keeps_from_us_is_not_read_and_is_forgotten(
     until(lambda: "not read" in str(indexer.status()["projects"]), indexer.status)
     assert indexer.around(root / "a.py") is None
     assert not index.place.folder.exists()
+
+
+def test_what_an_editor_keeps_from_us_is_not_read_and_leaves_the_index_when_it_says_so(
+    root: Path, make: Make
+):
+    (root / "a.py").write_text("def fine(): ...\n")
+    (root / "b.gen.py").write_text("def hidden_at_first(): ...\n")
+    (root / "private").mkdir()
+    (root / "private" / "c.py").write_text("def hidden_later(): ...\n")
+    indexer = make()
+    globs = ("*.gen.py",)
+    until(lambda: indexer.around(root / "a.py", globs), indexer.status)
+    found = indexer.around(root / "a.py", globs)
+    assert found is not None
+    index = found.index
+    until_known(index, "fine", "hidden_later")
+    assert b"hidden_at_first" not in everything_in(index.place)
+    (root / "b.gen.py").write_text("def hidden_at_first(): pass\n")
+    (root / "d.py").write_text("def more(): ...\n")
+    until_known(index, "fine", "hidden_later", "more")
+    assert indexer.around(root / "a.py", (*globs, "*/private/*")) is found
+    until_known(index, "fine", "more")
+    until(lambda: b"hidden" not in everything_in(index.place), indexer.status)
+    indexer.around(root / "a.py", ())  # nobody keeps anything any more
+    until_known(index, "fine", "hidden_at_first", "hidden_later", "more")
+
+
+def test_globs_of_any_number_and_length_reach_the_indexer_and_the_next_one(root: Path, make: Make):
+    (root / "a.py").write_text("def fine(): ...\n")
+    (root / "b.gen.py").write_text("def hidden(): ...\n")
+    indexer = make()
+    globs = (*(f"{number:0>300}" for number in range(1_000)), "*.gen.py")  # more than a pipe holds
+    found = until(lambda: indexer.around(root / "a.py", globs), indexer.status)
+    assert found is not None
+    until(lambda: found.state == "read", indexer.status)
+    assert names(found.index) == ["fine"]
+    os.kill(pid := pid_of(indexer), signal.SIGKILL)
+    until(lambda: pid_of(indexer) != pid, indexer.status)
+    (root / "c.py").write_text("def more(): ...\n")
+    until_known(found.index, "fine", "more")
+
+
+def test_an_index_is_forgotten_when_no_editor_lets_the_project_be_read(root: Path, make: Make):
+    (root / "a.py").write_text("def a(): ...\n")
+    indexer = make()
+    index = read(indexer, root)
+    assert indexer.around(root / "a.py", None) is None
+    until(lambda: not index.place.folder.exists(), indexer.status)
+    assert "not read" in str(indexer.status()["projects"])
+    assert names(read(indexer, root)) == ["a"]
+
+
+def test_for_a_project_that_no_editor_lets_be_read_no_process_is_started(root: Path, make: Make):
+    indexer = make()
+    assert indexer.around(root / "a.py", None) is None
+    for thread in threading.enumerate():
+        if thread.name == "project settings":
+            thread.join()
+    assert "indexer" not in indexer.status()
+    assert not Place.of(root, indexer.cache).folder.exists()
+
+
+def test_what_happens_in_a_folder_that_is_ignored_below_another_one_is_all_the_same(
+    root: Path, make: Make
+):
+    (root / "app" / "build" / "old").mkdir(parents=True)
+    (root / ".gitignore").write_text("build/\n")
+    (root / "app" / "a.py").write_text("def a(): ...\n")
+    index = read(make(), root)
+    until_known(index, "a")
+    scanned = index.status().facts["read_at"]
+    (root / "app" / "build" / "new").mkdir()
+    (root / "app" / "build" / "old").rename(root / "app" / "build" / "older")
+    for name in ("b", "c"):
+        (root / "app" / f"{name}.py").write_text(f"def {name}(): ...\n")
+        until(lambda name=name: name in names(index), lambda: names(index))
+    assert index.status().facts["read_at"] == scanned  # only the files were looked at
 
 
 def test_settings_that_cannot_be_read_keep_a_project_from_being_read(root: Path, make: Make):

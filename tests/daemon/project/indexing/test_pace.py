@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from keyturn.daemon.project.indexing.keepers import Around
 from keyturn.daemon.project.indexing.pace import Closing, Pace
 from keyturn.daemon.project.indexing.process import listen
 from support.until import until
@@ -74,8 +75,23 @@ def test_work_that_rests_ends_when_it_is_closed(pace: Pace):
 
 
 def test_lines_say_what_to_do_and_nonsense_is_passed_over(pace: Pace):
-    around: list[Path] = []
-    lines = b'"busy"\n{"around": "/a\\udcff.py"}\nnonsense\n[1]\n{"around": 3}\n"idle"\n'
-    listen(io.BytesIO(lines), pace, around.append)
-    assert around == [Path("/a\udcff.py")]
+    found: list[Around] = []
+    lines = b'''
+"busy"
+{"around": "/a\\udcff.py"}
+nonsense
+[1]
+{"around": 3}
+{"around": "/b.py", "globs": ["*.key"]}
+{"around": "/c.py", "globs": ["*.key", 3]}
+{"around": "/c.py", "globs": "*.key"}
+{"around": "/c.py", "glo{"around": "/c.py", "globs": []}
+{"around": "/d.py", "globs": null}
+"idle"'''
+    listen(io.BytesIO(lines), pace, found.append)
+    assert found == [
+        Around(Path("/a\udcff.py")),
+        Around(Path("/b.py"), ("*.key",)),
+        Around(Path("/d.py"), None),
+    ]
     pace.step()  # returns: it does not rest
