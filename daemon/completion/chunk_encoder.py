@@ -10,7 +10,7 @@ from ...models.device import Aside
 from ...models.nn.reencode import encode
 from ...models.nn.transformer import Transformer
 
-STEP_TOKENS = 32
+STEP_TOKENS = 8  # on a CPU little more than one token takes: a key waits for one step at the most
 
 
 class ChunkEncoder:
