@@ -87,7 +87,7 @@ def test_an_index_is_forgotten_by_its_project_or_with_all_others(root: Path, tmp
 
 def test_what_was_computed_from_a_project_is_forgotten_with_it(root: Path, tmp_path: Path):
     index(root, tmp_path)
-    rows = QuantisedRows(0, *(torch.zeros((1, 1, 2, 4)) for _ in range(4)))
+    rows = QuantisedRows(*(torch.zeros((1, 1, 2, 4)) for _ in range(5)))
     chunks = DiskChunks(tmp_path / "cache" / "chunks" / "model.sqlite3", most_bytes=2**20)
     chunks.store(b"ours", rows, str(root))
     chunks.store(b"another's", rows, str(tmp_path))
