@@ -13,6 +13,7 @@ from keyturn.daemon.file_text import FileText
 from keyturn.daemon.server.engine_thread import File
 from keyturn.daemon.server.jobs import FileKey
 from keyturn.daemon.workspace.project_files import Library
+from keyturn.lsp.backend import ProjectRules
 from keyturn.lsp.options import Options
 from support.daemon.small_engine import job_for
 from support.until import until
@@ -85,6 +86,16 @@ def test_other_open_files_are_looked_at_as_they_are_now(desk: Desk):
 
 def until_said(desk: Desk, text: str, expected: list[str]) -> None:
     until(lambda: desk.ask(text) == expected, lambda: f"{expected}, but {desk.ask(text)}")
+
+
+def test_the_project_is_not_looked_at_for_a_document_whose_editor_does_not_want_it(desk: Desk):
+    (desk.folder / ".git").mkdir()
+    desk.write("other.py", "the_answer = 41")
+    until_said(desk, "the_answer|", [" = 41"])
+    file = replace(desk.opened["here.py"], project=ProjectRules(is_read=False))
+    wanted = CompletionRequest(file.key.uri, 1, len("the_answer"))
+    [found] = desk.engine.complete(file, job_for(wanted, file.key))
+    assert found.text == ""
 
 
 def test_files_of_the_project_are_looked_at_as_they_are_on_disk_unless_they_are_open(desk: Desk):
