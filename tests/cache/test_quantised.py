@@ -111,8 +111,9 @@ def test_a_chunk_placed_behind_its_own_sink_is_nearly_what_a_prefill_gives() -> 
 
 def test_nothing_is_placed_where_there_is_no_room_for_all_of_it() -> None:
     rows = aside(fresh(MODEL, CHUNK)[0])
-    for limits, error in (({"most_tokens": 70}, ContextOverflow), ({"most_rows": 70}, OverBudget)):
-        sequence = CachedSequence(MODEL.new_arena(0), **limits)
+    arena = MODEL.new_arena
+    small = CachedSequence(arena(0), most_tokens=70), CachedSequence(arena(0), most_rows=70)
+    for sequence, error in zip(small, (ContextOverflow, OverBudget), strict=True):
         run(MODEL, sequence, sequence.append(FILE))
         with pytest.raises(error):
             sequence.place(1, [piece(CHUNK, rows)])
