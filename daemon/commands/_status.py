@@ -13,19 +13,18 @@ def lines(status: Mapping[str, Any]) -> Iterator[str]:
     clients = ", ".join(f"{each['client']} ({each['pid']})" for each in status["clients"])
     yield f"clients    {clients or 'none'}"
     engine = dict(status["engine"])
+    engine.pop("model", None)  # stands above
     for name, arm in engine.pop("speculation", {}).items():
         yield f"drafts     {_arm(name, arm)}"
     files = engine.pop("files", ())
+    project = engine.pop("project", {})
     for problem in engine.pop("problems", ()):
         yield f"problem    {problem}"
-    projects = engine.get("projects")
-    if isinstance(projects, Mapping):
-        for root, how in engine.pop("projects").items():
-            yield f"project    {root}: {how}"
     if waiting := engine.pop("kernels_to_pack", 0):
         yield f"packing    {waiting} kernels, in idle time; decoding is slower until then"
     for name, value in engine.items():
         yield f"{name.replace('_', ' '):<10} {_plain(value)}"
+    yield from _project(project)
     for file in files:
         stale = f"{file['stale_share']:.0%} stale"
         yield f"cached     {file['uri']}: {file['tokens']:,} tokens, {stale}"
@@ -38,6 +37,20 @@ def lines(status: Mapping[str, Any]) -> Iterator[str]:
         yield f"{label:<10} p50 {found['p50']} ms, p95 {found['p95']} ms of {found['n']}"
     if status["acceptance"] is not None:
         yield f"accepted   {status['acceptance']:.0%} of suggestions"
+
+
+def _project(found: Mapping[str, Any]) -> Iterator[str]:
+    """What is known of projects; nothing where none was looked at."""
+    for root, how in found.get("projects", {}).items():
+        yield f"project    {root}: {how}"
+    for problem in found.get("problems", ()):
+        yield f"problem    {problem}"
+    if "chunks" in found and "projects" in found:
+        size = f"{found['chunk_bytes'] / 1e6:,.1f} MB"
+        in_memory = f"{found['chunks']:,} in memory ({size})"
+        yield f"chunks     {in_memory}, {found['chunks_encoded']:,} encoded"
+    if "indexer" in found:
+        yield f"indexer    {found['indexer']}"
 
 
 def _plain(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -106,10 +107,33 @@ def test_the_brief_word_says_where_the_index_is_and_whether_the_project_is_read(
     assert "not read" in Summary.of(root, cache, Options(project=False)).brief
 
 
-def test_the_status_of_the_daemon_has_a_line_for_each_project():
-    engine = {"projects": {"/a": "read, 3 files", "/b": "reading, 0 files"}}
+def said_of(engine: dict[str, Any]) -> list[str]:
     nothing = {"uptime_s": 0, "rss_bytes": 0, "clients": [], "requests": {}, "latency_ms": {}}
-    names = {"version": "1", "pid": 2, "model": "", "phase": "ready", "protocol_errors": 0}
-    shown = list(lines({**nothing, **names, "engine": engine, "acceptance": None}))
-    assert "project    /a: read, 3 files" in shown
-    assert "project    /b: reading, 0 files" in shown
+    names = {"version": "1", "pid": 2, "model": "m", "phase": "ready", "protocol_errors": 0}
+    return list(lines({**nothing, **names, "engine": engine, "acceptance": None}))
+
+
+def test_the_status_of_the_daemon_says_in_words_what_it_knows_of_projects():
+    project = {
+        "projects": {"/a": "read, 3 files, 2 definitions", "/b": "reading, 0 files, 0 definitions"},
+        "problems": ["/b/.gitignore: too large"],
+        "indexer": "process 7",
+        "chunks": 3,
+        "chunk_bytes": 1_714_752,
+        "chunks_encoded": 3,
+    }
+    shown = said_of({"model": "m", "project": project})
+    at = shown.index("project    /a: read, 3 files, 2 definitions")
+    assert shown[at + 1 : at + 5] == [
+        "project    /b: reading, 0 files, 0 definitions",
+        "problem    /b/.gitignore: too large",
+        "chunks     3 in memory (1.7 MB), 3 encoded",
+        "indexer    process 7",
+    ]
+    assert [line for line in shown if line.startswith("model")] == ["model      m, ready"]
+    assert not [line for line in shown if "{" in line]
+
+
+def test_the_status_of_the_daemon_says_nothing_of_projects_where_none_was_looked_at():
+    shown = said_of({"project": {"chunks": 0, "chunk_bytes": 0, "chunks_encoded": 0}})
+    assert not [line for line in shown if line.startswith(("project", "chunks", "indexer"))]
