@@ -71,6 +71,7 @@ class ProjectUse:
     tokens: int = 0  # of them all
     missing: int = 0  # chunks that would have been shown, had they been encoded already
     bind_ms: float = 0.0  # what putting them there took, in idle time
+    settled: bool = True  # False: there may be more to show in a moment
 
 
 @dataclass(frozen=True, slots=True)

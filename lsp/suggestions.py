@@ -30,8 +30,8 @@ class Suggestion:
     def rest(self, document: str, offset: int) -> Completion | None:
         """What is left of it at `offset` of `document`; None if it doesn't fit there."""
         typed = offset - self.anchor
-        if typed == 0 and self.meta.finish is Finish.DEADLINE:
-            return None  # there may be time for all of it now
+        if typed == 0 and self._is_early():
+            return None
         if not 0 <= typed < len(self.text):
             return None
         closed = len(document) - offset - self.after_length
@@ -45,6 +45,12 @@ class Suggestion:
             return None
         end = offset + closed + self.replaced
         return Completion(self.text[typed:], offset, end, self.meta)
+
+    def _is_early(self) -> bool:
+        """Whether there may be time for all of it now, or more of the project to show the model."""
+        project = self.meta.project
+        late = self.meta.finish is Finish.DEADLINE
+        return late or (project is not None and not project.settled)
 
     def _closed_by_editor(self, document: str, offset: int, typed: int) -> bool:
         closer = document[offset]

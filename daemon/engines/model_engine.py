@@ -105,7 +105,7 @@ class ModelEngine:
 
     def prepare(self, key: FileKey, interrupted: Callable[[], bool]) -> bool:
         """Show what is open in a window what it should see of its project: what one file says may
-        matter in all the others."""
+        matter in all the others. It is enough to look again for the file that was used last."""
         if self._project is None or self._refresher.work is IdleWork.OFF:
             return False
         more = False
@@ -115,7 +115,9 @@ class ModelEngine:
             session = self._sessions.get(file.key)
             more |= self._project.follow(file, session, self._window(file.key)[::-1], interrupted)
             self._make_exact(file.key, interrupted)
-        return more
+        here = [file.key for file in self._open_files() if file.key.client == key.client]
+        used = [other for other, _ in self._sessions if other in here]
+        return more and key == (used or here)[-1]
 
     def _stir(self) -> None:
         if self._project is not None:

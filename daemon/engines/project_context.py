@@ -7,15 +7,13 @@ file's own tokens have to be encoded again to see them.
 import logging
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...api.report import ProjectUse
 from ...cache.chunk_store import ChunkStore
 from ...cache.errors import CacheError
 from ...cache.quantised import QuantisedRows
-from ...lsp.options import matching
 from ..completion.bound_chunks import BoundChunk
 from ..completion.chunk_encoder import ChunkEncoder
 from ..completion.file_session import FileSession
@@ -24,6 +22,7 @@ from ..project.retrieval.retrieval import Query, Retrieval
 from ..server.engine_thread import File, OpenFiles
 from ..server.jobs import FileKey
 from ..workspace.project import project_of
+from .followed import Followed
 from .open_outlines import NeededElsewhere, OpenOutlines
 from .open_rules import OpenRules
 from .projects import Around, Projects
@@ -38,27 +37,6 @@ class Encoder(Protocol):
     """What is asked of a tokenizer."""
 
     def encode(self, text: str) -> list[int]: ...
-
-
-@dataclass(slots=True)
-class Followed:
-    """What is known of one open file."""
-
-    root: Path | None  # of its project
-    globs: tuple[str, ...] | None = ()  # that nothing it shows may match; None: it shows nothing
-    seen: tuple[Any, ...] = ()  # of what `wanted` was chosen
-    wanted: tuple[Wanted, ...] = ()  # the most relevant first
-    ready: tuple[BoundChunk, ...] = ()  # for a session that there is not yet
-    use: ProjectUse = field(default_factory=ProjectUse)
-
-    def may_show(self, path: str) -> bool:
-        """Whether something from this file of the project may be shown."""
-        if self.root is None or self.globs is None:
-            return False
-        return matching(self.root / path, self.globs) is None
-
-    def allowed(self, chunks: Sequence[BoundChunk]) -> tuple[BoundChunk, ...]:
-        return tuple(each for each in chunks if self.may_show(each.use.path))
 
 
 class ProjectContext:
@@ -99,6 +77,8 @@ class ProjectContext:
         if followed.ready and not session.chunks.shown:
             self._bind(followed, session, followed.ready)
             followed.ready = ()
+        is_read = followed.root is not None and file.project.is_read
+        session.project = followed.use if is_read else None
 
     def follow(
         self,
@@ -108,27 +88,30 @@ class ProjectContext:
         interrupted: Callable[[], bool],
     ) -> bool:
         """Choose, encode and bind what `file` should show, as far as it gets until `interrupted()`.
-        `opened`: all open files of its window, the one used last last. Whether there may be more
-        before long, because the project is still being read."""
+        `opened`: all open files of its window, the one used last last. Whether to look again before
+        long: files change on disk without a key."""
         self._projects.idle()
         followed = self._followed(file)
         followed.root = project_of(self._path(file))
         self._obey(followed, file, session)
         project = self._around(followed, file)
+        followed.looks += 1
         if project is None:
             followed.wanted = followed.seen = ()
             self._put(followed, session, ())
-            return False
+            self._note(followed, session, settled=followed.looks > 1)  # once it may only be new
+            return followed.root is not None and file.project.is_read
         try:
             self._choose(followed, file, session, opened, project, interrupted)
         except NeededElsewhere:
-            return False
+            return True
         for each in followed.wanted:
             if self._rows(each) is None and not self._encoded(each, project, interrupted):
-                self._note_missing(followed, session)
-                return False
+                self._note(followed, session, settled=False)
+                return True
         self._rebind(followed, session)
-        return project.is_growing()
+        self._note(followed, session, settled=not project.is_growing())
+        return True
 
     def forget(self, key: FileKey) -> None:
         self._files.pop(key, None)
@@ -194,7 +177,11 @@ class ProjectContext:
         seen = (file.text.text, *now, *(other.text.text for other in others))
         if _same(seen, followed.seen):
             return
-        inside = {relative: each for each in others if (relative := self._relative(each, project))}
+        inside = {
+            path: each
+            for each in others
+            if (path := self._relative(each, project)) and project.index.has(path)
+        }  # what is not in the index may be ignored by git, or a link
         path = self._relative(file, project) or file.key.uri
         query = Query(
             path=path,
@@ -243,7 +230,6 @@ class ProjectContext:
     def _rebind(self, followed: Followed, session: FileSession | None) -> None:
         """Show what is wanted, if the change pays."""
         bound = followed.ready if session is None else session.chunks.shown
-        self._note_missing(followed, session)
         if pays(bound, followed.wanted):
             self._put(followed, session, self._ready(followed))
 
@@ -256,10 +242,11 @@ class ProjectContext:
         ]
         return tuple(reversed(found))
 
-    def _note_missing(self, followed: Followed, session: FileSession | None) -> None:
+    def _note(self, followed: Followed, session: FileSession | None, settled: bool) -> None:
+        """Say what is shown, and what is not yet."""
         missing = sum(self._rows(each) is None for each in followed.wanted)
-        followed.use = replace(followed.use, missing=missing)
-        if session is not None:
+        followed.use = replace(followed.use, missing=missing, settled=settled)
+        if session is not None and session.project is not None:
             session.project = followed.use
 
     def _put(
@@ -280,11 +267,11 @@ class ProjectContext:
         except CacheError as error:
             logger.info("no chunks are shown: %s", error)
         shown = session.chunks.shown
-        session.project = followed.use = ProjectUse(
-            tuple(chunk.use for chunk in reversed(shown)),
-            sum(len(chunk.tokens) for chunk in shown),
-            followed.use.missing,
-            (self._clock() - started) * 1e3,
+        session.project = followed.use = replace(
+            followed.use,
+            chunks=tuple(chunk.use for chunk in reversed(shown)),
+            tokens=sum(len(chunk.tokens) for chunk in shown),
+            bind_ms=(self._clock() - started) * 1e3,
         )
 
     def _rows(self, wanted: Wanted) -> QuantisedRows | None:

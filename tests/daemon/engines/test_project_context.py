@@ -189,12 +189,38 @@ def test_a_file_outside_of_every_project_is_shown_nothing(window: Window, tmp_pa
     assert window.store.encoded == 0
 
 
-def test_while_the_project_is_read_the_engine_asks_to_be_called_again(window: Window):
-    window.show("main.py", MAIN)
-    window.project.growing = True
-    assert window.idle("main.py") is True
-    window.project.growing = False
+def test_the_file_used_last_is_looked_at_again_without_a_key(window: Window):
+    for path, text in (("shapes.py", SHAPES), ("main.py", MAIN)):
+        window.show(path, text)
+    assert window.idle("main.py") is True  # opened last
+    assert window.idle("shapes.py") is False
+    window.ask("shapes.py")
     assert window.idle("main.py") is False
+    assert window.idle("shapes.py") is True
+
+
+def test_an_answer_says_whether_more_of_the_project_may_be_shown_in_a_moment(window: Window):
+    window.show("main.py", MAIN)
+    assert window.used("main.py").settled is False
+    window.idle("main.py", after=3)
+    assert window.used("main.py").settled is False
+    window.project.growing = True
+    window.idle("main.py")
+    assert window.used("main.py").settled is False
+    window.project.growing = False
+    window.idle("main.py")
+    assert window.used("main.py").settled is True
+
+
+def test_an_open_file_that_is_not_in_the_index_is_shown_to_no_other(window: Window):
+    """It may be ignored by git, or a link."""
+    (window.project.root / "local.py").write_text("def secret(token: str): ...\n")
+    window.show("local.py", "def secret(token: str): ...\n")
+    text = "from local import secret\n\nfound = secret(\n"
+    window.show("main.py", text)
+    window.ask("main.py")
+    window.idle("main.py")
+    assert window.shown("main.py") == []
 
 
 def test_chunks_never_take_more_than_their_budget(tmp_path: Path):

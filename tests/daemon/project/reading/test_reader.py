@@ -590,6 +590,7 @@ def test_a_pause_may_end_the_reading():
     assert list(islice(read("python", "def f(): ...").definitions, 1))
 
 
+@pytest.mark.slow
 def test_reading_many_files_leaves_no_memory_behind():
     text = "".join(f"def f{number}(a, b):\n    return a + b\n" for number in range(3_000))
     read("python", text)
