@@ -31,9 +31,10 @@ class Volume:
 
 
 def project_of(path: Path) -> Path | None:
-    """The root of the project that `path` is in."""
+    """The root of the project that `path` is in, by its name: links count where they lie."""
+    parents = Path(os.path.normpath(path)).parents
     for marker in MARKERS:
-        for folder in path.parents:
+        for folder in parents:
             if os.path.lexists(folder / marker):  # nor does a name fail that no file can have
                 return folder
     return None
@@ -46,6 +47,7 @@ class Project:
         self.root = root
         self._options = options
         self._ignore = GitIgnore(root)
+        self._real_root = os.path.realpath(root)
 
     @property
     def problems(self) -> list[str]:
@@ -80,12 +82,22 @@ class Project:
         ]
 
     def read(self, path: Path) -> Volume | None:
-        """The file, unless it is ignored, secret, large, binary, a link, or not there."""
+        """The file, unless it is ignored, secret, large, binary, a link, outside, or not there."""
+        if not self.holds(path):
+            return None
         relative = path.relative_to(self.root)
         if not self._wanted(relative) or self._ignore.ignores(relative, False):
             return None
         text = _text(path)
         return None if text is None else Volume(path, language_of(path.name).id, text)
+
+    def holds(self, path: Path) -> bool:
+        """Whether the folder of a path is the root or in it, not by its name alone: links and dots
+        lead out."""
+        if self.root not in path.parents:
+            return False
+        expected = os.path.join(self._real_root, *path.parent.relative_to(self.root).parts)
+        return os.path.realpath(path.parent) == expected
 
     def ignores(self, path: Path, is_folder: bool) -> bool:
         """Whether git ignores what is at a path in the project, or a folder that it is in."""

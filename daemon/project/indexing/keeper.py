@@ -118,8 +118,8 @@ class Keeper:
         project = self._project = Project(self.root, replace(options, disabled_globs=globs))
         self.is_watched = self._watch.watch(project)  # before reading: nothing is missed between
         self._tell("reading")
-        beside = [path for path in _beside(near) if self.root in path.parents]
-        for path in beside:
+        near = Path(os.path.normpath(near))
+        for path in _beside(near) if project.holds(near) else ():
             self._read(path)
             yield
         yield from self._read_all(project, near)
@@ -192,7 +192,7 @@ class Keeper:
 
     def _imported(self, near: Path, name: str, listing: Listing) -> Iterator[str]:
         """The files that the file `near` imports, as far as names tell."""
-        volume = self._project.read(near) if self._project and self.root in near.parents else None
+        volume = self._project.read(near) if self._project else None
         if volume is None:
             return
         found = outline(name, volume.language, volume.text, self._pace.step, uses=False)

@@ -52,6 +52,7 @@ def test_a_project_is_the_repository_or_the_folder_with_our_own_file(root: Path)
     (root / ".git").rmdir()
     assert project_of(root / "package" / "new.py") == root / "package"
     assert project_of(root / "new.py") is None
+    assert project_of(root / "package" / ".." / "new.py") is None
 
 
 def test_only_small_text_files_of_ones_own_that_are_no_secrets_are_read(

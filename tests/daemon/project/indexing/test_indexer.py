@@ -145,6 +145,26 @@ def test_nothing_is_read_that_is_ignored_secret_large_binary_a_link_or_outside(
     assert index.status().bytes > 0
 
 
+@pytest.mark.parametrize("near", ["link/cur.py", "../outside/cur.py", "in/../link/cur.py"])
+def test_nothing_outside_is_read_for_an_open_file_that_only_seems_to_be_in_the_project(
+    root: Path, make: Make, tmp_path: Path, near: str
+):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    for name in ("cur", "beside"):
+        (outside / f"{name}.py").write_text(f"def hidden_{name}(): ...\n")
+    (root / "link").symlink_to(outside)
+    (root / "ok.py").write_text("def fine(): ...\n")
+    indexer = make()
+    index = read(indexer, root)
+    indexer.around(root / near)
+    indexer.close()
+    again = make()
+    again.around(root / near)
+    assert names(read(again, root, near if near[0] != "." else "here.py")) == ["fine"]
+    assert b"hidden" not in everything_in(index.place)
+
+
 def test_a_file_that_comes_to_be_ignored_leaves_the_index_when_the_next_one_starts(
     root: Path, make: Make
 ):
