@@ -63,6 +63,7 @@ class ProjectContext:
         self._clock = clock
         self._files: dict[FileKey, Followed] = {}
         self._outlines = OpenOutlines()
+        self._indexes: dict[Path, object] = {}  # of which index chunks were made, by root
         self._rules = OpenRules(open_files, path_of)
 
     def stir(self) -> None:
@@ -101,6 +102,7 @@ class ProjectContext:
             self._put(followed, session, ())
             self._note(followed, session, settled=followed.looks > 1)  # once it may only be new
             return followed.root is not None and file.project.is_read
+        self._forget_with(project)
         try:
             self._choose(followed, file, session, opened, project, interrupted)
         except NeededElsewhere:
@@ -157,6 +159,13 @@ class ProjectContext:
                 self._bind(followed, session, allowed)
             if globs is None:
                 session.project = None
+
+    def _forget_with(self, project: Around) -> None:
+        """Forget what was encoded when a project's index was: its user asked for that."""
+        index = project.index.place.identity()
+        if index is not None and self._indexes.setdefault(project.root, index) != index:
+            self._indexes[project.root] = index
+            self._store.clear()
 
     # endregion
     # region Choosing

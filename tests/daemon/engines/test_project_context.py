@@ -223,6 +223,18 @@ def test_an_open_file_that_is_not_in_the_index_is_shown_to_no_other(window: Wind
     assert window.shown("main.py") == []
 
 
+def test_what_was_encoded_is_forgotten_with_the_index(window: Window):
+    window.show("main.py", MAIN)
+    window.idle("main.py")
+    assert len(window.store) == 2
+    window.project.forget()
+    window.idle("main.py")
+    assert len(window.store) == 0
+    window.project.write("shapes.py", SHAPES)
+    window.idle("main.py")
+    assert len(window.store) == 1
+
+
 def test_chunks_never_take_more_than_their_budget(tmp_path: Path):
     files = {"shapes.py": SHAPES, "paint.py": PAINT, "main.py": MAIN}
     window = Window(IndexedFolder(tmp_path / "project", tmp_path / "cache", files), tokens=60)

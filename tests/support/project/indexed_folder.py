@@ -19,8 +19,9 @@ class IndexedFolder:
         self.told: tuple[str, ...] | None = ()  # what no file may match, as it was said last
         self._age = 0
         (root / ".git").mkdir(parents=True, exist_ok=True)
-        self._writer = IndexWriter(Place.of(root, cache))
-        self.index = ProjectIndex(Place.of(root, cache))
+        self._place = Place.of(root, cache)
+        self._writer = IndexWriter(self._place)
+        self.index = ProjectIndex(self._place)
         for path, text in files.items():
             self.write(path, text)
 
@@ -31,6 +32,14 @@ class IndexedFolder:
         found = outline(path, language_of(path).id, text)
         self._writer.put(found, Stamp.of(file.stat()))
         self._writer.commit()
+        self._age += 1
+
+    def forget(self) -> None:
+        """Begin with an empty index."""
+        kept = self._place.folder.rename(self._place.folder.with_name("kept"))
+        self._writer.close()  # its folder is still there, so that no inode is used again
+        self._writer = IndexWriter(self._place)
+        assert kept.is_dir()
         self._age += 1
 
     def age(self) -> int:
