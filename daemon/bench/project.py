@@ -21,16 +21,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import _options
+from ._project.table import ARMS, BOUND, FILE, RING, TEXT, lines
 
 if TYPE_CHECKING:
+    from ...lsp.options import Options
     from ._project.cases import Case
     from ._project.folder import Folder
     from ._project.speaker import Speaker
 
-FILE, BOUND, TEXT, RING = "file only", "bound", "as text", "ring"
-ARMS = (FILE, BOUND, TEXT, RING)
 PREFIX_CHARACTERS, SUFFIX_CHARACTERS = 4000, 1200
 KEYS = 5  # pressed at each place
+FEWEST_CASES = 100  # with fewer, one more that is right looks like progress
+FEW = f"so few cases ({{}}) judge nothing: use --cases {FEWEST_CASES} or more, on a folder with as many"
 
 
 @dataclass(frozen=True)
@@ -52,18 +54,41 @@ class Row:
 @_options.loading()
 @click.option("--folder", default=".", show_default=True, help="Whose code is completed.",
               type=click.Path(exists=True, file_okay=False, path_type=Path))  # fmt: skip
-@click.option("--cases", "count", default=20, show_default=True)
-@click.option("--project-tokens", default=768, show_default=True, help="Of chunks, at most.")
+@click.option("--cases", "count", type=click.IntRange(min=1), default=20, show_default=True,
+              help=f"Places in the code; fewer than {FEWEST_CASES} judge nothing.")  # fmt: skip
+@click.option("--project-tokens", type=click.IntRange(min=1), default=768, show_default=True,
+              help="Of chunks, at most.")  # fmt: skip
 @_options.threads
 @_options.as_json
 def command(as_json: bool, **options: Any) -> None:
-    """Measure what a project's other files are worth to a suggestion, and what they cost."""
+    """Measure what a project's other files are worth to a suggestion, and what they cost.
+
+    At places where the folder's own code calls something that another file of it defines, the rest
+    of the line is taken out and suggested again, in four ways ("arms"), all with the same window of
+    the file:
+
+    \b
+    file only  the model sees nothing of other files
+    bound      it sees definitions that keyturn chooses from them ("chunks"),
+               each encoded alone: what there is at once, before idle time
+    as text    the same ones, encoded as part of the prompt: what idle time
+               makes of them
+    ring       random pieces of other files instead ("chunks" of no choice),
+               encoded as part of the prompt
+
+    Each line printed is one of them: whether what was suggested is exactly what stood there, how
+    similar the two are (0 to 1), tokens of the prompt, and milliseconds to the first token ("file
+    only" and "bound": after a key, with the rest encoded; the others: with nothing encoded before).
+    The settings of the folder hold: what is not read there is not read here.
+    """
     found = measure(show=lambda row: click.echo(_line(row), err=as_json), **options)
     if as_json:
         click.echo(json.dumps(found))
-        return
-    for name, value in (found["figures"] | found["ratios"]).items():
-        click.echo(f"{name:<28} {'none' if value is None else format(value, '.3f')}")
+    else:
+        click.echo("\n".join(["", *lines(found["figures"], found["ratios"])]))
+    cases = len({row["path"] for row in found["rows"]})
+    if cases < FEWEST_CASES:
+        click.echo(FEW.format(cases), err=as_json)
 
 
 def measure(
@@ -87,7 +112,9 @@ def measure(
     if threads:
         torch.set_num_threads(threads)
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as cache, Folder(folder.absolute(), Path(cache)) as read:
+    root = folder.absolute()
+    options = _settings(root)
+    with tempfile.TemporaryDirectory() as cache, Folder(root, Path(cache), options) as read:
         places = list(cases(read.project, read.index, count))
         if not places:
             raise click.ClickException(
@@ -107,6 +134,23 @@ def measure(
         "ratios": ratios(rows),
         "rows": [asdict(row) for row in rows],
     }
+
+
+def _settings(root: Path) -> "Options":
+    """Those that hold in the folder."""
+    from ..config import settings_in
+
+    options = settings_in(root)
+    if options is None:
+        raise click.ClickException(
+            f"a settings file that holds in {root} cannot be read: `keyturn config show` says why"
+        )
+    if not options.project:
+        raise click.ClickException(
+            f"{root} is not to be read: `project` is off under [completion] in its keyturn.toml or"
+            " your config.toml; switch it on there, or choose another --folder"
+        )
+    return options
 
 
 def _rows(case: "Case", folder: "Folder", speaker: "Speaker", most_tokens: int) -> Iterator[Row]:

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -12,9 +14,10 @@ from ...project.index import ProjectIndex
 from ...project.indexing.writer import IndexWriter, Stamp
 from ...project.place import Place
 from ...project.reading.reader import outline
+from ...project.reading.shapes import SHAPES
 from ...project.retrieval.chunk import Chunk
 from ...project.retrieval.retrieval import Query, Retrieval
-from ...workspace.language import COMMENTS
+from ...workspace.language import COMMENTS, language_of
 from ...workspace.project import Project
 from .cases import Case
 
@@ -24,10 +27,10 @@ RING_CHUNKS = 8
 
 
 class Folder:
-    """Reads what the daemon would, and at once."""
+    """Reads what the daemon would under these settings, and at once."""
 
-    def __init__(self, root: Path, cache: Path) -> None:
-        self.project = Project(root, Options())
+    def __init__(self, root: Path, cache: Path, options: Options) -> None:
+        self.project = Project(root, options)
         place = Place.of(root, cache)
         self._took_s = _write(self.project, IndexWriter(place))
         self.index = ProjectIndex(place)
@@ -79,12 +82,30 @@ class Folder:
 
 def _write(project: Project, writer: IndexWriter) -> float:
     started = time.perf_counter()
-    for number, path in enumerate(project.files()):
-        read = project.read(path) if number < MOST_FILES else None
+    for path, name in islice(_with_outlines(project), MOST_FILES):
+        read = project.read(path)
         if read is not None:
-            name = path.relative_to(project.root).as_posix()
             found = outline(name, read.language, read.text, uses=False)
-            writer.put(found, Stamp.of(path.stat()))
+            with suppress(OSError):  # gone since
+                writer.put(found, Stamp.of(path.stat()))
     writer.commit()
     writer.close()
     return time.perf_counter() - started
+
+
+def _with_outlines(project: Project) -> Iterator[tuple[Path, str]]:
+    """Files in whose language something is found, and their names in an index; as there, none whose
+    name is no text."""
+    for path in project.files():
+        if language_of(path.name).id in SHAPES:
+            name = path.relative_to(project.root).as_posix()
+            if _is_text(name):
+                yield path, name
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # half characters, for bytes that are no UTF-8
+        return False
+    return True

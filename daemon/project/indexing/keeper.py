@@ -98,6 +98,11 @@ class Keeper:
         """Whether the index was removed."""
         return self._writer is not None and not self._writer.is_there()
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the project's folder is another one than the one that is watched."""
+        return self._watch.has_lost(self.root)
+
     def scan(self, near: Path) -> Iterator[None]:
         """Make the index true, what is near the file `near` first. Raises what `IndexWriter` does,
         and `Closing`."""

@@ -190,14 +190,15 @@ class Keepers:
             charge.burst.add(touched)
 
     def _look(self) -> None:
-        """Begin anew what was removed, and try again to write what another process wrote."""
+        """Begin anew what was removed or moved, and try again to write what another process wrote."""
         now = time.monotonic()
         if now < self._looked + LOOK_SECONDS:
             return
         self._looked = now
         for charge in self._charges.values():
-            tries_again = charge.keeper.is_shared and now >= charge.again
-            if charge.work is None and (tries_again or charge.keeper.is_gone):
+            keeper = charge.keeper
+            tries_again = keeper.is_shared and now >= charge.again
+            if charge.work is None and (tries_again or keeper.is_gone or keeper.is_elsewhere):
                 self._begin(charge)
 
     def _begin(self, charge: Charge) -> None:

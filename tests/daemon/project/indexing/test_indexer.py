@@ -3,6 +3,7 @@ the index when files, rules, settings and processes come and go."""
 
 import contextlib
 import os
+import shutil
 import signal
 import sqlite3
 import sys
@@ -276,6 +277,39 @@ def test_a_broken_index_is_made_anew(root: Path, make: Make):
         path.write_bytes(b"SQLite format 3\0" + b"broken" * 10_000)
     assert names(index) == []
     assert names(read(make(), root)) == ["a"]
+
+
+@pytest.mark.parametrize("folder", ["src", "."])
+def test_a_folder_that_is_removed_and_made_again_at_once_is_still_watched(
+    root: Path, make: Make, folder: str
+):
+    here = root / folder
+    here.mkdir(exist_ok=True)
+    (here / "a.py").write_text("def one(): ...\n")
+    index = read(make(), root)
+    until_known(index, "one")
+    shutil.rmtree(here)
+    here.mkdir()
+    (root / ".git").mkdir(exist_ok=True)
+    (here / "a.py").write_text("def two(): ...\n")
+    until_known(index, "two")
+    (here / "a.py").write_text("def three(): ...\n")
+    until_known(index, "three")
+    (here / "b.py").write_text("def four(): ...\n")
+    until_known(index, "four", "three")
+
+
+def test_a_project_that_is_replaced_by_another_is_read_anew(root: Path, make: Make, tmp_path: Path):
+    (root / "a.py").write_text("def one(): ...\n")
+    other = tmp_path / "other"
+    (other / ".git").mkdir(parents=True)
+    (other / "a.py").write_text("def two(): ...\n")
+    index = read(make(), root)
+    root.rename(tmp_path / "away")
+    other.rename(root)
+    until_known(index, "two")
+    (root / "a.py").write_text("def three(): ...\n")
+    until_known(index, "three")
 
 
 def test_two_indexers_share_an_index_and_the_other_goes_on_when_one_ends(root: Path, make: Make):
