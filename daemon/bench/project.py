@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 PREFIX_CHARACTERS, SUFFIX_CHARACTERS = 4000, 1200
 KEYS = 5  # pressed at each place
 FEWEST_CASES = 100  # with fewer, one more that is right looks like progress
-FEW = f"so few cases ({{}}) judge nothing: use --cases {FEWEST_CASES} or more, on a folder with as many"
+FEW = f"so few cases ({{}}) judge nothing: use --cases {FEWEST_CASES} or more, on enough code"
 
 
 @dataclass(frozen=True)
