@@ -190,7 +190,7 @@ class Keepers:
             charge.burst.add(touched)
 
     def _look(self) -> None:
-        """Begin anew what was removed or moved, and try again to write what another process wrote."""
+        """Begin anew what was removed or moved, and try again to write what another process did."""
         now = time.monotonic()
         if now < self._looked + LOOK_SECONDS:
             return
