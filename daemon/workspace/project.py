@@ -15,7 +15,8 @@ from .gitignore import GitIgnore
 from .language import language_of
 from .small_file import BadFile, read_text
 
-MARKERS = (".git", "keyturn.toml")  # a repository within counts before a marked folder
+REPOSITORY = ".git"
+MARKERS = (REPOSITORY, "keyturn.toml")  # a repository within counts before a marked folder
 MOST_FILE_BYTES = 200_000  # larger ones are generated, or data
 MOST_FOLDERS = 5_000
 MOST_ENTRIES = 10_000  # looked at in one folder
@@ -63,7 +64,7 @@ class Project:
                     return
                 path = PurePath(entry.path).relative_to(self.root)
                 if entry.is_dir(follow_symlinks=False):
-                    if len(folders) < MOST_FOLDERS and not self._ignore.names(path, True):
+                    if len(folders) < MOST_FOLDERS and self._is_entered(path):
                         folders.append(Path(entry.path))
                 elif (
                     entry.is_file(follow_symlinks=False)
@@ -73,20 +74,20 @@ class Project:
                     yield Path(entry.path)
 
     def top_folders(self) -> list[Path]:
-        """Those directly in the root that are not ignored."""
+        """Those directly in the root whose files are the project's."""
         return [
             Path(entry.path)
             for entry in _entries(self.root)
-            if entry.is_dir(follow_symlinks=False)
-            and not self._ignore.names(PurePath(entry.name), True)
+            if entry.is_dir(follow_symlinks=False) and self._is_entered(PurePath(entry.name))
         ]
 
     def read(self, path: Path) -> Volume | None:
-        """The file, unless it is ignored, secret, large, binary, a link, outside, or not there."""
+        """The file, unless it is ignored, secret, large, binary, a link, outside, in a repository
+        of its own, or not there."""
         if not self.holds(path):
             return None
         relative = path.relative_to(self.root)
-        if not self._wanted(relative) or self._ignore.ignores(relative, False):
+        if not self._wanted(relative) or self.ignores(path, False):
             return None
         text = _text(path)
         return None if text is None else Volume(path, language_of(path.name).id, text)
@@ -100,13 +101,25 @@ class Project:
         return os.path.realpath(path.parent) == expected
 
     def ignores(self, path: Path, is_folder: bool) -> bool:
-        """Whether git ignores what is at a path in the project, or a folder that it is in."""
-        return self._ignore.ignores(path.relative_to(self.root), is_folder)
+        """Whether git ignores what is at a path in the project, or a folder that it is in; what
+        lies in another repository within counts as ignored."""
+        relative = path.relative_to(self.root)
+        folders = list(relative.parents)[:-1]
+        is_foreign = any(_is_repository(self.root / folder) for folder in folders)
+        return is_foreign or self._ignore.ignores(relative, is_folder)
+
+    def _is_entered(self, folder: PurePath) -> bool:
+        """Whether files are looked for in a folder that those who come from the root get to."""
+        return not self._ignore.names(folder, True) and not _is_repository(self.root / folder)
 
     def _wanted(self, path: PurePath) -> bool:
         language = language_of(path.name).id
         uri = (self.root / path).as_uri()
         return language != "plaintext" and self._options.allows(uri, language, 0)
+
+
+def _is_repository(folder: Path) -> bool:
+    return os.path.lexists(folder / REPOSITORY)
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

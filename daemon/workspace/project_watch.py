@@ -10,13 +10,14 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import ObservedWatch
 
-from .project import Project
+from .project import REPOSITORY, Project
 from .watch import CHANGES
 
 logger = logging.getLogger(__name__)
 
 MOST_WATCHES = 32  # of a project, two threads each
 RULES = (".gitignore", "keyturn.toml")
+DECISIVE = (*RULES, REPOSITORY)  # names on which it depends what is read in their folder
 JOIN_SECONDS = 1.0  # the threads die with the process if they are not done by then
 
 
@@ -129,7 +130,7 @@ class Events(FileSystemEventHandler):
                 self._gone(path)
         for name in filter(None, (event.src_path, event.dest_path)):
             path = Path(os.fsdecode(name))
-            everything = event.is_directory or path.name in RULES
+            everything = event.is_directory or path.name in DECISIVE
             self._touched(Touched(self._root, path, everything))
 
 

@@ -18,7 +18,7 @@ import filelock
 from ....lsp.options import Options
 from ...workspace.language import language_of
 from ...workspace.project import MOST_FILE_BYTES, Project
-from ...workspace.project_watch import RULES, ProjectWatch, Touched
+from ...workspace.project_watch import DECISIVE, ProjectWatch, Touched
 from ..outline import Outline
 from ..place import Place
 from ..reading.reader import outline
@@ -83,7 +83,7 @@ class Keeper:
 
     def is_ignored(self, touched: Touched) -> bool:
         """Whether it is all the same what happened to a folder, or to rules: git ignores it."""
-        path = touched.path.parent if touched.path.name in RULES else touched.path
+        path = touched.path.parent if touched.path.name in DECISIVE else touched.path
         if self._project is None or self.root not in path.parents:
             return False
         return self._project.ignores(path, True)

@@ -166,6 +166,24 @@ def test_nothing_outside_is_read_for_an_open_file_that_only_seems_to_be_in_the_p
     assert b"hidden" not in everything_in(index.place)
 
 
+def test_a_repository_within_a_project_is_not_part_of_it(root: Path, make: Make):
+    (root / "ok.py").write_text("def fine(): ...\n")
+    for folder in (root / "top", root / "lib" / "deep"):
+        (folder / "sub").mkdir(parents=True)
+        (folder / "sub" / "a.py").write_text("def theirs(): ...\n")
+    (root / "top" / ".git").mkdir()
+    (root / "lib" / "deep" / ".git").write_text("gitdir: /nowhere\n")
+    index = read(make(), root)
+    assert names(index) == ["fine"]
+    (root / "lib" / "deep" / "sub" / "b.py").write_text("def theirs(): ...\n")
+    (root / "lib" / "ours.py").write_text("def ours(): ...\n")
+    until_known(index, "fine", "ours")
+    (root / "lib" / "deep" / ".git").unlink()
+    until_known(index, "fine", "ours", "theirs", "theirs")
+    (root / "lib" / "deep" / ".git").mkdir()
+    until_known(index, "fine", "ours")
+
+
 def test_a_file_that_comes_to_be_ignored_leaves_the_index_when_the_next_one_starts(
     root: Path, make: Make
 ):
