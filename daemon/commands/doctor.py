@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..config import Config, load_config
+from ..config import load_config
 from ._exit_codes import UNAVAILABLE, one_line_errors
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def command(model: str | None, as_json: bool) -> None:
 
         config = load_config()
         report = examine(model or config.model.name, config, Progress(sys.stderr))
-        report = Report((*report.findings, _project(config)))
+        report = Report((*report.findings, _project()))
     if as_json:
         findings = {finding.name: asdict(finding) for finding in report.findings}
         for finding in findings.values():
@@ -45,7 +45,7 @@ def command(model: str | None, as_json: bool) -> None:
     sys.exit(0 if report.ok else UNAVAILABLE)
 
 
-def _project(config: Config) -> "Finding":
+def _project() -> "Finding":
     """What is read beside the files that editors send, where it lies, and how to end that."""
     from ...models.hub.cache_folder import cache_folder
     from ..doctor import Finding
@@ -54,6 +54,7 @@ def _project(config: Config) -> "Finding":
     root = root_of(Path())
     if root is None:
         return Finding("project", no_project(Path()))
-    found = Summary.of(root, cache_folder(), config.completion).brief
+    config = load_config(workspace=root)
+    found = Summary.of(root, cache_folder(), config.completion, config.model.project_tokens)
     off = "; `project = false` under [completion] in the settings turns that off"
-    return Finding("project", found + (off if config.completion.project else ""))
+    return Finding("project", found.brief + (off if found.is_read else ""))

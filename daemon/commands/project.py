@@ -1,19 +1,21 @@
 """`keyturn project`: status and forget."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
 import click
 
 from ...models.hub.cache_folder import cache_folder
-from ..config import options_in
+from ..config import load_config
 from ..engines.make_engine import CHUNKS
 from ..project.index import ProjectIndex
 from ..project.place import Place
 from ..project.summary import PATIENCE_SECONDS, Summary, no_project, root_of
 from ._exit_codes import NOTHING, USAGE, one_line_errors
 
+WHAT_TO_GIVE = "give a folder of a git repository, or make a keyturn.toml in one that is none"
 PATH = click.argument("path", required=False, type=click.Path(path_type=Path))
 
 
@@ -30,14 +32,16 @@ def status(as_json: bool, path: Path | None) -> None:
     and what is left out. Ends with 1 where there is no project."""
     path = path or Path()
     root = root_of(path)
-    if root is None:
-        click.echo(json.dumps({"project": None}) if as_json else no_project(path), err=not as_json)
+    if root is None or not os.path.lexists(path):
+        none = f"{no_project(path)}; {WHAT_TO_GIVE}"
+        click.echo(json.dumps({"project": None}) if as_json else none, err=not as_json)
         sys.exit(NOTHING)
     with one_line_errors():
-        options, problems = options_in(root)
-        found = Summary.of(root, cache_folder(), options)
+        config = load_config(workspace=root)
+        tokens = config.model.project_tokens
+        found = Summary.of(root, cache_folder(), config.completion, tokens)
     click.echo(json.dumps(found.as_dict()) if as_json else "\n".join(found.lines()))
-    for problem in problems:
+    for problem in config.problems:
         click.echo(problem, err=True)
 
 
@@ -57,7 +61,7 @@ def forget(everything: bool, path: Path | None) -> None:
         if everything:
             places = list(Place.all(cache))
         elif root is None:
-            click.echo(no_project(path or Path()), err=True)
+            click.echo(f"{no_project(path or Path())}; {WHAT_TO_GIVE}", err=True)
             sys.exit(NOTHING)
         else:
             places = [Place.of(root, cache)]

@@ -1,5 +1,6 @@
 """A project in words for people: what was read of it, where that is kept, what is left out."""
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,25 +13,32 @@ from ..workspace.project import MARKERS, MOST_FILE_BYTES, project_of
 from .index import IndexStatus, ProjectIndex
 from .place import Place
 
+NOTHING_SHOWN = "with `model.project_tokens = 0` nothing of it is shown to the model"
 PATIENCE_SECONDS = 5.0  # for a question: nobody is typing
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """`options` are those that hold in the project."""
+    """`options` are those that hold in the project; `project_tokens` is what the model is shown of
+    it at most."""
 
     root: Path
     place: Place
     options: Options
+    project_tokens: int
     status: IndexStatus
 
     @classmethod
-    def of(cls, root: Path, cache: Path, options: Options) -> "Summary":
+    def of(cls, root: Path, cache: Path, options: Options, project_tokens: int) -> "Summary":
         place = Place.of(root, cache)
         index = ProjectIndex(place, PATIENCE_SECONDS)
         status = index.status()
         index.close()
-        return cls(root, place, options, status)
+        return cls(root, place, options, project_tokens, status)
+
+    @property
+    def is_read(self) -> bool:
+        return self.options.project and self.project_tokens > 0
 
     @property
     def brief(self) -> str:
@@ -38,7 +46,15 @@ class Summary:
         root = printable(str(self.root))
         if not self.options.project:
             return f"{root} is not read: `project` is off in the settings"
+        if not self.project_tokens:
+            return f"{root} is not read: {NOTHING_SHOWN}"
+        if not self.status.bytes:
+            return f"{root} is to be read: index {self.no_index}"
         return f"{root} is read: {self.amount} in {self.place.folder}"
+
+    @property
+    def no_index(self) -> str:
+        return f"none yet; once an editor has a file of it open, in {self.place.folder}"
 
     @property
     def amount(self) -> str:
@@ -52,12 +68,16 @@ class Summary:
         yield f"setting    project = {str(self.options.project).lower()}"
         if not self.options.project:
             yield "left out   everything: nothing of the project is read"
+        elif not self.project_tokens:
+            yield f"left out   everything: {NOTHING_SHOWN}"
         if not self.status.bytes:
-            yield f"index      none yet; it will be in {self.place.folder}"
-        if not self.options.project or not self.status.bytes:
+            yield f"index      {self.no_index if self.is_read else 'none'}"
             return
         yield f"index      {self.amount}"
         yield f"folder     {self.place.folder}"
+        if not self.is_read:
+            yield "           from before; `keyturn project forget` removes it"
+            return
         yield f"read       {_ago(self.status.facts.get('read_at', 0.0))}"
         for reason in self.left_out():
             yield f"left out   {reason}"
@@ -78,7 +98,8 @@ class Summary:
         """For `--json`."""
         return {
             "project": str(self.root),
-            "is_read": self.options.project,
+            "is_read": self.is_read,
+            "project_tokens": self.project_tokens,
             "folder": str(self.place.folder),
             "files": self.status.files,
             "definitions": self.status.definitions,
@@ -96,7 +117,10 @@ def root_of(path: Path) -> Path | None:
 
 def no_project(path: Path) -> str:
     """That there is none, and what would be one."""
-    return f"{printable(str(_absolute(path)))} is in no project: no {' or '.join(MARKERS)} above it"
+    shown = printable(str(_absolute(path)))
+    if not os.path.lexists(path):
+        return f"{shown} does not exist"
+    return f"{shown} is in no project: no {' or '.join(MARKERS)} in it or above it"
 
 
 def _absolute(path: Path) -> Path:
@@ -110,7 +134,10 @@ def _ago(then: float) -> str:
     if not then:
         return "never to the end"
     minutes = max(0, int(time.time() - then)) // 60
+    if minutes == 0:
+        return "just now"
     hours, minutes = divmod(minutes, 60)
+    ago = f"{hours} h {minutes} min" if hours else f"{minutes} min"
     if hours >= 48:
-        return f"{hours // 24} days ago, and what has changed since"
-    return f"{hours} h {minutes} min ago, and what has changed since"
+        ago = f"{hours // 24} days"
+    return f"{ago} ago, and what has changed since"

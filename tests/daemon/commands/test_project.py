@@ -1,6 +1,7 @@
 """`keyturn project`, and what `keyturn doctor` says of it."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ def index(root: Path, tmp_path: Path) -> Place:
 def test_the_status_says_what_was_read_where_it_is_and_what_is_left_out(root: Path, tmp_path: Path):
     place = index(root, tmp_path)
     (root / "sub").mkdir()
+    (root / "a.py").touch()
     for path in (root, root / "sub", root / "a.py"):
         shown = project("status", str(path))
         assert shown.exit_code == 0
@@ -61,7 +63,9 @@ def test_the_status_says_what_was_read_where_it_is_and_what_is_left_out(root: Pa
 def test_a_project_that_is_not_read_is_said_to_be(root: Path):
     assert "none yet" in project("status", str(root)).stdout
     (root / "keyturn.toml").write_text("[completion]\nproject = false\n")
-    assert "nothing of the project is read" in project("status", str(root)).stdout
+    said = project("status", str(root)).stdout
+    assert "nothing of the project is read" in said
+    assert "index      none\n" in said
     assert json.loads(project("status", "--json", str(root)).stdout)["is_read"] is False
 
 
@@ -70,6 +74,53 @@ def test_without_a_project_there_is_no_status(tmp_path: Path):
     assert "in no project" in project("status", str(tmp_path)).stderr
     assert json.loads(project("status", "--json", str(tmp_path)).stdout) == {"project": None}
     assert project("forget", str(tmp_path)).exit_code == 1
+
+
+def test_a_path_that_does_not_exist_is_said_not_to(root: Path, tmp_path: Path):
+    for path in (tmp_path / "nowhere", root / "nowhere.py"):
+        said = project("status", str(path))
+        assert said.exit_code == 1
+        assert f"{path} does not exist; give a folder of a git repository" in said.stderr
+        assert "keyturn.toml" in said.stderr
+
+
+def test_without_room_for_the_project_nothing_is_promised(root: Path, tmp_path: Path):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.toml").write_text("[model]\nproject_tokens = 0\n")
+    said = project("status", str(root)).stdout
+    assert "nothing of it is shown to the model" in said
+    assert "index      none\n" in said
+    assert json.loads(project("status", "--json", str(root)).stdout)["is_read"] is False
+    brief = Summary.of(root, tmp_path / "cache", Options(), 0).brief
+    assert "nothing of it is shown to the model" in brief
+    index(root, tmp_path)
+    assert "`keyturn project forget` removes it" in project("status", str(root)).stdout
+
+
+def test_status_and_doctor_say_the_same_of_an_index_that_is_not_there_yet(
+    root: Path, tmp_path: Path
+):
+    found = Summary.of(root, tmp_path / "cache", Options(), 768)
+    assert f"index      {found.no_index}" in project("status", str(root)).stdout
+    assert found.no_index in found.brief
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (3, "read       just now\n"),
+        (130, "read       2 min ago, "),
+        (7260, "read       2 h 1 min ago, "),
+        (200_000, "read       2 days ago, "),
+    ],
+)
+def test_when_it_was_read_is_said_as_people_do(root: Path, tmp_path: Path, seconds: int, said: str):
+    place = index(root, tmp_path)
+    writer = IndexWriter(place)
+    writer.note(root=str(root), read_at=time.time() - seconds)
+    writer.commit()
+    writer.close()
+    assert said in project("status", str(root)).stdout
 
 
 def test_an_index_is_forgotten_by_its_project_or_with_all_others(root: Path, tmp_path: Path):
@@ -103,8 +154,8 @@ def test_the_brief_word_says_where_the_index_is_and_whether_the_project_is_read(
 ):
     place = index(root, tmp_path)
     cache = tmp_path / "cache"
-    assert str(place.folder) in Summary.of(root, cache, Options()).brief
-    assert "not read" in Summary.of(root, cache, Options(project=False)).brief
+    assert str(place.folder) in Summary.of(root, cache, Options(), 768).brief
+    assert "not read" in Summary.of(root, cache, Options(project=False), 768).brief
 
 
 def said_of(engine: dict[str, Any]) -> list[str]:
