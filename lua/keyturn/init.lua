@@ -147,6 +147,9 @@ local function why(account)
     local of_file = account.promptTokens - account.chunkTokens
     local more = #account.chunks > 0 and (' and %d of its project:'):format(account.chunkTokens)
     table.insert(lines, ('read %d tokens of this file%s'):format(of_file, more or ''))
+    if #account.chunks == 0 then
+      table.insert(lines, "nothing of the project's other files: none was wanted, or none was ready yet")
+    end
   end
   for _, chunk in ipairs(account.chunks) do
     local place = ('%s:%d %s'):format(chunk.path, chunk.line, chunk.name)

@@ -96,6 +96,9 @@ ACCOUNT = """{ model = 'm', known = true, totalMs = 34.6, promptTokens = 1820, m
     { path = 'lib/b.py', line = 3, name = 'helper' },
     { path = 'a\\nb.py', line = 1, name = 'C' } } }"""
 
+ACCOUNT_OF_ONE_FILE = """{ model = 'm', totalMs = 1, promptTokens = 9, missing = 0,
+  chunkTokens = 0, chunks = {} }"""
+
 
 def test_why_names_the_definitions_that_the_model_was_shown(
     tmp_path: Path, environ: dict[str, str]
@@ -112,6 +115,12 @@ def test_why_names_the_definitions_that_the_model_was_shown(
             "  lib/b.py:3 helper",
             "  a?b.py:1 C",
             "not ready yet: 2 more of the project",
+        ]
+        nvim.lua(answered.replace(ACCOUNT, ACCOUNT_OF_ONE_FILE))
+        nvim.call("nvim_command", "Keyturn why")
+        assert nvim.messages().splitlines()[-2:] == [
+            "read 9 tokens of this file",
+            "nothing of the project's other files: none was wanted, or none was ready yet",
         ]
 
 

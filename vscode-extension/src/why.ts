@@ -35,6 +35,8 @@ export interface Line {
   place?: { start: number; end: number; chunk: Chunk };
 }
 
+const NOTHING_OF_OTHERS = "Nothing of the project's other files: none was wanted, or none was ready yet.";
+
 export function whyPage(why: Why): Line[] {
   const lines: Line[] = [];
   const say = (...texts: string[]) => lines.push(...texts.map((text) => ({ text })));
@@ -45,6 +47,7 @@ export function whyPage(why: Why): Line[] {
     say("", `Read ${whole(why.promptTokens - why.chunkTokens)} tokens of this file${ofProject}`);
   }
   lines.push(...why.chunks.map(chunkLine));
+  if (why.promptTokens > 0 && why.chunks.length === 0) say(NOTHING_OF_OTHERS);
   if (why.missing > 0) say("", `Not ready yet, so not shown: ${whole(why.missing)} more, to be read while you don't type.`);
   say("", ...details(why));
   if (why.chunks.length > 0 || why.missing > 0) {

@@ -29,11 +29,12 @@ test("every definition has the place of a link, which names its file and line", 
   assert.deepEqual(places, [["lib/b.py:3", "helper"], ["a\ufffdb.py:1", "C"]]);
 });
 
-test("without a project there is no word of it, and what was known already is said to be", () => {
+test("where nothing of other files was shown the page says so, and what was known already is said to be", () => {
   const lines = said({ ...WHY, known: true, chunks: [], chunkTokens: 0, missing: 0 });
   assert.match(lines[1] ?? "", /known already/);
   assert.ok(lines.includes("Read 1,820 tokens of this file."));
-  assert.ok(!lines.join().includes("project"));
+  assert.ok(lines.includes("Nothing of the project's other files: none was wanted, or none was ready yet."));
+  assert.ok(!lines.join().includes("keyturn.project"));
 });
 
 test("what no model has read says who suggested it, and no more", () => {
