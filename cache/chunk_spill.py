@@ -80,9 +80,12 @@ class DiskChunks:
                 return QuantisedRows(**load(data))
         return None
 
-    def forget(self, owner: str) -> int:
-        """Drop an owner's chunks, of which nothing is left on disk then; how many there were."""
-        done = self._do(lambda c: c.execute("delete from chunk where owner = ?", (owner,)).rowcount)
+    def forget(self, owner: str | None) -> int:
+        """Drop an owner's chunks, or all for None, of which nothing is left on disk then; how many
+        there were."""
+        which = ("true", ()) if owner is None else ("owner = ?", (owner,))
+        command = f"delete from chunk where {which[0]}"
+        done = self._do(lambda c: c.execute(command, which[1]).rowcount)
         # The journal has pages as they were.
         self._do(lambda c: c.execute("pragma wal_checkpoint (truncate)").fetchone())
         return done or 0

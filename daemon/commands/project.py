@@ -9,7 +9,7 @@ import click
 
 from ...models.hub.cache_folder import cache_folder
 from ..config import load_config
-from ..engines.make_engine import CHUNKS
+from ..project.encoded import forget_encoded
 from ..project.index import ProjectIndex
 from ..project.place import Place
 from ..project.summary import PATIENCE_SECONDS, Summary, no_project, root_of
@@ -67,23 +67,17 @@ def forget(everything: bool, path: Path | None) -> None:
             places = [Place.of(root, cache)]
         found = [place for place in places if place.bytes()]
         for place in found:
-            _forget(place, cache)
+            _forget(place)
+        for path, count in forget_encoded(cache, None if everything else root):
+            click.echo(f"removed {count:,} chunks from {path}")
     if not found:
         click.echo("there was no index")
 
 
-def _forget(place: Place, cache: Path) -> None:
+def _forget(place: Place) -> None:
     index = ProjectIndex(place, PATIENCE_SECONDS)
     status = index.status()
     index.close()
     place.forget()
-    click.echo(f"removed {place.folder} ({status.bytes / 1e6:,.1f} MB)")
-    files = list((cache / CHUNKS).glob("*.sqlite3"))
-    if files:
-        from ...cache.chunk_spill import DiskChunks
-
-        for file in files:
-            chunks = DiskChunks(file, most_bytes=0)
-            if count := chunks.forget(status.facts.get("root", "")):
-                click.echo(f"removed {count:,} chunks from {file}")
-            chunks.close()
+    problem = f"; {status.problem}" if status.problem else ""
+    click.echo(f"removed {place.folder} ({status.bytes / 1e6:,.1f} MB{problem})")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ...api.uris import path_of
 from ...lsp.backend import BackendState, Phase
 from ..config import LOOKUP, ModelChoice, settings_in
+from ..project.place import CHUNKS
 from ..server.engine_thread import Engine, MakeEngine, OpenFiles, Report
 from ..workspace.json_schemas import schema_rule
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from .model_engine import ProjectOf
 
 CPU_CACHE_MIB = 1024
-CHUNKS = "chunks"  # the folder in the cache folder where they are kept
 CHUNKS_MIB, CHUNKS_ON_DISK_MIB = 64, 512  # of keys and values, for all files and projects
 HOST_SHARE = 4  # of the device's budget, for what gave way on it
 

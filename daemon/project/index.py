@@ -44,13 +44,15 @@ JOINED = "definitions AS d JOIN files AS f ON f.id = d.file"
 
 @dataclass(frozen=True, slots=True)
 class IndexStatus:
-    """`written`: seconds since the epoch, 0 for never. `facts`: what the writer says of it."""
+    """`written`: seconds since the epoch, 0 for never. `facts`: what the writer says of it.
+    `problem`: why it cannot be read, empty if it can or there is none."""
 
     files: int
     definitions: int
     bytes: int
     written: float
     facts: dict[str, Any]
+    problem: str = ""
 
 
 class ProjectIndex:
@@ -58,6 +60,7 @@ class ProjectIndex:
 
     def __init__(self, place: Place, most_seconds: float = MOST_SECONDS) -> None:
         self.place = place
+        self.problem = ""  # with the last answers
         self._most_seconds = most_seconds
         self._lock = threading.Lock()
         # Below: touched with the lock only.
@@ -183,10 +186,12 @@ class ProjectIndex:
         def told(connection: sqlite3.Connection) -> Iterator[tuple[str, Any]]:
             return iter(connection.execute("SELECT key, value FROM about"))
 
+        self.problem = ""
         facts = dict(self._ask(told))
         counts = [facts.pop(key, 0) for key in ("files", "definitions")]
         written = facts.pop("written", 0.0)
-        return IndexStatus(*counts, bytes=self.place.bytes(), written=written, facts=facts)
+        size = self.place.bytes()
+        return IndexStatus(*counts, bytes=size, written=written, facts=facts, problem=self.problem)
 
     def close(self) -> None:
         with self._lock:
@@ -238,6 +243,8 @@ class ProjectIndex:
 
     def _complain(self, error: Exception) -> None:
         usual = isinstance(error, FileNotFoundError) or "locked" in str(error)
+        if not usual:
+            self.problem = f"it cannot be read: {error}"
         if not self._complained and not usual:
             logger.warning("the index in %s cannot be read: %s", self.place.folder, error)
             self._complained = True

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..paths import make_private
 
 FOLDER = "projects"
+CHUNKS = "chunks"  # the folder beside it for what is encoded of all projects
 FORGOTTEN = ".forgotten-"  # begins the name of a folder that is being removed
 
 

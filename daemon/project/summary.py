@@ -59,6 +59,8 @@ class Summary:
     @property
     def amount(self) -> str:
         status = self.status
+        if status.problem:
+            return f"broken, and made anew when the project is next worked in: {status.problem}"
         size = f"{status.bytes / 1e6:,.1f} MB"
         return f"{status.files:,} files, {status.definitions:,} definitions, {size}"
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from ...workspace.printable import printable
 from ...workspace.project import project_of
+from ..encoded import forget_encoded
 from ..index import ProjectIndex
 from ..place import Place
 from .keeper import Globs, SettingsIn
@@ -160,12 +161,18 @@ class Indexer:
         if options is not None:
             known.settings_allow = options.project
         if not known.is_allowed:
-            known.state = "off"
+            was, known.state = known.state, "off"
+            if known.is_allowed is False and was != "off":
+                self._forget_encoded(known.root)
         elif known.state == "off":
             known.state = "waiting"
         if known.is_allowed is not False or known.index.place.folder.exists():
             self._tend_to()
         self._send_around(known)
+
+    def _forget_encoded(self, root: Path) -> None:
+        for path, count in forget_encoded(self.cache, root):
+            logger.info("%d chunks of %s are removed from %s", count, root, path)
 
     def _send_around(self, known: Known) -> None:
         """Say what there is to read. Many globs are more than the process can be sent at once."""

@@ -137,6 +137,28 @@ def test_an_index_is_forgotten_by_its_project_or_with_all_others(root: Path, tmp
     assert project("forget", "--all", str(root)).exit_code == 2
 
 
+def test_a_broken_index_is_said_to_be_broken_and_what_was_computed_is_forgotten_with_it(
+    root: Path, tmp_path: Path
+):
+    place = index(root, tmp_path)
+    place.database.write_bytes(b"broken" * 1_000)
+    rows = QuantisedRows(*(torch.zeros((1, 1, 2, 4)) for _ in range(5)))
+    chunks = DiskChunks(tmp_path / "cache" / "chunks" / "model.sqlite3", most_bytes=2**20)
+    chunks.store(b"ours", rows, str(root))
+    assert "broken" in project("status", str(root)).stdout
+    shown = project("forget", str(root)).stdout
+    assert "cannot be read" in shown
+    assert "removed 1 chunks" in shown
+    chunks.store(b"ours", rows, str(root))
+    chunks.store(b"another's", rows, str(tmp_path))
+    shown = project("forget", str(root)).stdout  # there is no index any more
+    assert "there was no index" in shown
+    assert "removed 1 chunks" in shown
+    assert "removed 1 chunks" in project("forget", "--all").stdout
+    assert chunks.restore(b"another's") is None
+    chunks.close()
+
+
 def test_what_was_computed_from_a_project_is_forgotten_with_it(root: Path, tmp_path: Path):
     index(root, tmp_path)
     rows = QuantisedRows(*(torch.zeros((1, 1, 2, 4)) for _ in range(5)))

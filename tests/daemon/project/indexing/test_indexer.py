@@ -13,11 +13,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 
+from keyturn.cache.chunk_spill import DiskChunks
+from keyturn.cache.quantised import QuantisedRows
 from keyturn.daemon.config import settings_in
 from keyturn.daemon.project.index import ProjectIndex
 from keyturn.daemon.project.indexing.indexer import COMMAND, Indexer, Known
-from keyturn.daemon.project.place import Place
+from keyturn.daemon.project.place import CHUNKS, Place
 from keyturn.daemon.project.schema import unpacked
 from keyturn.daemon.workspace.project import MOST_FILE_BYTES
 from support.until import until
@@ -359,10 +362,15 @@ def test_what_a_project_or_its_user_keeps_from_us_is_not_read_and_is_forgotten(
     first = make()
     index = read(first, root)
     first.close()
+    rows = QuantisedRows(*(torch.zeros((1, 1, 2, 4)) for _ in range(5)))
+    chunks = DiskChunks(tmp_path / "cache" / CHUNKS / "model.sqlite3", most_bytes=2**20)
+    chunks.store(b"ours", rows, str(root))
     (root / "keyturn.toml").write_text("[completion]\nproject = false\n")
     indexer = make()
     assert indexer.around(root / "a.py") is None
     until(lambda: not index.place.folder.exists(), indexer.status)
+    until(lambda: chunks.restore(b"ours") is None, indexer.status)
+    chunks.close()
     until(lambda: "not read" in str(indexer.status()["projects"]), indexer.status)
     assert indexer.around(root / "a.py") is None
     assert not index.place.folder.exists()
