@@ -91,7 +91,7 @@ class Summary:
         shown = ", ".join(map(printable, globs[:3])) + (", …" if len(globs) > 3 else "")
         yield f"what one of the {len(globs)} disabled globs matches ({shown})"
         yield f"what is larger than {MOST_FILE_BYTES:,} bytes, or no text in UTF-8"
-        yield "links and all that they lead to, and everything outside of the project"
+        yield "symbolic links and what they lead to, repositories within, all outside the project"
         yield "languages in which no definitions are known"
         if more := self.status.facts.get("left_out", 0):
             yield f"{more:,} files that are farthest from where you work: there are too many"
