@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from ..encoded import forget_encoded
 from ..index import ProjectIndex
 from ..place import Place
 from .keeper import Globs, SettingsIn
+from .known import Known, stamps_of_settings
 
 logger = logging.getLogger(__name__)
 
@@ -31,33 +31,6 @@ LONG_LIFE_SECONDS = 600.0  # after which a death begins a new row
 END_SECONDS = 2.0
 SAY_SECONDS = 10.0  # for a word to be heard
 SAY_AGAIN_SECONDS = 0.01
-
-
-@dataclass
-class Known:
-    """A project that somebody works in."""
-
-    root: Path
-    index: ProjectIndex
-    near: Path  # where somebody worked last
-    globs: Globs  # that no file in it may match, as the editors say that have it open
-    settings_allow: bool | None = None  # None: nobody has looked yet
-    state: str = "waiting"  # in the indexer's words
-    facts: dict[str, Any] = field(default_factory=dict)
-    asked: float = 0.0  # when the indexer was last told of it
-
-    @property
-    def is_allowed(self) -> bool | None:
-        """Whether it may be read; None: nobody knows yet."""
-        return self.settings_allow if self.globs is not None else False
-
-    def age(self) -> int:
-        """Another number after the index has changed."""
-        return self.index.version()
-
-    def is_growing(self) -> bool:
-        """Whether it is still being read."""
-        return self.state in ("waiting", "reading")
 
 
 class Indexer:
@@ -101,8 +74,9 @@ class Indexer:
                 known = self._known[root] = Known(root, index, path, globs)
             known.near = path
             is_due = not known.asked or now > known.asked + AGAIN_SECONDS
-            if is_due or globs != known.globs:
-                known.asked, known.globs = now, globs
+            stamps = stamps_of_settings(root)
+            if is_due or globs != known.globs or stamps != known.stamps:
+                known.asked, known.globs, known.stamps = now, globs, stamps
                 self._in_background(lambda: self._look(known))
             return known if known.is_allowed else None
 
@@ -125,7 +99,7 @@ class Indexer:
             known, process, deaths = list(self._known.values()), self._process, self._deaths
         if not known:
             return {}
-        found: dict[str, Any] = {"projects": {printable(str(k.root)): _words(k) for k in known}}
+        found: dict[str, Any] = {"projects": {printable(str(k.root)): k.words() for k in known}}
         problems = [each for one in known for each in one.facts.get("problems", ())]
         if deaths > MOST_DEATHS:
             problems.append(f"the indexer has ended {deaths} times and stays away: see the log")
@@ -152,6 +126,10 @@ class Indexer:
         threading.Thread(target=work, name="project settings", daemon=True).start()
 
     def _look(self, known: Known) -> None:
+        with known.looking:  # what was read first is not to be what holds
+            self._look_alone(known)
+
+    def _look_alone(self, known: Known) -> None:
         """Read a project's settings, and tell the process of it, if it is to be read or was."""
         try:
             options = self._settings_in(known.root)
@@ -283,13 +261,6 @@ class Indexer:
             self._send_around(each)
 
     # endregion
-
-
-def _words(known: Known) -> str:
-    found = known.index.status()
-    if known.is_allowed is False:
-        return "not read, by its settings"
-    return f"{known.state}, {found.files:,} files, {found.definitions:,} definitions"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

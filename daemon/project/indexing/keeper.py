@@ -59,6 +59,7 @@ class Keeper:
         self.is_watched = False  # all of it
         self.is_shared = False  # another process writes the index
         self._globs = globs
+        self._options: Options | None = None  # by which the project was last read
         self._settings_in = settings_in
         self._watch = watch
         self._pace = pace
@@ -74,9 +75,10 @@ class Keeper:
         self._has_forgotten = False  # files, since the index was settled
 
     def keep_from(self, globs: Globs) -> bool:
-        """Read nothing that these match, nor anything at all before the next scan. False if they
-        are what holds already."""
-        if globs == self._globs:
+        """Read nothing that these match or the settings forbid, nor anything at all before the
+        next scan. False if that is what holds already."""
+        options = self._settings_in(self.root)
+        if globs == self._globs and options in (None, self._options):
             return False
         self._globs, self._project = globs, None
         return True
@@ -110,6 +112,7 @@ class Keeper:
         if options is None:
             self._tell("settings cannot be read")
             return
+        self._options = options
         if not options.project or self._globs is None:
             self.close()
             self.place.forget()

@@ -172,9 +172,9 @@ class Keepers:
             )
             charge = self._charges[root] = Charge(keeper, path)
             self._begin(charge)
-        charge.near = path
-        if charge.keeper.keep_from(task.globs):
+        elif charge.keeper.keep_from(task.globs):
             self._begin(charge)
+        charge.near = path
         self._charges.move_to_end(root)
         is_due = charge.work is None and time.monotonic() >= charge.again
         if is_due and not charge.keeper.is_watched:

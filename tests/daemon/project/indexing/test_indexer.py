@@ -19,7 +19,8 @@ from keyturn.cache.chunk_spill import DiskChunks
 from keyturn.cache.quantised import QuantisedRows
 from keyturn.daemon.config import settings_in
 from keyturn.daemon.project.index import ProjectIndex
-from keyturn.daemon.project.indexing.indexer import COMMAND, Indexer, Known
+from keyturn.daemon.project.indexing.indexer import COMMAND, Indexer
+from keyturn.daemon.project.indexing.known import Known
 from keyturn.daemon.project.place import CHUNKS, Place
 from keyturn.daemon.project.schema import unpacked
 from keyturn.daemon.workspace.project import MOST_FILE_BYTES
@@ -374,6 +375,24 @@ def test_what_a_project_or_its_user_keeps_from_us_is_not_read_and_is_forgotten(
     until(lambda: "not read" in str(indexer.status()["projects"]), indexer.status)
     assert indexer.around(root / "a.py") is None
     assert not index.place.folder.exists()
+
+
+@pytest.mark.parametrize("file", ["config/config.toml", "project/keyturn.toml"])
+def test_a_project_that_its_user_switches_off_is_forgotten_and_comes_back_when_switched_on(
+    root: Path, make: Make, tmp_path: Path, file: str
+):
+    (root / "a.py").write_text("def a(): ...\n")
+    indexer = make()
+    index = read(indexer, root)
+    settings = tmp_path / file
+    settings.parent.mkdir(exist_ok=True)
+    settings.write_text("[completion]\nproject = false\n")
+    until(lambda: indexer.around(root / "a.py") is None, indexer.status)
+    until(lambda: not index.place.folder.exists(), indexer.status)
+    settings.unlink()
+    assert names(read(indexer, root)) == ["a"]
+    settings.write_text("[completion]\ndisabled_globs = ['a.*']\n")
+    until(lambda: indexer.around(root / "b.py") and not names(index), lambda: names(index))
 
 
 def test_what_an_editor_keeps_from_us_is_not_read_and_leaves_the_index_when_it_says_so(
