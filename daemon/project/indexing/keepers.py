@@ -19,7 +19,7 @@ from ...workspace.watch import QUIET_SECONDS
 from ..place import Place
 from .keeper import Globs, Keeper, SettingsIn
 from .pace import Closing, Pace
-from .writer import IndexGone
+from .writer import IndexGone, is_broken
 
 logger = logging.getLogger(__name__)
 
@@ -215,7 +215,7 @@ class Keepers:
             logger.info("%s: its index was removed, and is made anew", root)
             self._begin(charge)
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError) or not charge.keeper.is_writing:
+            if not is_broken(error) or not charge.keeper.is_writing:
                 self._failed(charge, str(error))
                 return
             logger.warning("%s: its index is broken, and is made anew: %s", root, error)

@@ -22,6 +22,9 @@ JOURNAL_BYTES = 4 << 20  # that stay on disk between transactions
 BUSY_SECONDS = 2.0  # until another process has ended its transaction: `keyturn project`, at most
 
 
+CORRUPTION = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+
+
 class IndexGone(KeyturnError):
     """The index was removed, or another process has made it anew: open it again."""
 
@@ -42,8 +45,9 @@ class Stamp:
 class IndexWriter:
     """An index, to write to. What is put and removed counts from the next `commit` on.
 
-    One of another version, or one that is broken, is made anew. Raises `IndexGone` when it was
-    removed meanwhile, `sqlite3.Error` and `OSError` where nothing can be written.
+    One of another version, or one that is broken, is made anew; one that only cannot be written to
+    now is left. Raises `IndexGone` when it was removed meanwhile, `sqlite3.Error` and `OSError`
+    where nothing can be written.
     """
 
     def __init__(self, place: Place, pause: Callable[[], None] = lambda: None) -> None:
@@ -53,7 +57,7 @@ class IndexWriter:
         try:
             self._connection = self._opened()
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError) and place.identity() is None:
+            if not is_broken(error):
                 raise
             logger.warning("the index in %s is made anew: %s", place.folder, error)
             place.forget()
@@ -77,6 +81,8 @@ class IndexWriter:
                 create(connection)
             elif version != VERSION:
                 raise sqlite3.DatabaseError(f"it is of version {version}, not {VERSION}")
+            for table in ("files", "definitions", "about"):
+                connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone()
         except BaseException:
             connection.close()
             raise
@@ -185,6 +191,14 @@ class IndexWriter:
             "INSERT INTO words (rowid, name, text) VALUES (?, ?, ?)",
             (cursor.lastrowid, *_texts(each.name, each.signature, each.doc, each.source)),
         )
+
+
+def is_broken(error: sqlite3.DatabaseError) -> bool:
+    """Whether an index will never again be good: not when it is locked, or the disk is full."""
+    if not isinstance(error, sqlite3.OperationalError):
+        return True
+    code = getattr(error, "sqlite_errorcode", None)  # of errors that SQLite itself raised
+    return code is not None and code & 0xFF in CORRUPTION
 
 
 def _texts(name: str, signature: str, doc: str, source: str) -> Iterator[str]:
