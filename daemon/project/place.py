@@ -80,12 +80,14 @@ class Place:
         return max(times)
 
     def identity(self) -> tuple[int, int] | None:
-        """Another one after the index was removed, and made anew."""
+        """Another one after the index was removed, and made anew; None as long as nothing is in it,
+        or once somebody has emptied it."""
         try:
             found = os.stat(self.database, follow_symlinks=False)
         except OSError:
             return None
-        return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
+        is_one = stat.S_ISREG(found.st_mode) and found.st_size > 0
+        return (found.st_dev, found.st_ino) if is_one else None
 
     def forget(self) -> bool:
         """Remove the index, all its files at once: whoever has it open goes on with what is gone,

@@ -157,6 +157,7 @@ class Keeper:
         if self._writer is not None:
             if self._writer.is_there():
                 return True
+            self.place.forget()  # what is left of it: it was emptied, perhaps
             self._writer.close()
             self._writer = None
         self.place.make_parent()

@@ -215,6 +215,9 @@ class Keepers:
             logger.info("%s: its index was removed, and is made anew", root)
             self._begin(charge)
         except sqlite3.DatabaseError as error:
+            if charge.keeper.is_gone:  # emptied, perhaps
+                self._begin(charge)
+                return
             if not is_broken(error) or not charge.keeper.is_writing:
                 self._failed(charge, str(error))
                 return

@@ -54,6 +54,8 @@ class IndexWriter:
         """`pause` is called between small steps."""
         self._place = place
         self._pause = pause
+        if place.identity() is None:
+            place.forget()  # a journal without its index
         try:
             self._connection = self._opened()
         except sqlite3.DatabaseError as error:

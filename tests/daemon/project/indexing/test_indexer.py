@@ -356,6 +356,17 @@ def test_an_index_that_is_forgotten_meanwhile_is_made_anew(root: Path, make: Mak
     assert "problems" not in indexer.status()
 
 
+def test_an_index_that_is_emptied_meanwhile_is_made_anew(root: Path, make: Make):
+    (root / "a.py").write_text("def a(): ...\n")
+    indexer = make()
+    index = read(indexer, root)
+    os.truncate(index.place.database, 0)
+    until_known(index, "a")
+    (root / "b.py").write_text("def b(): ...\n")
+    until_known(index, "a", "b")
+    assert "problems" not in indexer.status()
+
+
 def test_what_a_project_or_its_user_keeps_from_us_is_not_read_and_is_forgotten(
     root: Path, make: Make, tmp_path: Path
 ):

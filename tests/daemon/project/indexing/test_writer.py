@@ -1,5 +1,6 @@
 """Which indexes are made anew, and which are left as they are."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -58,6 +59,15 @@ def test_an_index_of_another_version_or_with_other_tables_is_made_anew(place: Pl
     connection.execute(command)
     connection.commit()
     connection.close()
+    assert files(place) == []
+
+
+def test_an_index_that_was_emptied_is_made_anew(place: Place):
+    writer = IndexWriter(place)
+    os.truncate(place.database, 0)
+    assert not writer.is_there()
+    writer.close()
+    os.truncate(place.database, 0)
     assert files(place) == []
 
 
