@@ -9,6 +9,11 @@ HEADLESS_SCHEME = "keyturn-headless:"  # and the name given with the text, as it
 KEPT_SCHEME = "keyturn-file:"  # and the path: of a headless text whose cache outlives its client
 
 
+def is_headless(uri: str) -> bool:
+    """Whether a text came with a question, and is open for no longer than that."""
+    return uri.startswith((HEADLESS_SCHEME, KEPT_SCHEME))
+
+
 def file_path(uri: str) -> str | None:
     """The path of a `file:` URI; None for any other, and for what only looks like one."""
     try:

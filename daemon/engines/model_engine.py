@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...api.report import Completion
+from ...api.uris import is_headless
 from ...cache.budget import Budget
 from ...models.device import Aside, aside, give_back
 from ...models.errors import ModelError
@@ -108,6 +109,8 @@ class ModelEngine:
         matter in all the others. It is enough to look again for the file that was used last."""
         if self._project is None or self._refresher.work is IdleWork.OFF:
             return False
+        if is_headless(key.uri):  # asked about once, and closed: it would be too late
+            return False
         more = False
         for file in self._window(key):
             if interrupted():
@@ -189,6 +192,6 @@ class ModelEngine:
         if self._budget.evicted > evicted:
             give_back(self._loaded.model.device)
         session.show(file.text.text)
-        if self._project is not None:
+        if self._project is not None and not is_headless(file.key.uri):
             self._project.greet(file, session)
         return session

@@ -7,7 +7,7 @@ import pytest
 
 from keyturn.api.report import Completion, ProjectUse
 from keyturn.api.request import CompletionOptions, CompletionRequest
-from keyturn.api.uris import path_of
+from keyturn.api.uris import KEPT_SCHEME, path_of
 from keyturn.cache.budget import Budget
 from keyturn.cache.chunk_store import ChunkStore
 from keyturn.daemon.completion.chunk_encoder import ChunkEncoder
@@ -210,6 +210,17 @@ def test_an_answer_says_whether_more_of_the_project_may_be_shown_in_a_moment(win
     window.project.growing = False
     window.idle("main.py")
     assert window.used("main.py").settled is True
+
+
+def test_a_headless_question_leaves_the_project_alone(window: Window):
+    """It has no idle time: its file is closed with the answer."""
+    key = FileKey(1, f"{KEPT_SCHEME}{window.project.root / 'main.py'}")
+    file = window.open[key] = File(key, "python", 1, FileText.of(MAIN))
+    assert window.engine.prepare(key, lambda: False) is False
+    request = CompletionRequest(key.uri, 1, len(MAIN) - 1, options=CompletionOptions(max_tokens=4))
+    answer = window.engine.complete(file, job_for(request, key))[0]
+    assert answer.meta.project is None
+    assert window.store.encoded == 0
 
 
 def test_an_open_file_that_is_not_in_the_index_is_shown_to_no_other(window: Window):
