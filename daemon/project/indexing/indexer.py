@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 COMMAND = (sys.executable, "-P", "-m", f"{__package__}.process")
 AGAIN_SECONDS = 30.0  # between two words to the process about the same project
 BUSY_SECONDS = 0.05  # between two words about keys
+MOST_KNOWN = 8  # projects; the one asked about longest ago is left
 MOST_DEATHS = 5  # of the process in a row; then there is no other
 FIRST_WAIT_SECONDS = 1.0  # before the next one starts; doubled with every death
 LONG_LIFE_SECONDS = 600.0  # after which a death begins a new row
@@ -51,7 +53,7 @@ class Indexer:
         self._speaking = threading.Lock()  # to the process
         self._lock = threading.Lock()
         # Below: touched with the lock only.
-        self._known: dict[Path, Known] = {}
+        self._known: OrderedDict[Path, Known] = OrderedDict()
         self._process: subprocess.Popen[bytes] | None = None
         self._tender: threading.Thread | None = None
         self._deaths = 0
@@ -72,13 +74,18 @@ class Indexer:
             if known is None:
                 index = ProjectIndex(Place.of(root, self.cache))
                 known = self._known[root] = Known(root, index, path, globs)
+            self._known.move_to_end(root)
             known.near = path
             is_due = not known.asked or now > known.asked + AGAIN_SECONDS
             stamps = stamps_of_settings(root)
             if is_due or globs != known.globs or stamps != known.stamps:
                 known.asked, known.globs, known.stamps = now, globs, stamps
                 self._in_background(lambda: self._look(known))
-            return known if known.is_allowed else None
+            left = [self._known.popitem(last=False) for _ in range(len(self._known) - MOST_KNOWN)]
+        for _, each in left:
+            each.state = "left"
+            each.index.close()
+        return known if known.is_allowed else None
 
     def busy(self) -> None:
         """A key was pressed: the indexer rests for a moment."""

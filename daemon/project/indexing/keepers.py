@@ -180,8 +180,9 @@ class Keepers:
         if is_due and not charge.keeper.is_watched:
             self._begin(charge)
         while len(self._charges) > MOST_PROJECTS:
-            _, left = self._charges.popitem(last=False)
+            root, left = self._charges.popitem(last=False)
             left.keeper.close()
+            _about(root, self._tell)("left")
 
     def _touched(self, touched: Touched) -> None:
         charge = self._charges.get(touched.root)

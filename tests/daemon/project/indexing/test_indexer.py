@@ -367,6 +367,21 @@ def test_an_index_that_is_emptied_meanwhile_is_made_anew(root: Path, make: Make)
     assert "problems" not in indexer.status()
 
 
+def test_only_a_few_projects_are_known_and_those_that_are_left_are_not_being_read(
+    make: Make, root: Path, tmp_path: Path
+):
+    indexer = make()
+    first = known(indexer, root)
+    for number in range(8):
+        other = tmp_path / str(number)
+        (other / ".git").mkdir(parents=True)
+        known(indexer, other)
+    assert len(indexer.status()["projects"]) == 8
+    until(lambda: not first.is_growing(), lambda: first)
+    (root / "a.py").write_text("def a(): ...\n")
+    assert names(read(indexer, root)) == ["a"]
+
+
 def test_what_a_project_or_its_user_keeps_from_us_is_not_read_and_is_forgotten(
     root: Path, make: Make, tmp_path: Path
 ):
