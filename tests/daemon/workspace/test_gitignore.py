@@ -31,6 +31,12 @@ PATTERNS = st.lists(
 )
 
 
+@pytest.fixture(autouse=True)
+def nobodys_rules(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("nobody")))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+
+
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("tree")
@@ -42,8 +48,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def not_ignored(root: Path) -> set[str]:
-    command = ["git", "-c", "core.excludesFile=", "ls-files", "-zo", "--exclude-standard"]
+def not_ignored(root: Path, settings: tuple[str, ...] = ("-c", "core.excludesFile=")) -> set[str]:
+    command = ["git", *settings, "ls-files", "-zo", "--exclude-standard"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     return {name for name in done.stdout.split("\0") if name.endswith(".py")}
 
@@ -65,6 +71,54 @@ def test_the_files_that_git_would_add_are_those_that_are_read(
         for name in NAMES:
             path = PurePath(folder, name)
             assert ignore.ignores(path, False) != (path.as_posix() in expected)
+
+
+def git(*arguments: object) -> None:
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+    subprocess.run(["git", *identity, *map(str, arguments)], check=True, capture_output=True)
+
+
+def names_in(root: Path) -> set[str]:
+    return {path.name for path in Project(root, Options()).files()}
+
+
+def test_what_a_repository_excludes_is_excluded_in_its_other_work_trees(tmp_path: Path):
+    main, linked = tmp_path / "main", tmp_path / "linked"
+    git("init", "-q", main)
+    git("-C", main, "commit", "-q", "--allow-empty", "-m", "first")
+    git("-C", main, "worktree", "add", "-q", linked)
+    (main / ".git" / "info").mkdir(exist_ok=True)
+    (main / ".git" / "info" / "exclude").write_text("secret.py\n")
+    for name in ("secret.py", "fine.py"):
+        (linked / name).touch()
+    assert names_in(linked) == {"fine.py"} == not_ignored(linked)
+
+
+@pytest.mark.parametrize(
+    "says", ["", "gitdir: ", "gitdir: nowhere\n", "gitdir: \0\n", "gitdir: /dev/zero\n", "x" * 9**6]
+)
+def test_a_git_file_that_leads_nowhere_does_no_harm(tmp_path: Path, says: str):
+    (tmp_path / ".git").write_text(says)
+    (tmp_path / "a.py").touch()
+    assert names_in(tmp_path) <= {"a.py"}
+
+
+def test_what_the_user_ignores_everywhere_is_ignored_unless_the_repository_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    git("init", "-q", root := tmp_path / "root")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    (tmp_path / "config" / "git").mkdir(parents=True)
+    (tmp_path / "config" / "git" / "ignore").write_text("mine.py\nnotes.py\n")
+    (root / ".gitignore").write_text("!notes.py\n")
+    for name in ("mine.py", "notes.py", "fine.py"):
+        (root / name).touch()
+    assert names_in(root) == {"notes.py", "fine.py"} == not_ignored(root, ())
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "config").rename(tmp_path / ".config")
+    (tmp_path / "home").symlink_to(tmp_path)
+    assert names_in(root) == {"notes.py", "fine.py"}
 
 
 @pytest.mark.parametrize(
