@@ -86,7 +86,8 @@ class Summary:
 
     def left_out(self) -> Iterator[str]:
         """What of the project is never read, and why."""
-        yield "what git ignores, by the .gitignore files and .git/info/exclude"
+        yield "what git ignores, by the .gitignore files, .git/info/exclude and your own git/ignore"
+        yield "repositories within it: each is a project of its own"
         globs = self.options.disabled_globs
         shown = ", ".join(map(printable, globs[:3])) + (", …" if len(globs) > 3 else "")
         yield f"what one of the {len(globs)} disabled globs matches ({shown})"
