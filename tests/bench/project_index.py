@@ -24,8 +24,9 @@ import psutil
 sys.path.append(str(Path(__file__).parents[1]))
 
 from keyturn.daemon.project.index import ProjectIndex
-from keyturn.daemon.project.indexing.indexer import Indexer, Known
+from keyturn.daemon.project.indexing.indexer import Indexer
 from keyturn.daemon.project.indexing.keeper import Keeper
+from keyturn.daemon.project.indexing.known import Known
 from keyturn.daemon.project.indexing.pace import Pace
 from keyturn.daemon.project.place import Place
 from keyturn.daemon.workspace.project_watch import ProjectWatch

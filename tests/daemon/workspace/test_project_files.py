@@ -128,6 +128,22 @@ def test_what_happens_on_disk_is_noticed(root: Path, make: Callable[..., Library
     until_read(library, here, {})
 
 
+def test_a_folder_that_is_removed_and_made_again_at_once_is_still_watched(
+    root: Path, make: Callable[..., Library]
+):
+    library = make()
+    file = root / "package" / "a.py"
+    file.write_text("1")
+    until_read(library, root / "here.py", {"a.py": "1"})
+    file.unlink()
+    file.parent.rmdir()
+    file.parent.mkdir()
+    file.write_text("2")
+    until_read(library, root / "here.py", {"a.py": "2"})
+    file.write_text("3")
+    until_read(library, root / "here.py", {"a.py": "3"})
+
+
 def test_there_is_room_for_so_much_text_and_the_nearest_files_come_first(
     root: Path, make: Callable[..., Library]
 ):

@@ -301,12 +301,12 @@ def test_a_broken_index_is_made_anew(root: Path, make: Make):
     assert names(read(make(), root)) == ["a"]
 
 
-@pytest.mark.parametrize("folder", ["src", "."])
+@pytest.mark.parametrize("folder", ["src", "src/deep", "."])
 def test_a_folder_that_is_removed_and_made_again_at_once_is_still_watched(
     root: Path, make: Make, folder: str
 ):
     here = root / folder
-    here.mkdir(exist_ok=True)
+    here.mkdir(parents=True, exist_ok=True)
     (here / "a.py").write_text("def one(): ...\n")
     index = read(make(), root)
     until_known(index, "one")
