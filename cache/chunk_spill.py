@@ -53,7 +53,7 @@ class DiskChunks:
 
     def store(self, key: bytes, rows: QuantisedRows, owner: str) -> None:
         data = save({name: getattr(rows, name).contiguous() for name in TENSORS})
-        values = (key, owner, time.time(), len(data), zlib.crc32(data), data)
+        values = (key, _text(owner), time.time(), len(data), zlib.crc32(data), data)
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute("insert or replace into chunk values (?,?,?,?,?,?)", values)
@@ -83,7 +83,7 @@ class DiskChunks:
     def forget(self, owner: str | None) -> int:
         """Drop an owner's chunks, or all for None, of which nothing is left on disk then; how many
         there were."""
-        which = ("true", ()) if owner is None else ("owner = ?", (owner,))
+        which = ("true", ()) if owner is None else ("owner = ?", (_text(owner),))
         command = f"delete from chunk where {which[0]}"
         done = self._do(lambda c: c.execute(command, which[1]).rowcount)
         # The journal has pages as they were.
@@ -130,6 +130,11 @@ class DiskChunks:
         if not self._failed:
             logger.warning("chunks are not kept in %s: %s", self.path, error)
         self._failed = True
+
+
+def _text(owner: str) -> str:
+    """As SQLite takes it: a path may have half characters in it."""
+    return owner.encode("utf-8", "backslashreplace").decode()
 
 
 def _total(connection: sqlite3.Connection) -> int:

@@ -141,6 +141,14 @@ def test_of_forgotten_chunks_nothing_is_left_in_any_file(path: Path) -> None:
     assert same(disk.restore(b"b"), rows(2))
 
 
+def test_an_owner_whose_name_is_no_utf_8_is_one_like_others(path: Path) -> None:
+    disk = DiskChunks(path, 10**6)
+    disk.store(b"a", rows(1), "/home/\udcff")
+    assert same(disk.restore(b"a"), rows(1))
+    assert disk.forget("/home/\udcff") == 1
+    assert disk.restore(b"a") is None
+
+
 def test_an_entry_that_was_changed_on_disk_is_a_miss(path: Path) -> None:
     disk = DiskChunks(path, 10**6)
     disk.store(b"a", rows(1), "")
