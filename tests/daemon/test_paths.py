@@ -18,6 +18,8 @@ from keyturn.daemon.paths import (
 )
 from support.editors.editor import environment, keyturn
 
+NO_FOLDER = Path(os.devnull) / "run"  # short wherever tests run: for a long one another is taken
+
 
 def test_variables_take_precedence(tmp_path: Path):
     variables = {"KEYTURN_RUNTIME_DIR": "/r", "KEYTURN_STATE_DIR": "/s", "XDG_RUNTIME_DIR": "/x"}
@@ -47,10 +49,9 @@ def test_the_folder_is_made_and_kept_closed_to_others(tmp_path: Path):
 
 
 def test_a_folder_that_cannot_be_made_is_said_with_what_to_do(tmp_path: Path):
-    (tmp_path / "file").touch()
     with pytest.raises(UnsafeDirectory, match="set KEYTURN_RUNTIME_DIR"):
-        make_private(tmp_path / "file" / "run")
-    environ = {**environment(tmp_path), "KEYTURN_RUNTIME_DIR": str(tmp_path / "file" / "run")}
+        make_private(NO_FOLDER)
+    environ = {**environment(tmp_path), "KEYTURN_RUNTIME_DIR": str(NO_FOLDER)}
     for command in (("run",), ("start",)):
         done = subprocess.run(
             keyturn("daemon", *command), env=environ, capture_output=True, check=False, timeout=60
