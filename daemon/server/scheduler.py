@@ -44,7 +44,8 @@ class Scheduler:
                 self._stir(file)
                 return self._put_completion(job)
             case Prepare(file, after_seconds):
-                self._prepare[file] = self._clock() + after_seconds
+                due = self._clock() + after_seconds
+                self._prepare[file] = min(due, self._prepare.get(file, due))  # a key came meanwhile
                 return []
             case Refresh(file):
                 self._refresh[file] = None

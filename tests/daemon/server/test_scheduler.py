@@ -182,6 +182,15 @@ def test_what_is_to_be_prepared_again_waits_for_its_time_and_not_longer_than_the
     assert drain(scheduler) == []
 
 
+def test_a_key_makes_a_file_due_at_once_also_where_it_was_to_be_looked_at_later():
+    now = [10.0]
+    scheduler = Scheduler(lambda: now[0])
+    scheduler.put(Edit(A, 2, ()))  # interrupts what is being prepared, which is put back for later
+    scheduler.put(Prepare(A, after_seconds=30.0))
+    now[0] += QUIET_SECONDS
+    assert [type(job) for job in drain(scheduler)] == [Edit, Prepare]
+
+
 def test_a_withdrawn_completion_is_not_run():
     scheduler = Scheduler()
     waiting, running = complete(A), complete(B)
