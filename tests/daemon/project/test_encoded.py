@@ -32,3 +32,12 @@ def test_of_one_project_or_of_all(tmp_path: Path, models: list[DiskChunks]):
 def test_where_nothing_was_kept_there_is_nothing_to_forget(tmp_path: Path):
     assert list(forget_encoded(tmp_path, None)) == []
     assert list(forget_encoded(tmp_path, Path("/half\udcff"))) == []
+
+
+def test_a_project_whose_path_is_no_utf_8_is_one_like_others(
+    tmp_path: Path, models: list[DiskChunks]
+):
+    rows = QuantisedRows(*(torch.zeros((1, 1, 2, 4)) for _ in range(5)))
+    models[0].store(b"odd", rows, "/half\udcff")
+    assert list(forget_encoded(tmp_path, Path("/half\udcff"))) == [(models[0].path, 1)]
+    assert models[0].restore(b"odd") is None
