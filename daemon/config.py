@@ -23,6 +23,7 @@ from .workspace.small_file import BadFile, read_text
 
 WORKSPACE_FILE = "keyturn.toml"
 USER_FILE = "config.toml"
+PROJECT_TOKENS = 256  # more chunks get in each other's way: docs/decisions/project.md
 LOOKUP = "lookup"  # the name of the engine that needs no model
 IDLE_WORK = ("off", "gentle", "full")
 ATTENTION = ("auto", "triton", "flash-attn-4", "flash-attn", "torch", "readable")
@@ -39,7 +40,7 @@ class ModelChoice:
     dtype: str = "auto"
     attention: str = "auto"
     context_tokens: int = 2048
-    project_tokens: int = 768  # beside them, of definitions in the project's other files; 0: none
+    project_tokens: int = PROJECT_TOKENS  # beside them, of the project's other files; 0: none
     cache_mib: int = 0  # for the keys and values of all files; 0: as much as is polite
     gpu_share: float = 0.5  # of the GPU memory that nobody uses, to be that
     spill_folder: str = ""  # where caches that give way wait; empty: they are forgotten

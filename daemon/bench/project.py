@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..config import PROJECT_TOKENS
 from . import _options
 from ._project.table import ARMS, BOUND, FILE, RING, TEXT, lines
 
@@ -56,8 +57,8 @@ class Row:
               type=click.Path(exists=True, file_okay=False, path_type=Path))  # fmt: skip
 @click.option("--cases", "count", type=click.IntRange(min=1), default=20, show_default=True,
               help=f"Places in the code; fewer than {FEWEST_CASES} judge nothing.")  # fmt: skip
-@click.option("--project-tokens", type=click.IntRange(min=1), default=768, show_default=True,
-              help="Of chunks, at most.")  # fmt: skip
+@click.option("--project-tokens", type=click.IntRange(min=1), default=PROJECT_TOKENS,
+              show_default=True, help="Of chunks, at most.")  # fmt: skip
 @_options.threads
 @_options.as_json
 def command(as_json: bool, **options: Any) -> None:

@@ -16,7 +16,7 @@ from itertools import islice
 from posixpath import basename
 from typing import Any, TypeVar
 
-from .outline import Definition, Import, Outline
+from .outline import Definition, FileImports, Import
 from .place import Place
 from .schema import VERSION, unpacked, words_of
 
@@ -86,35 +86,34 @@ class ProjectIndex:
 
         return self._ask(found)
 
-    def inside(self, path: str, names: Collection[str] | None = None) -> list[Definition]:
-        """A file's, all or those of these names, in their order."""
-        wanted = list(dict.fromkeys(names or ()))[:MOST_NAMES]
-        which = "" if names is None else f" AND d.name IN ({_marks(wanted)})"
+    def inside(self, path: str, names: Collection[str]) -> list[Definition]:
+        """A file's of these names, in their order."""
+        wanted = list(dict.fromkeys(names))[:MOST_NAMES]
+        return self._of_file(path, f" AND d.name IN ({_marks(wanted)})", *wanted)
 
+    def members(self, path: str, container: str = "") -> list[Definition]:
+        """What stands in one definition of a file, or at its top, in the file's order."""
+        return self._of_file(path, " AND d.container = ?", container)
+
+    def _of_file(self, path: str, which: str, *values: str) -> list[Definition]:
         def found(connection: sqlite3.Connection) -> Iterator[Definition]:
-            return map(
-                _definition,
-                connection.execute(
-                    f"SELECT {COLUMNS} FROM {JOINED} WHERE f.path = ?{which}"
-                    f" ORDER BY d.id LIMIT {MOST_IN_FILE}",
-                    (path, *wanted),
-                ),
+            rows = connection.execute(
+                f"SELECT {COLUMNS} FROM {JOINED} WHERE f.path = ?{which}"
+                f" ORDER BY d.id LIMIT {MOST_IN_FILE}",
+                (path, *values),
             )
+            return map(_definition, rows)
 
         return self._ask(found)
 
-    def outline_of(self, path: str) -> Outline | None:
-        """A file's, without its uses, which are not kept."""
-
-        def found(connection: sqlite3.Connection) -> Iterator[tuple[str, tuple[Import, ...]]]:
+    def imports_of(self, path: str) -> FileImports | None:
+        def found(connection: sqlite3.Connection) -> Iterator[FileImports]:
             for language, imports in connection.execute(
                 "SELECT language, imports FROM files WHERE path = ?", (path,)
             ):
-                yield language, tuple(_imports(imports))
+                yield FileImports(language, tuple(_imports(imports)))
 
-        for language, imports in self._ask(found):
-            return Outline(path, language, tuple(self.inside(path)), imports)
-        return None
+        return next(iter(self._ask(found)), None)
 
     def similar(
         self, words: Collection[str], languages: Collection[str], most: int, but: str = ""

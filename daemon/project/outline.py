@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,13 @@ class Import:
     names: tuple[tuple[str, str], ...]  # (name there, name here); empty: the module itself, or all
     alias: str  # what the module itself is called here; "" if only its names are known
     line: int
+
+
+class FileImports(NamedTuple):
+    """What a file of a language makes known of others."""
+
+    language: str
+    imports: tuple[Import, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..paths import make_private
 
 FOLDER = "projects"
+DATABASE = "index.sqlite3"  # in a project's own folder
 CHUNKS = "chunks"  # the folder beside it for what is encoded of all projects
 FORGOTTEN = ".forgotten-"  # begins the name of a folder that is being removed
 
@@ -41,7 +42,7 @@ class Place:
 
     @property
     def database(self) -> Path:
-        return self.folder / "index.sqlite3"
+        return self.folder / DATABASE
 
     @property
     def lock(self) -> Path:
@@ -83,7 +84,7 @@ class Place:
         """Another one after the index was removed, and made anew; None as long as nothing is in it,
         or once somebody has emptied it."""
         try:
-            found = os.stat(self.database, follow_symlinks=False)
+            found = os.stat(os.path.join(self.folder, DATABASE), follow_symlinks=False)
         except OSError:
             return None
         is_one = stat.S_ISREG(found.st_mode) and found.st_size > 0

@@ -160,7 +160,7 @@ def read_whole(cache: Path, near: Path, root: Path) -> dict[str, Any]:
     began = time.perf_counter()
     indexer = Indexer(cache, lambda _: Options())
     known, watched = index_of(indexer, near)
-    until(lambda: known.index.inside(name))
+    until(lambda: known.index.members(name))
     first_s = time.perf_counter() - began
     until(lambda: watched.look() and known.state == "read", 0.1)
     whole_s = time.perf_counter() - began
@@ -191,14 +191,14 @@ def questions(place: Place) -> dict[str, Any]:
     choose = random.Random(2)
     paths = [path for part in range(3) for path in index.files(f"part_{part}")]
     chosen = choose.sample(paths, min(EACH, len(paths)))
-    sources = [each.source for path in chosen for each in index.inside(path)[:1]]
+    sources = [each.source for path in chosen for each in index.members(path)[:1]]
     words = [re.findall(r"\w+", source) for source in sources]
-    names = [each.name for path in chosen for each in index.inside(path)]
+    names = [each.name for path in chosen for each in index.members(path)]
     languages = ("python", "typescript", "go")
     asked: dict[str, Callable[[int], Any]] = {
         "named_30": lambda n: index.named(choose.sample(names, 30), languages),
-        "inside": lambda n: index.inside(chosen[n % len(chosen)]),
-        "outline_of": lambda n: index.outline_of(chosen[n % len(chosen)]),
+        "members": lambda n: index.members(chosen[n % len(chosen)]),
+        "imports_of": lambda n: index.imports_of(chosen[n % len(chosen)]),
         "similar": lambda n: index.similar(words[n % len(words)], languages, 8),
         "has": lambda n: index.has(chosen[n % len(chosen)]),
         "ending": lambda n: index.ending(Path(chosen[n % len(chosen)]).name),

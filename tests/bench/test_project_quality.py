@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.project import python_cases, recall, typescript_cases
-from support.project.arms import ARMS, BUDGET_TOKENS
+from support.project.arms import ARMS, PROJECT_TOKENS
 from support.project.case import Case, Definition
 
 TOY = {
@@ -97,7 +97,7 @@ def test_what_is_shown_of_a_definition_is_what_its_users_need():
 @pytest.mark.parametrize("arm", list(ARMS))
 def test_no_arm_shows_what_is_wanted_or_more_than_there_is_room_for(toy: Case, arm: str):
     shown = "".join(ARMS[arm].chunks(toy, words))
-    assert words(shown) <= BUDGET_TOKENS
+    assert words(shown) <= PROJECT_TOKENS
     assert toy.wanted not in shown
     assert bool(shown) == (arm != "file")
 

@@ -133,8 +133,7 @@ class Search:
     def _add_recent(self) -> None:
         others = (path for path in self._query.recent if path != self._query.path)
         for rank, path in zip(range(MOST_RECENT), others, strict=False):
-            top = [each for each in self._view.inside(path) if not each.container]
-            for definition in top[:MOST_OF_A_FILE]:
+            for definition in self._view.members(path)[:MOST_OF_A_FILE]:
                 self._add(definition, definition.name, None).recent = rank
 
     def _add_similar(self) -> None:

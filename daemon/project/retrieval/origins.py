@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from posixpath import basename, dirname
 
-from ..outline import Definition, Import, Outline
+from ..outline import Definition, FileImports, Import, Outline
 from .imports import resolve
 from .view import View
 
@@ -76,10 +76,10 @@ class _Followed:
         if not deep:
             return
         for path in fresh:
-            outline = self.view.outline_of(path) or Outline(path, "")
-            for imported in outline.imports[:MOST_IMPORTS]:
+            language, imports = self.view.imports_of(path) or FileImports("", ())
+            for imported in imports[:MOST_IMPORTS]:
                 for name in _handed_on(imported, there):
-                    further = resolve(imported, path, outline.language, self.view)
+                    further = resolve(imported, path, language, self.view)
                     yield from self._found(name, name, further, deep - 1, seen)
 
 

@@ -40,7 +40,8 @@ def _chunks(found: list[Candidate], view: View) -> Iterator[Chunk]:
         definition = candidate.definition
         if definition.container and definition.signature in texts.get(definition.path, ""):
             continue
-        members = view.inside(definition.path) if definition.kind in WITH_MEMBERS else ()
+        has_members = definition.kind in WITH_MEMBERS
+        members = view.members(definition.path, definition.name) if has_members else ()
         made = chunk(definition, members, LONG_LINES if candidate.known else BRIEF_LINES)
         texts[made.path] = texts.get(made.path, "") + made.text
         yield made

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from posixpath import dirname
 from typing import Protocol
 
-from ..outline import Definition, Outline
+from ..outline import Definition, FileImports, Outline
 from .imports import Files
 
 LARGE_FOLDER = 500  # files; of more, not all may be listed
@@ -17,11 +17,15 @@ class Index(Protocol):
         """Everything of these names, wherever it is."""
         ...
 
-    def inside(self, path: str, names: Collection[str] | None = None) -> Sequence[Definition]:
-        """A file's definitions, all or those of these names, in their order."""
+    def inside(self, path: str, names: Collection[str]) -> Sequence[Definition]:
+        """A file's definitions of these names, in their order."""
         ...
 
-    def outline_of(self, path: str) -> Outline | None: ...
+    def members(self, path: str, container: str) -> Sequence[Definition]:
+        """What stands in one definition of a file, or at its top ("")."""
+        ...
+
+    def imports_of(self, path: str) -> FileImports | None: ...
 
     def similar(
         self, words: Collection[str], languages: Collection[str], most: int, but: str
@@ -39,8 +43,7 @@ class View:
         self._files = files
         self._opened = {path: outline for path, outline in opened.items() if path != own}
         self._own = own
-        self._outlines: dict[str, Outline | None] = {}
-        self._whole: dict[str, list[Definition]] = {}
+        self._imports: dict[str, FileImports | None] = {}
         self._folders: dict[str, dict[str, None]] = {}
 
     # region Definitions
@@ -51,23 +54,29 @@ class View:
                 found += [each for each in outline.definitions if each.name in names]
         return _without_repeats(found)
 
-    def inside(self, path: str, names: Collection[str] | None = None) -> list[Definition]:
+    def inside(self, path: str, names: Collection[str]) -> list[Definition]:
         if path == self._own:
             return []
         if path in self._opened:
-            self._whole.setdefault(path, _without_repeats(self._opened[path].definitions))
-        elif names is None and path not in self._whole:
-            self._whole[path] = _without_repeats(self._index.inside(path))
-        if path in self._whole:
-            return [each for each in self._whole[path] if names is None or each.name in names]
+            found = [each for each in self._opened[path].definitions if each.name in names]
+            return _without_repeats(found)
         return _without_repeats(self._index.inside(path, names))
 
-    def outline_of(self, path: str) -> Outline | None:
+    def members(self, path: str, container: str = "") -> list[Definition]:
+        if path == self._own:
+            return []
         if path in self._opened:
-            return self._opened[path]
-        if path not in self._outlines:
-            self._outlines[path] = self._index.outline_of(path)
-        return self._outlines[path]
+            definitions = self._opened[path].definitions
+            return _without_repeats(d for d in definitions if d.container == container)
+        return _without_repeats(self._index.members(path, container))
+
+    def imports_of(self, path: str) -> FileImports | None:
+        if path in self._opened:
+            outline = self._opened[path]
+            return FileImports(outline.language, outline.imports)
+        if path not in self._imports:
+            self._imports[path] = self._index.imports_of(path)
+        return self._imports[path]
 
     def similar(
         self, words: Collection[str], languages: Collection[str], most: int

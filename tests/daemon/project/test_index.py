@@ -80,8 +80,11 @@ def test_what_is_put_is_found_by_name_by_file_and_by_its_words(
     write(place, plan=PLAN, segment=SEGMENT)
     index = open_index()
     original = outline("cache/plan.py", "python", PLAN, uses=False)
-    assert index.outline_of("cache/plan.py") == original
-    assert index.inside("cache/plan.py") == list(original.definitions)
+    assert index.imports_of("cache/plan.py") == ("python", original.imports)
+    for container in {each.container for each in original.definitions}:
+        assert index.members("cache/plan.py", container) == [
+            each for each in original.definitions if each.container == container
+        ]
     assert [d.name for d in index.inside("cache/plan.py", ["kept", "LONGEST"])] == [
         "LONGEST", "kept",
     ]  # fmt: skip
@@ -174,7 +177,8 @@ def test_a_broken_index_has_nothing_in_it_and_is_made_anew(
             place.database.unlink()
             place.database.mkdir()
     index = open_index()
-    assert index.named(["EditPlan"], ["python"]) in ([], index.inside("cache/plan.py"))
+    found = index.named(["EditPlan"], ["python"])
+    assert found in ([], index.inside("cache/plan.py", ["EditPlan"]))
     assert index.similar(["edit"], ["python"], 3) == [] or damage == "cut"
     assert index.status().bytes >= 0
     rebuild(place)

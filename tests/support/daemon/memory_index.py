@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from posixpath import basename, dirname
 
-from keyturn.daemon.project.outline import Definition, Outline
+from keyturn.daemon.project.outline import Definition, FileImports, Outline
 
 
 class MemoryIndex:
@@ -25,13 +25,19 @@ class MemoryIndex:
     def named(self, names: Collection[str], languages: Collection[str]) -> list[Definition]:
         return [d for name in names for d in self._named[name] if d.language in languages]
 
-    def inside(self, path: str, names: Collection[str] | None = None) -> list[Definition]:
-        outline = self.outlines.get(path)
-        inside = outline.definitions if outline else ()
-        return [d for d in inside if names is None or d.name in names]
+    def inside(self, path: str, names: Collection[str]) -> list[Definition]:
+        return [d for d in self._definitions(path) if d.name in names]
 
-    def outline_of(self, path: str) -> Outline | None:
-        return self.outlines.get(path)
+    def members(self, path: str, container: str = "") -> list[Definition]:
+        return [d for d in self._definitions(path) if d.container == container]
+
+    def _definitions(self, path: str) -> tuple[Definition, ...]:
+        outline = self.outlines.get(path)
+        return outline.definitions if outline else ()
+
+    def imports_of(self, path: str) -> FileImports | None:
+        outline = self.outlines.get(path)
+        return FileImports(outline.language, outline.imports) if outline else None
 
     def similar(
         self, words: Collection[str], languages: Collection[str], most: int, but: str

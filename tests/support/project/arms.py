@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from keyturn.daemon.bench._project.speaker import Binding
+from keyturn.daemon.config import PROJECT_TOKENS
 from keyturn.daemon.project.reading.reader import outline
 from keyturn.daemon.project.retrieval.chunk import chunk
 
@@ -16,7 +17,6 @@ from .python_cases import Symbol
 MOST_DEFINITIONS = 6
 WHOLE_LINES = 40
 BRIEF_LINES = 12
-BUDGET_TOKENS = 768
 RING_LINES = 64
 MOST_DRAWS = 8  # files that a ring is made of, at most
 
@@ -65,7 +65,7 @@ def callee_whole(case: Case, tokens: Counter) -> list[str]:
 def product(case: Case, tokens: Counter) -> list[str]:
     """What the product's own retrieval chooses, as much as there is room for, the best last."""
     kept: list[str] = []
-    room = BUDGET_TOKENS
+    room = PROJECT_TOKENS
     for each in retrieval_of(case).wanted(query_of(case)):
         if (needed := tokens(each.text)) <= room:
             kept.insert(0, each.text)
@@ -79,7 +79,7 @@ def ring(case: Case, tokens: Counter) -> list[str]:
     package = case.path.partition("/")[0]
     others = [path for path in index_of(case.folder, package).files() if path != case.path]
     written: list[str] = []
-    room = BUDGET_TOKENS
+    room = PROJECT_TOKENS
     for path in draw.sample(others, min(MOST_DRAWS, len(others))):
         text = (case.folder / path).read_text(encoding="utf-8", errors="replace")
         lines = text.split("\n")

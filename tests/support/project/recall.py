@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from keyturn.daemon.config import PROJECT_TOKENS
 from keyturn.daemon.project.retrieval.chunk import Chunk
 from keyturn.daemon.project.retrieval.retrieval import Weights
 
@@ -14,7 +15,6 @@ from .case import Case
 from .indexed import query_of, retrieval_of
 
 RANKS = (1, 3, 6)
-BUDGET_TOKENS = 768
 CHARACTERS_PER_TOKEN = 3.2  # of code, roughly
 
 
@@ -53,7 +53,7 @@ def found(case: Case, weights: Weights | None = None, typing: bool = False) -> F
 
 def within_budget(chunks: list[Chunk]) -> list[Chunk]:
     """The best that there is room for."""
-    left = BUDGET_TOKENS * CHARACTERS_PER_TOKEN
+    left = PROJECT_TOKENS * CHARACTERS_PER_TOKEN
     kept = []
     for chunk in chunks:
         if len(chunk.text) <= left:

@@ -64,7 +64,7 @@ def read(indexer: Indexer, root: Path, near: str = "here.py") -> ProjectIndex:
 
 
 def names(index: ProjectIndex) -> list[str]:
-    return sorted(each.name for path in index.files() for each in index.inside(path))
+    return sorted(each.name for path in index.files() for each in index.members(path))
 
 
 def until_known(index: ProjectIndex, *expected: str) -> None:
