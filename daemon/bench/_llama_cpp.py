@@ -6,6 +6,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,15 @@ class LlamaServer:
     """A server process of our own, on a free port of this machine."""
 
     def __init__(
-        self, binary: Path, model: Path, tokens: int, threads: int = 0, cache_reuse: int = 0
+        self,
+        binary: Path,
+        model: Path,
+        tokens: int,
+        threads: int = 0,
+        cache_reuse: int = 0,
+        more: Sequence[str] = (),
     ) -> None:
+        """`more`: arguments for the server."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -30,7 +38,7 @@ class LlamaServer:
         reuse = ["--cache-reuse", str(cache_reuse)] if cache_reuse else []
         command = [str(binary), "-m", str(model), "--host", "127.0.0.1", "--port", str(port)]
         self._process = subprocess.Popen(
-            [*command, *size, *count, *reuse],
+            [*command, *size, *count, *reuse, *more],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -66,6 +74,10 @@ class LlamaServer:
         done = self._post("/infill", body)
         took = (time.perf_counter() - started) * 1e3
         return took, int(done.get("timings", {}).get("prompt_n", 0))
+
+    def infill(self, body: dict[str, Any]) -> str:
+        """What `/infill` answers."""
+        return str(self._post("/infill", body).get("content", ""))
 
     def tokens_per_second(self, prompt: list[int], new_tokens: int) -> tuple[float, float]:
         """Of the prompt and of decoding, greedily, by its own account."""

@@ -5,22 +5,22 @@ each round trip. Everything runs in a folder of its own, beside any daemon of th
 """
 
 import json
-import os
 import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ..server.metrics import percentile
 from . import _options
+from ._front import KEYTURN, Front
+from ._front import environment as world
 
 URI = "file:///bench.py"
+INLINE = "textDocument/inlineCompletion"
 TEXT = "value = compute(first, second)\n" * 40 + "value"
 HERE = {
     "textDocument": {"uri": URI},
@@ -28,7 +28,6 @@ HERE = {
     "context": {"triggerKind": 1},  # invoked: past the front's own cache
 }
 DECODING_SECONDS = 0.03  # long enough to have begun, too short for candidates to be done
-KEYTURN = (sys.executable, "-m", "keyturn.daemon")
 
 
 @click.command(name="lsp")
@@ -42,9 +41,9 @@ def command(
 ) -> None:
     """Measure the round trip without the engine, and how fast the processes are there."""
     with tempfile.TemporaryDirectory(prefix="keyturn-") as folder:
-        figures = _measure(_environment(Path(folder) / "lookup", "lookup"), requests, starts)
+        figures = _measure(world(Path(folder) / "lookup", "lookup"), requests, starts)
         if model:
-            environment = _environment(Path(folder) / "model", model)
+            environment = world(Path(folder) / "model", model)
             environment |= {"KEYTURN_MODEL_DEVICE": device, "KEYTURN_MODEL_DTYPE": dtype}
             environment |= {"OMP_NUM_THREADS": str(threads)} if threads else {}
             figures |= _cancelling(environment)
@@ -55,25 +54,14 @@ def command(
         click.echo(f"{name:<22} {value:8.2f}")
 
 
-def _environment(folder: Path, model: str) -> dict[str, str]:
-    """A daemon's own world: its socket, its log, no configuration."""
-    return {
-        **os.environ,
-        "KEYTURN_RUNTIME_DIR": str(folder / "run"),
-        "KEYTURN_STATE_DIR": str(folder / "state"),
-        "KEYTURN_CONFIG_DIR": str(folder / "config"),
-        "KEYTURN_MODEL_NAME": model,
-    }
-
-
 def _cancelling(environment: dict[str, str], times: int = 50) -> dict[str, float | None]:
     """How long a request that is being decoded takes to be answered once a newer one is there."""
     subprocess.run([*KEYTURN, "daemon", "start"], env=environment, check=True, capture_output=True)
     try:
         with Front(environment) as front:
-            front.open()
+            front.open(URI, "python", TEXT)
             front.wait_until_ready()
-            took_ms = [front.superseded_ms() for _ in range(times)]
+            took_ms = [_superseded_ms(front) for _ in range(times)]
     finally:
         subprocess.run([*KEYTURN, "daemon", "stop"], env=environment, capture_output=True)
     return {
@@ -91,9 +79,9 @@ def _measure(environment: dict[str, str], requests: int, starts: int) -> dict[st
             with Front(environment) as front:
                 ready_ms.append(front.ready_ms)
         with Front(environment) as front:
-            front.open()
-            front.round_trips_ms(min(200, requests))  # until every cache is warm
-            overhead_ms = front.round_trips_ms(requests)
+            front.open(URI, "python", TEXT)
+            _round_trips_ms(front, min(200, requests))  # until every cache is warm
+            overhead_ms = _round_trips_ms(front, requests)
     finally:
         subprocess.run([*KEYTURN, "daemon", "stop"], env=environment, capture_output=True)
     return {
@@ -122,95 +110,28 @@ def _accepting_ms(environment: dict[str, str]) -> float:
         daemon.wait()
 
 
-class Front:
-    """A `keyturn lsp` process and the plainest of editors."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
+def _round_trips_ms(front: Front, count: int) -> list[float]:
+    """Round trips less the engine's own time, by the engine's own account of it."""
+    took_ms = []
+    for _ in range(count):
         started = time.perf_counter()
-        self._process = subprocess.Popen(
-            [*KEYTURN, "lsp"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._in, self._out = self._process.stdin, self._process.stdout
-        self._number = 0
-        capabilities = {"textDocument": {"inlineCompletion": {}}}
-        self._call("initialize", {"processId": None, "capabilities": capabilities})
-        self.ready_ms = (time.perf_counter() - started) * 1e3
-        self._send({"method": "initialized", "params": {}})
+        answer = front.call(INLINE, HERE)
+        took_ms.append((time.perf_counter() - started) * 1e3)
+        assert answer["result"]["items"], "the lookup engine always finds this"
+    engine_ms = front.status()["latency_ms"]["engine"]["p50"]
+    return [each - engine_ms for each in took_ms]
 
-    def __enter__(self) -> "Front":
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self._in.close()
-        self._process.wait()
-        self._out.close()
-
-    def open(self) -> None:
-        item = {"uri": URI, "languageId": "python", "version": 1, "text": TEXT}
-        self._send({"method": "textDocument/didOpen", "params": {"textDocument": item}})
-
-    def round_trips_ms(self, count: int) -> list[float]:
-        """Round trips less the engine's own time, by the engine's own account of it."""
-        took_ms = []
-        for _ in range(count):
-            started = time.perf_counter()
-            answer = self._call("textDocument/inlineCompletion", HERE)
-            took_ms.append((time.perf_counter() - started) * 1e3)
-            assert answer["result"]["items"], "the lookup engine always finds this"
-        engine_ms = self._engine_ms()
-        return [each - engine_ms for each in took_ms]
-
-    def wait_until_ready(self) -> None:
-        """Until the model is loaded."""
-        while self._status()["phase"] != "ready":
-            time.sleep(0.1)
-
-    def superseded_ms(self) -> float:
-        """Ask, let decoding begin, ask again: from then to the answer to the first."""
-        self._number += 1
-        first = self._number
-        request = {"method": "textDocument/inlineCompletion", "params": HERE}
-        self._send({"id": first, **request})
-        time.sleep(DECODING_SECONDS)
-        self._number += 1
-        started = time.perf_counter()
-        self._send({"id": self._number, **request})
-        while (message := self._receive()).get("id") != first:
-            pass
-        took_ms = (time.perf_counter() - started) * 1e3
-        if "error" not in message:
-            raise click.ClickException("the model is too fast to be interrupted")
-        self._send({"method": "$/cancelRequest", "params": {"id": self._number}})
-        while self._receive().get("id") != self._number:
-            pass
-        return took_ms
-
-    def _status(self) -> dict[str, Any]:
-        params = {"command": "keyturn.showStatus", "arguments": []}
-        return self._call("workspace/executeCommand", params)["result"]
-
-    def _engine_ms(self) -> float:
-        return self._status()["latency_ms"]["engine"]["p50"]
-
-    def _call(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        self._number += 1
-        self._send({"id": self._number, "method": method, "params": params})
-        while True:
-            message = self._receive()
-            if message.get("id") == self._number and "method" not in message:
-                return message
-
-    def _send(self, message: dict[str, Any]) -> None:
-        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
-        self._in.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
-        self._in.flush()
-
-    def _receive(self) -> dict[str, Any]:
-        length = 0
-        while line := self._out.readline().strip():
-            name, _, value = line.partition(b":")
-            if name.lower() == b"content-length":
-                length = int(value)
-        return json.loads(self._out.read(length))
+def _superseded_ms(front: Front) -> float:
+    """Ask, let decoding begin, ask again: from then to the answer to the first."""
+    first = front.ask(INLINE, HERE)
+    time.sleep(DECODING_SECONDS)
+    started = time.perf_counter()
+    second = front.ask(INLINE, HERE)
+    message = front.answer(first)
+    took_ms = (time.perf_counter() - started) * 1e3
+    if "error" not in message:
+        raise click.ClickException("the model is too fast to be interrupted")
+    front.send({"method": "$/cancelRequest", "params": {"id": second}})
+    front.answer(second)
+    return took_ms
