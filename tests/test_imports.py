@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+ROOMS = ("support", "bench")
 FOLDERS = ("daemon", "lsp", "cache", "models", "api")
 MODELS = (
     "models",
@@ -93,10 +94,14 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *SERVICE,
         "daemon.client",
         "daemon.headless",
+        "daemon.bench._peers",
         "daemon.bench._project",
+        "daemon.bench._typing",
     ),
+    "daemon.bench._peers": SERVICE,
     "daemon.bench._project": SERVICE,
-    "daemon.bench._gpu": (*SERVICE, "daemon.bench"),
+    "daemon.bench._typing": ("daemon.bench._peers",),
+    "daemon.bench._gpu": (*SERVICE, "daemon.bench", "daemon.bench._peers"),
     "daemon.commands": (
         *SERVICE,
         "models.exit_training",
@@ -168,7 +173,7 @@ def test_tests_stand_in_rooms_like_those_of_what_they_test(folder: Path) -> None
     if room.parts and room.parts[0] in FOLDERS:
         assert (ROOT / room / "__init__.py").exists(), f"there is no {room}/ that it could test"
     else:
-        assert str(room.parent) == "." or room.parts[0] == "support", "only support/ has rooms"
+        assert str(room.parent) == "." or room.parts[0] in ROOMS, f"only {ROOMS} have rooms"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import click
 
 from ._arm_rows import Row
 from ._cases import SAMPLED, Case
-from ._peers import Transformers
+from ._peers.decoding import Transformers
 
 if TYPE_CHECKING:
     from ...models.loading.loader import Loaded

@@ -16,8 +16,8 @@ from typing import Any
 import click
 
 from . import _options
-from ._llama_cpp import LlamaServer
-from ._peers import Keyturn, LlamaCppPython, LlamaServerPeer, Peer, Speeds, Transformers
+from ._peers.decoding import Keyturn, LlamaCppPython, LlamaServerPeer, Peer, Speeds, Transformers
+from ._peers.llama_cpp import LlamaServer
 
 Rounds = dict[str, list[Speeds]]  # by peer
 

@@ -21,7 +21,7 @@ from ..server.metrics import percentile
 from . import _options
 from ._attending import attending
 from ._latencies import Row, draw
-from ._llama_cpp import LlamaServer
+from ._peers.llama_cpp import LlamaServer
 
 if TYPE_CHECKING:
     from ...cache.spill import Snapshot

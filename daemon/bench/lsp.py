@@ -16,8 +16,8 @@ import click
 
 from ..server.metrics import percentile
 from . import _options
-from ._front import KEYTURN, Front
-from ._front import environment as world
+from ._peers.front import KEYTURN, Front
+from ._peers.front import environment as world
 
 URI = "file:///bench.py"
 INLINE = "textDocument/inlineCompletion"

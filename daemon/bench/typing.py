@@ -1,4 +1,4 @@
-"""What is felt while typing: from a key to the whole suggestion, at the pauses of somebody who types.
+"""What is felt while typing: from a key to the whole suggestion, at every pause of a typist.
 
 Stretches are taken out of real files and typed again through `keyturn lsp`, in bursts of keys with
 a pause after each, at which an inline completion is asked for. The same states are put to
@@ -22,8 +22,8 @@ import click
 from ..server.metrics import percentile
 from ..workspace.language import language_of
 from . import _options
-from ._front import KEYTURN, Front, environment
-from ._llama_cpp import LlamaServer
+from ._peers.front import KEYTURN, Front, environment
+from ._peers.llama_cpp import LlamaServer
 from ._typing.picture import draw
 from ._typing.strokes import Gaps
 from ._typing.typists import Keyturn, LlamaVim, Resting, Shown

@@ -184,7 +184,7 @@ class Bench:
     def decode(self) -> Found:
         """Tokens per second at batch 1, and the share of the roof: bytes that a token must read."""
         from keyturn.daemon.bench._gpu.roof import token_bytes
-        from keyturn.daemon.bench._peers import Keyturn
+        from keyturn.daemon.bench._peers.decoding import Keyturn
 
         found: Found = {}
         new_tokens = 4 if self.tiny else 100
@@ -212,7 +212,7 @@ class Bench:
 
     def prefill(self) -> Found:
         from keyturn.daemon.bench._gpu.roof import matrix_elements
-        from keyturn.daemon.bench._peers import Keyturn
+        from keyturn.daemon.bench._peers.decoding import Keyturn
 
         found: Found = {}
         for context in (64,) if self.tiny else (2048, 8192):

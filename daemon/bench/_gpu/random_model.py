@@ -4,7 +4,7 @@ keyturn's with the very same numbers."""
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from .._peers import Transformers
+from .._peers.decoding import Transformers
 
 if TYPE_CHECKING:
     import torch

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .._front import Front
-from .._llama_cpp import LlamaServer
+from .._peers.front import Front
+from .._peers.llama_cpp import LlamaServer
 from .strokes import Pause
 
 AUTOMATIC = 2  # the editor asks, not the user

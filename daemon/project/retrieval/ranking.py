@@ -43,7 +43,7 @@ class Features:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What each feature counts; found by `tests/bench/project_quality.py --retrieval-only`, see
+    """What each feature counts; found by `tests/bench/project/quality.py --retrieval-only`, see
     docs/decisions/project.md."""
 
     callee: float = 6.0

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from keyturn.daemon.bench import _llama_cpp, edit, traces
+from keyturn.daemon.bench import edit, traces
+from keyturn.daemon.bench._peers import llama_cpp
 
 FAKE_SERVER = """\
 #!{python}
@@ -93,7 +94,7 @@ def test_llama_cpps_server_is_started_asked_and_stopped(tmp_path: Path) -> None:
     binary = tmp_path / "llama-server"
     binary.write_text(FAKE_SERVER.format(python=sys.executable))
     binary.chmod(0o755)
-    with _llama_cpp.LlamaServer(binary, Path("model.gguf"), 512, 1, 64) as server:
+    with llama_cpp.LlamaServer(binary, Path("model.gguf"), 512, 1, 64) as server:
         took_ms, encoded = server.first_token("a", "bcd")
     assert took_ms > 0
     assert encoded == 3

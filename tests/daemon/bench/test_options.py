@@ -34,7 +34,7 @@ def test_an_option_means_the_same_wherever_it_is():
     assert {word: found for word, found in kinds.items() if len(found) > 1} == {}
     compared = {name for name in NAMES if "--llama-server" in options(name)}
     assert compared == {name for name in NAMES if "--llama-model" in options(name)}
-    assert compared == {"decode", "edit"}
+    assert compared == {"decode", "edit", "typing"}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyturn.daemon.bench._llama_cpp import LlamaServer
+from keyturn.daemon.bench._peers.llama_cpp import LlamaServer
 from keyturn.daemon.bench._typing.strokes import Gaps, Pause
 from keyturn.daemon.bench._typing.typists import LlamaVim
 from keyturn.daemon.bench.typing import OURS, THEIRS, Row, ratios
@@ -104,7 +104,7 @@ def test_ratios_say_how_often_as_fast_and_leave_out_of_asked_what_one_of_them_kn
 def test_every_pause_of_a_file_is_answered_and_timed(tmp_path: Path):
     path = tmp_path / "numbers.py"
     path.write_text(TEXT)
-    options = ("--stretches", "2", "--pause-seconds", "0.01", "--model", "lookup", "--json")
+    options = ("--stretches", "4", "--pause-seconds", "0.01", "--model", "lookup", "--json")
     done = subprocess.run(
         keyturn("bench", "typing", str(path), *options), capture_output=True, text=True, check=True
     )

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from keyturn.cache.sequence import CachedSequence
-from keyturn.daemon.bench._peers import Transformers
+from keyturn.daemon.bench._peers.decoding import Transformers
 from keyturn.models.hub.download import ModelFiles
 from keyturn.models.loading.loader import load
 from keyturn.models.prompts.fim import Order, PromptBuilder, PromptOptions

@@ -1,9 +1,9 @@
 """What definitions from other files are worth: the rest of a line that uses an imported symbol.
 
-    python tests/bench/project_quality.py --cases 100 --results project.jsonl
-    python tests/bench/project_quality.py --cases 100 --offset 100 --results other.jsonl
-    python tests/bench/project_quality.py --language typescript --arm file --arm bound ...
-    python tests/bench/project_quality.py --cases 200 --offset 100 --retrieval-only
+    python tests/bench/project/quality.py --cases 100 --results project.jsonl
+    python tests/bench/project/quality.py --cases 100 --offset 100 --results other.jsonl
+    python tests/bench/project/quality.py --language typescript --arm file --arm bound ...
+    python tests/bench/project/quality.py --cases 200 --offset 100 --retrieval-only
 
 Cases are calls, in installed Python packages or in TypeScript ones that npm brings, of functions
 and classes imported from the same package: from the line's first character (`line`), or from the
@@ -31,7 +31,7 @@ from tqdm import tqdm
 from keyturn.daemon.bench._project.speaker import Speaker
 from keyturn.models.loading.loader import load
 
-sys.path.append(str(Path(__file__).parents[1]))
+sys.path.append(str(Path(__file__).parents[2]))
 from support.project import python_cases, recall, typescript_cases
 from support.project.arms import ARMS
 from support.project.case import Case

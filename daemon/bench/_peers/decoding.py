@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...models.loading.loader import Loaded
-from ._llama_cpp import LlamaServer
+from ....models.loading.loader import Loaded
+from .llama_cpp import LlamaServer
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Keyturn:
     def __init__(self, loaded: Loaded):
         import torch
 
-        from ...cache.sequence import CachedSequence
+        from ....cache.sequence import CachedSequence
 
         self.torch, self.new_sequence = torch, CachedSequence
         self.model = loaded.model
@@ -69,7 +69,7 @@ class Transformers:
         import torch
         import transformers
 
-        from ...models.loading.checkpoint import open_checkpoint
+        from ....models.loading.checkpoint import open_checkpoint
 
         self.name = f"transformers {dtype}"
         self.torch = torch

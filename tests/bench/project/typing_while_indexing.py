@@ -1,8 +1,8 @@
 """What indexing a project in the background takes from typing in it.
 
-    python tests/bench/project_typing.py --files 20000 [--rounds 60]
+    python tests/bench/project/typing_while_indexing.py --files 20000 [--rounds 60]
 
-Generates the project of project_index.py and types in one of its files while the daemon's indexer
+Generates the project of index.py and types in one of its files while the daemon's indexer
 reads it: a pause, in which it works, then a burst of keys, each timed until the model's first
 token. In every other round the indexer is stopped by a signal, so that what else the machine does
 falls on both alike. Prints medians in milliseconds, of the first key of a burst and of the others,
@@ -30,8 +30,8 @@ from keyturn.models.hub.registry import DEFAULT_MODEL
 from keyturn.models.loading.loader import Loaded, load
 from keyturn.models.prompts.fim import PromptOptions
 
-sys.path.append(str(Path(__file__).parents[1]))
-from bench.project_index import generate, until
+sys.path.append(str(Path(__file__).parents[2]))
+from bench.project.index import generate, until
 
 PAUSE_SECONDS = 0.4  # longer than the engine waits before it calls it quiet
 KEYS = 5  # of a burst

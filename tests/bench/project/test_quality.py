@@ -1,4 +1,4 @@
-"""The cases of project_quality.py are true to the files that they come from."""
+"""The cases of quality.py are true to the files that they come from."""
 
 import ast
 from itertools import islice

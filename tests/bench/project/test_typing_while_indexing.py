@@ -4,7 +4,7 @@ from pathlib import Path
 
 from support.daemon.model_engines import tiny_loaded
 
-from .project_typing import RUNNING, STOPPED, measure
+from .typing_while_indexing import RUNNING, STOPPED, measure
 
 
 def test_keys_are_timed_with_the_indexer_and_without(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .project_index import generate, measure
+from .index import generate, measure
 
 
 def test_everything_is_measured(tmp_path: Path) -> None:

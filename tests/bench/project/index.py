@@ -1,6 +1,6 @@
 """What indexing a project takes: time, disk, memory, and how long questions wait for an answer.
 
-    python tests/bench/project_index.py --files 20000
+    python tests/bench/project/index.py --files 20000
 
 Generates a project in Python, TypeScript and Go, whose files are as long as those of real ones, has
 the daemon's indexer read it, asks the index what a completion asks, changes a file, and starts
@@ -21,7 +21,7 @@ from typing import Any
 import click
 import psutil
 
-sys.path.append(str(Path(__file__).parents[1]))
+sys.path.append(str(Path(__file__).parents[2]))
 
 from keyturn.daemon.project.index import ProjectIndex
 from keyturn.daemon.project.indexing.indexer import Indexer

@@ -1,0 +1,1 @@
+"""Engines and editors from outside, each asked as its own users ask it."""
