@@ -23,7 +23,7 @@ from .workspace.small_file import BadFile, read_text
 
 WORKSPACE_FILE = "keyturn.toml"
 USER_FILE = "config.toml"
-PROJECT_TOKENS = 256  # more chunks get in each other's way: docs/decisions/project.md
+PROJECT_TOKENS = 512  # three excerpts and some definitions: docs/decisions/project.md
 LOOKUP = "lookup"  # the name of the engine that needs no model
 IDLE_WORK = ("off", "gentle", "full")
 ATTENTION = ("auto", "triton", "flash-attn-4", "flash-attn", "torch", "readable")

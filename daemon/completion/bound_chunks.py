@@ -1,10 +1,10 @@
 """The chunks of other files that stand at the beginning of one file's prompts.
 
-A chunk was encoded alone behind the sink, so that its keys and values are the same wherever it
-stands and whatever stands beside it, and binding it is a copy of rows: what is typed next sees it
-(parallel encoding behind a shared prefix: APE, arXiv 2502.05431, section 3; Graph-KV, 2506.07334).
-The file's own tokens move, and are stale like all behind an edit; so are the chunks, which have not
-seen each other. Idle time makes of all that what a prefill of the same prompt gives.
+They were encoded in idle time, each behind those before it, and binding them is a copy of rows:
+what is typed next sees them. The file's own tokens move, and are stale like all behind an edit.
+Idle time makes of all that what a prefill of the same prompt gives. (Chunks that were encoded
+alone, as in APE, arXiv 2502.05431, can be put together in any order, but were worth less than
+none to a small model: docs/decisions/project.md.)
 """
 
 from collections.abc import Sequence

@@ -1,11 +1,13 @@
-"""The encoding of chunks: each alone behind the sink, in small steps that give way."""
+"""The encoding of chunks: each behind the sink and the chunks before it, in small steps that give
+way.
+"""
 
 from collections.abc import Callable, Sequence
 
 import torch
 
 from ...cache.quantised import QuantisedRows
-from ...cache.sequence import CachedSequence
+from ...cache.sequence import CachedSequence, Piece
 from ...models.device import Aside
 from ...models.nn.reencode import encode
 from ...models.nn.transformer import Transformer
@@ -14,7 +16,7 @@ STEP_TOKENS = 8  # on a CPU little more than one token takes: a key waits for on
 
 
 class ChunkEncoder:
-    """Owns a sequence that holds the sink, and for a while one chunk."""
+    """Owns a sequence that for a while holds the sink, some chunks, and one that is new."""
 
     def __init__(self, model: Transformer, sink: Sequence[int], aside: Aside) -> None:
         self.sink = list(sink)
@@ -23,22 +25,35 @@ class ChunkEncoder:
         self._sequence = CachedSequence(model.new_arena())
 
     def encode(
-        self, tokens: Sequence[int], interrupted: Callable[[], bool]
+        self,
+        tokens: Sequence[int],
+        interrupted: Callable[[], bool],
+        before: Sequence[Piece] = (),
     ) -> QuantisedRows | None:
-        """Keys and values of `tokens` behind the sink; None if there was something better to do."""
-        sequence, start = self._sequence, len(self.sink)
+        """Keys and values of `tokens` behind the sink and `before`, which was encoded behind it;
+        None if there was something better to do."""
+        sequence = self._sequence
         try:
-            whole = [*self.sink, *tokens]
-            for at in range(0, len(whole), STEP_TOKENS):
-                if interrupted():
-                    return None
-                self._aside.run(lambda: self._step(whole[at : at + STEP_TOKENS]))  # noqa: B023
-            rows = sequence.segments[0]
-            assert rows.length == len(whole), "an empty sequence is filled from its first row on"
-            first = rows.start + start
-            return QuantisedRows.of(sequence.arena, first, rows.stop, start)
+            if not self._append(self.sink, interrupted):
+                return None
+            sequence.place(len(sequence), before)
+            start = len(sequence)
+            if not self._append(tokens, interrupted):
+                return None
+            last = sequence.segments[-1]
+            assert last.position <= start, "an empty sequence is filled from its first row on"
+            first = last.start + start - last.position
+            return QuantisedRows.of(sequence.arena, first, last.stop, start)
         finally:
             sequence.truncate(0)
+
+    def _append(self, tokens: Sequence[int], interrupted: Callable[[], bool]) -> bool:
+        """False if there was something better to do."""
+        for at in range(0, len(tokens), STEP_TOKENS):
+            if interrupted():
+                return False
+            self._aside.run(lambda: self._step(tokens[at : at + STEP_TOKENS]))  # noqa: B023
+        return True
 
     @torch.inference_mode()
     def _step(self, tokens: Sequence[int]) -> None:

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 from ...cache.chunk_store import ChunkStore
 from ...cache.errors import CacheError
-from ...cache.quantised import QuantisedRows
 from ..completion.bound_chunks import BoundChunk
 from ..completion.chunk_encoder import ChunkEncoder
 from ..completion.file_session import FileSession
@@ -98,7 +97,7 @@ class ProjectContext:
         project = self._around(followed, file)
         followed.looks += 1
         if project is None:
-            followed.wanted = followed.seen = ()
+            followed.wanted = followed.offered = followed.seen = ()
             self._put(followed, session, ())
             self._note(followed, session, settled=followed.looks > 1)  # once it may only be new
             return followed.root is not None and file.project.is_read
@@ -107,11 +106,13 @@ class ProjectContext:
             self._choose(followed, file, session, opened, project, interrupted)
         except NeededElsewhere:
             return True
-        for each in followed.wanted:
-            if self._rows(each) is None and not self._encoded(each, project, interrupted):
+        bound = followed.ready if session is None else session.chunks.shown
+        if pays(bound, followed.wanted, followed.offered):
+            chunks = self._encoded(followed.wanted, project, interrupted)
+            if chunks is None:
                 self._note(followed, session, settled=False)
                 return True
-        self._rebind(followed, session)
+            self._put(followed, session, chunks)
         self._note(followed, session, settled=not project.is_growing())
         return True
 
@@ -201,11 +202,11 @@ class ProjectContext:
             opened={there: self._outlines.of(o, there, interrupted) for there, o in inside.items()},
             recent=tuple(inside)[: -MOST_RECENT - 1 : -1],
             shown=shown,
+            held=frozenset((use.path, use.line - 1) for use in followed.use.chunks if not use.name),
         )
         found = Retrieval(project.index, project.index).wanted(query)
-        followed.wanted = tuple(
-            self._fitting([each for each in found if followed.may_show(each.path)])
-        )
+        followed.offered = tuple(each for each in found if followed.may_show(each.path))
+        followed.wanted = tuple(self._fitting(followed.offered))
         followed.seen = seen
 
     def _fitting(self, chunks: Sequence[Chunk]) -> list[Wanted]:
@@ -228,32 +229,38 @@ class ProjectContext:
 
     # endregion
     # region Binding
-    def _encoded(self, wanted: Wanted, project: Around, interrupted: Callable[[], bool]) -> bool:
-        """Encode a chunk; False if there was something better to do."""
-        rows = self._encoder.encode(wanted.tokens, interrupted)
-        if rows is None:
-            return False
-        self._store.put(self._encoder.sink, wanted.tokens, rows, str(project.root))
-        return True
+    def _encoded(
+        self, wanted: Sequence[Wanted], project: Around, interrupted: Callable[[], bool]
+    ) -> tuple[BoundChunk, ...] | None:
+        """What is wanted, the most relevant last, each encoded behind those before it; None if
+        there was something better to do."""
+        found: list[BoundChunk] = []
+        behind = list(self._encoder.sink)
+        for each in reversed(wanted):
+            rows = self._store.get(behind, each.tokens)
+            if rows is None:
+                pieces = [chunk.piece for chunk in found]
+                rows = self._encoder.encode(each.tokens, interrupted, pieces)
+                if rows is None:
+                    return None
+                self._store.put(behind, each.tokens, rows, str(project.root))
+            found.append(BoundChunk(each.use, each.chunk.text, each.tokens, rows))
+            behind += each.tokens
+        return tuple(found)
 
-    def _rebind(self, followed: Followed, session: FileSession | None) -> None:
-        """Show what is wanted, if the change pays."""
-        bound = followed.ready if session is None else session.chunks.shown
-        if pays(bound, followed.wanted):
-            self._put(followed, session, self._ready(followed))
-
-    def _ready(self, followed: Followed) -> tuple[BoundChunk, ...]:
-        """What is wanted and encoded, the most relevant last."""
-        found = [
-            BoundChunk(each.use, each.chunk.text, each.tokens, rows)
-            for each in followed.wanted
-            if (rows := self._rows(each)) is not None
-        ]
-        return tuple(reversed(found))
+    def _missing(self, wanted: Sequence[Wanted]) -> int:
+        """How many of them are not encoded."""
+        behind, missing = list(self._encoder.sink), 0
+        for each in reversed(wanted):
+            missing += self._store.get(behind, each.tokens) is None
+            behind += each.tokens
+        return missing
 
     def _note(self, followed: Followed, session: FileSession | None, settled: bool) -> None:
         """Say what is shown, and what is not yet."""
-        missing = sum(self._rows(each) is None for each in followed.wanted)
+        bound = followed.ready if session is None else session.chunks.shown
+        is_due = pays(bound, followed.wanted, followed.offered)
+        missing = self._missing(followed.wanted) if is_due else 0
         followed.use = replace(followed.use, missing=missing, settled=settled)
         if session is not None and session.project is not None:
             session.project = followed.use
@@ -282,9 +289,6 @@ class ProjectContext:
             tokens=sum(len(chunk.tokens) for chunk in shown),
             bind_ms=(self._clock() - started) * 1e3,
         )
-
-    def _rows(self, wanted: Wanted) -> QuantisedRows | None:
-        return self._store.get(self._encoder.sink, wanted.tokens)
 
     # endregion
 

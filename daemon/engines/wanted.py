@@ -1,5 +1,5 @@
-"""A chunk that a file should show, and when it pays to show others than are bound: every change
-makes the file's own tokens stale.
+"""A chunk that a file should show, and when it pays to show others than are bound: every change has
+chunks encoded again, and makes the file's own tokens stale.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from ...api.report import ChunkUse
 from ..completion.bound_chunks import BoundChunk
 from ..project.retrieval.chunk import Chunk
 
-URGENT = 3  # the first of the chunks: one of these that is not bound is worth a change
+URGENT = 1  # the first of the chunks: one of these that is not bound is worth a change
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,26 +23,29 @@ class Wanted:
     def use(self) -> ChunkUse:
         return ChunkUse(self.chunk.path, self.chunk.line + 1, self.chunk.name)
 
-    def is_in(self, bound: BoundChunk) -> bool:
-        """Whether a bound chunk shows it; where in its file it stands by now is all the same."""
-        return self._same(bound) and bound.text.startswith(self.chunk.text.rstrip("\n"))
 
-    def affirms(self, bound: BoundChunk) -> bool:
-        """Whether what a bound chunk shows is still so, be it more or less than is wanted."""
-        begins = self.chunk.text.startswith(bound.text.rstrip("\n"))
-        return self.is_in(bound) or (self._same(bound) and begins)
-
-    def _same(self, bound: BoundChunk) -> bool:
-        return (bound.use.path, bound.use.name) == (self.chunk.path, self.chunk.name)
-
-
-def pays(bound: Sequence[BoundChunk], wanted: Sequence[Wanted]) -> bool:
+def pays(bound: Sequence[BoundChunk], wanted: Sequence[Wanted], offered: Sequence[Chunk]) -> bool:
     """Whether to show what is wanted (the most relevant first) instead of what is bound: if that is
-    no longer wanted as it is, if one of the first is missing, or half of all.
+    no longer offered as it is, if the first is missing, or half of all.
 
     A definition that is bound with more lines than are wanted of it is there all the same.
     """
-    if any(not any(each.affirms(chunk) for each in wanted) for chunk in bound):
+    if any(not any(_affirms(chunk, each) for chunk in offered) for each in bound):
         return True
-    held = [each for each in wanted if any(each.is_in(chunk) for chunk in bound)]
+    held = [each for each in wanted if any(_has(chunk, each.chunk) for chunk in bound)]
     return any(each not in held for each in wanted[:URGENT]) or 2 * len(held) < len(wanted)
+
+
+def _has(bound: BoundChunk, chunk: Chunk) -> bool:
+    """Whether a bound chunk shows it; where in its file it stands by now is all the same."""
+    return _same(bound, chunk) and bound.text.startswith(chunk.text.rstrip("\n"))
+
+
+def _affirms(chunk: Chunk, bound: BoundChunk) -> bool:
+    """Whether what is bound is still so, be it more or less than is offered."""
+    begins = chunk.text.startswith(bound.text.rstrip("\n"))
+    return _has(bound, chunk) or (_same(bound, chunk) and begins)
+
+
+def _same(bound: BoundChunk, chunk: Chunk) -> bool:
+    return (bound.use.path, bound.use.name) == (chunk.path, chunk.name)

@@ -17,8 +17,9 @@ from posixpath import basename
 from typing import Any, TypeVar
 
 from .outline import Definition, FileImports, Import
+from .passages import LINES, SHOWN, Excerpt, excerpt
 from .place import Place
-from .schema import VERSION, unpacked, words_of
+from .schema import VERSION, unpacked
 
 logger = logging.getLogger(__name__)
 
@@ -31,9 +32,9 @@ MOST_NAMES = 64  # of a question
 MOST_OF_ONE_NAME = 16
 MOST_IN_FILE = 2_000
 MOST_WORDS = 32  # of a question
-MOST_WITH_WORD = 300  # definitions: what more have says little
-MOST_MATCHES = 800  # definitions that are compared: those with the rarest words
-SPARE = 40  # similar definitions more than are asked for, of the same file or other languages
+MOST_WITH_WORD = 300  # windows: what more have says little
+MOST_MATCHES = 800  # windows that are compared: those with the rarest names
+SPARE = 40  # windows more than are asked for, of the same file or other languages
 MOST_FILES = 1_000
 COLUMNS = (
     "f.path, d.language, d.name, d.kind, d.container, d.line, d.end_line, d.signature, d.doc,"
@@ -115,27 +116,39 @@ class ProjectIndex:
 
         return next(iter(self._ask(found)), None)
 
-    def similar(
-        self, words: Collection[str], languages: Collection[str], most: int, but: str = ""
-    ) -> list[Definition]:
-        """Those that share words with these, by BM25, the most alike first; none of the file `but`.
-        Words that very many have are left out."""
+    def alike(
+        self,
+        names: Collection[str],
+        languages: Collection[str],
+        most: int,
+        but: str = "",
+        calling: str = "",
+    ) -> list[Excerpt]:
+        """Excerpts that share names with these, the most alike by BM25 first; none of the file
+        `but`. Names that very many have are left out. If `calling`, so many that have this name
+        come before them."""
 
-        def found(connection: sqlite3.Connection) -> Iterator[Definition]:
-            telling = list(_telling(connection, words))
+        def found(connection: sqlite3.Connection) -> Iterator[Excerpt]:
+            telling = " OR ".join(_telling(connection, names))
             if not telling:
                 return
-            nearest = connection.execute(  # without their sources, which would all be sorted
-                "SELECT d.id FROM (SELECT rowid AS id, bm25(words, 3.0, 1.0) AS rank"
-                "   FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?) AS w"
-                " JOIN definitions AS d ON d.id = w.id JOIN files AS f ON f.id = d.file"
-                f" WHERE d.language IN ({_marks(languages)}) AND f.path != ?"
-                " ORDER BY w.rank LIMIT ?",
-                (" OR ".join(telling), most + SPARE, *languages, but, most),
-            ).fetchall()
-            for each in nearest:
-                rows = connection.execute(f"SELECT {COLUMNS} FROM {JOINED} WHERE d.id = ?", each)
-                yield from map(_definition, rows)
+            questions = [f"{_quoted(calling)} AND ({telling})"] if calling else []
+            seen: set[int] = set()
+            for question in (*questions, telling):
+                nearest = connection.execute(
+                    "SELECT p.id, p.file, f.path, f.language, p.line FROM"
+                    " (SELECT rowid AS id, rank FROM words WHERE words MATCH ?"
+                    "   ORDER BY rank LIMIT ?) AS w"
+                    " JOIN passages AS p ON p.id = w.id JOIN files AS f ON f.id = p.file"
+                    f" WHERE f.language IN ({_marks(languages)}) AND f.path != ?"
+                    " ORDER BY w.rank LIMIT ?",
+                    (question, most + SPARE, *languages, but, most),
+                ).fetchall()
+                for number, file, path, language, line in nearest:
+                    if number not in seen:
+                        seen.add(number)
+                        pieces = _pieces(connection, file, line)
+                        yield excerpt(path, language, line, pieces)
 
         return self._ask(found)
 
@@ -249,11 +262,11 @@ class ProjectIndex:
             self._complained = True
 
 
-def _telling(connection: sqlite3.Connection, words: Iterable[str]) -> Iterator[str]:
-    """The rarest of the words that a definition has, as FTS5 wants them quoted."""
+def _telling(connection: sqlite3.Connection, names: Iterable[str]) -> Iterator[str]:
+    """The rarest of the names that some window has, as FTS5 wants them quoted."""
     counted: list[tuple[int, str]] = []
-    for word in islice(words_of("\n".join(words)), MOST_WORDS):
-        quoted = f'"{word}"'
+    for name in islice(names, MOST_WORDS):
+        quoted = _quoted(name)
         (count,) = connection.execute(
             "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)",
             (quoted, MOST_WITH_WORD + 1),
@@ -265,6 +278,19 @@ def _telling(connection: sqlite3.Connection, words: Iterable[str]) -> Iterator[s
         if (room := room - count) < 0:
             break
         yield quoted
+
+
+def _quoted(name: str) -> str:
+    return '"{}"'.format(name.replace('"', ""))
+
+
+def _pieces(connection: sqlite3.Connection, file: int, line: int) -> list[str]:
+    """The passages that are shown of a window."""
+    rows = connection.execute(
+        "SELECT text FROM passages WHERE file = ? AND line >= ? AND line < ? ORDER BY line",
+        (file, line, line + SHOWN * LINES),
+    )
+    return [unpacked(text) for (text,) in rows]
 
 
 def _definition(row: Sequence[Any]) -> Definition:

@@ -46,3 +46,4 @@ class Outline:
     definitions: tuple[Definition, ...] = ()
     imports: tuple[Import, ...] = ()
     uses: Mapping[str, int] = field(default_factory=dict)  # how often each identifier occurs
+    text: str = ""  # that it is of

@@ -1,12 +1,9 @@
-"""The tables of an index, and the words by which its definitions are found."""
+"""The tables of an index, and how it keeps texts."""
 
-import re
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
 
-VERSION = 1  # of the tables, of the words, and of how files are read
+VERSION = 2  # of the tables, of the words, and of how files are read
 TABLES = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE files (
@@ -37,41 +34,22 @@ CREATE TABLE definitions (
 );
 CREATE INDEX definitions_by_name ON definitions (name, language);
 CREATE INDEX definitions_by_file ON definitions (file);
-CREATE VIRTUAL TABLE words USING fts5 (
-    name, text, content = '', -- with less than all details, BM25 would count nothing
+CREATE TABLE passages (
+    id INTEGER PRIMARY KEY,
+    file INTEGER NOT NULL,
+    line INTEGER NOT NULL,
+    text BLOB NOT NULL
+);
+CREATE UNIQUE INDEX passages_by_file ON passages (file, line);
+CREATE VIRTUAL TABLE words USING fts5 ( -- the names in the window that begins with a passage
+    names, content = '', -- with less than all details, BM25 would count nothing
     tokenize = "unicode61 remove_diacritics 0 tokenchars '_'"
 );
 """
 
-IDENTIFIER = re.compile(r"[^\W\d]\w*")
-PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_]+|\d+")
-SHORTEST = 2  # characters of a word
-
 
 def create(connection: sqlite3.Connection) -> None:
     connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
-
-
-def words_of(text: str) -> Iterator[str]:
-    """The words of a text, each once: its identifiers, and what they are put together from."""
-    return _once(IDENTIFIER.findall(text))
-
-
-def _once(identifiers: Iterable[str]) -> Iterator[str]:
-    seen: set[str] = set()
-    for identifier in dict.fromkeys(identifiers):
-        for word in parts_of(identifier):
-            if word not in seen:
-                seen.add(word)
-                yield word
-
-
-@lru_cache(maxsize=1 << 14)
-def parts_of(identifier: str) -> tuple[str, ...]:
-    """An identifier in small letters, and its parts if it has several: of camels and snakes."""
-    whole = identifier.lower()
-    parts = [part.lower() for part in PARTS.findall(identifier)]
-    return tuple(word for word in dict.fromkeys((whole, *parts)) if len(word) >= SHORTEST)
 
 
 def packed(source: str) -> bytes:

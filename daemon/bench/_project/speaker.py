@@ -28,8 +28,8 @@ class Binding(StrEnum):
     """How chunks come into the prompt."""
 
     TEXT = "text"  # encoded as part of it, each after the others: what idle time makes of the rest
-    BOUND = "bound"  # each encoded alone, and then the file behind them
-    LATE = "late"  # each encoded alone, and bound when the file had been encoded already
+    BOUND = "bound"  # encoded before, in eight bits, and then the file behind them
+    LATE = "late"  # the same, and bound when the file had been encoded already
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Speaker:
         session.show(prefix + suffix)
         if binding is Binding.LATE:
             session.fill(session.plan(len(prefix), self._options))
-        session.chunks.bind([self.chunk(each) for each in chunks])
+        session.chunks.bind(self.chunks(chunks))
         return session
 
     def after_a_key(
@@ -103,12 +103,15 @@ class Speaker:
                 times.append((time.perf_counter() - started) * 1e3)
         return [statistics.median(times) for times in took_ms]
 
-    def chunk(self, text: str) -> BoundChunk:
-        """A chunk, encoded."""
-        tokens = self._loaded.tokenizer.encode(text)
-        rows = self._encoder.encode(tokens, never)
-        assert rows is not None, "nobody interrupts"
-        return BoundChunk(ChunkUse("", 1, ""), text, tuple(tokens), rows)
+    def chunks(self, texts: Sequence[str]) -> list[BoundChunk]:
+        """Chunks, each encoded behind those before it."""
+        found: list[BoundChunk] = []
+        for text in texts:
+            tokens = self._loaded.tokenizer.encode(text)
+            rows = self._encoder.encode(tokens, never, [each.piece for each in found])
+            assert rows is not None, "nobody interrupts"
+            found.append(BoundChunk(ChunkUse("", 1, ""), text, tuple(tokens), rows))
+        return found
 
     def _prompt(self, prefix: str, suffix: str, chunks: Sequence[str]) -> Prompt:
         encode = self._loaded.tokenizer.encode

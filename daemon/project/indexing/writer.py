@@ -12,8 +12,9 @@ from typing import Any
 
 from ....cache.errors import KeyturnError
 from ..outline import Definition, Outline
+from ..passages import LINES, passages, windows
 from ..place import Place
-from ..schema import VERSION, create, packed, unpacked, words_of
+from ..schema import VERSION, create, packed, unpacked
 
 logger = logging.getLogger(__name__)
 
@@ -112,19 +113,33 @@ class IndexWriter:
         for definition in outline.definitions:
             self._pause()
             self._add(file, definition)
+        pieces = passages(outline.text)
+        for number, (piece, names) in enumerate(zip(pieces, windows(pieces), strict=True)):
+            self._pause()
+            cursor = self._connection.execute(
+                "INSERT INTO passages (file, line, text) VALUES (?, ?, ?)",
+                (file, number * LINES, packed(piece)),
+            )
+            self._connection.execute(
+                "INSERT INTO words (rowid, names) VALUES (?, ?)",
+                (cursor.lastrowid, " ".join(names)),
+            )
 
     def remove(self, path: str) -> None:
         """Nothing is known of this file any more."""
         self._begin()
         for (file,) in self._connection.execute("SELECT id FROM files WHERE path = ?", (path,)):
-            for number, name, signature, doc, source in self._connection.execute(
-                "SELECT id, name, signature, doc, source FROM definitions WHERE file = ?", (file,)
-            ).fetchall():
+            rows = self._connection.execute(
+                "SELECT id, text FROM passages WHERE file = ? ORDER BY line", (file,)
+            ).fetchall()
+            pieces = [unpacked(text) for _, text in rows]
+            for (number, _), names in zip(rows, windows(pieces), strict=True):
                 self._pause()
-                self._connection.execute(
-                    "INSERT INTO words (words, rowid, name, text) VALUES ('delete', ?, ?, ?)",
-                    (number, *_texts(name, signature, doc, unpacked(source))),
+                self._connection.execute(  # the same names as were put in
+                    "INSERT INTO words (words, rowid, names) VALUES ('delete', ?, ?)",
+                    (number, " ".join(names)),
                 )
+            self._connection.execute("DELETE FROM passages WHERE file = ?", (file,))
             gone = self._connection.execute("DELETE FROM definitions WHERE file = ?", (file,))
             self._definitions -= gone.rowcount
             self._connection.execute("DELETE FROM files WHERE id = ?", (file,))
@@ -181,7 +196,7 @@ class IndexWriter:
             self._connection.execute("BEGIN IMMEDIATE")
 
     def _add(self, file: int | None, each: Definition) -> None:
-        cursor = self._connection.execute(
+        self._connection.execute(
             "INSERT INTO definitions (file, language, name, kind, container, line, end_line,"
             " signature, doc, source) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -189,10 +204,6 @@ class IndexWriter:
                 each.end_line, each.signature, each.doc, packed(each.source),
             ),
         )  # fmt: skip
-        self._connection.execute(
-            "INSERT INTO words (rowid, name, text) VALUES (?, ?, ?)",
-            (cursor.lastrowid, *_texts(each.name, each.signature, each.doc, each.source)),
-        )
 
 
 def is_broken(error: sqlite3.DatabaseError) -> bool:
@@ -201,10 +212,3 @@ def is_broken(error: sqlite3.DatabaseError) -> bool:
         return True
     code = getattr(error, "sqlite_errorcode", None)  # of errors that SQLite itself raised
     return code is not None and code & 0xFF in CORRUPTION
-
-
-def _texts(name: str, signature: str, doc: str, source: str) -> Iterator[str]:
-    """What is indexed of a definition: the same for the same definition, so that it can be taken
-    out again."""
-    yield " ".join(words_of(name))
-    yield " ".join(words_of(f"{signature}\n{doc}\n{source}"))

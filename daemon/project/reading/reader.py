@@ -28,8 +28,9 @@ def outline(
 ) -> Outline:
     """What the file defines, imports and (if `uses`) names; nothing of a language without a grammar
     for that, or of a file that takes too long. `pause` is called between small steps."""
+    nothing = Outline(path, language, text=text)
     if language not in SHAPES:
-        return Outline(path, language)
+        return nothing
     data = text.encode("utf-8", "replace")
     watch = Stopwatch(pause)
     try:
@@ -37,9 +38,9 @@ def outline(
         definitions = Definitions(path, language, data, watch).below(root)
         imports = tuple(imports_below(root, language, data, watch))
     except TooLong:
-        return Outline(path, language)
+        return nothing
     names = Counter(NAME.findall(text)) if uses else Counter[str]()
-    return Outline(path, language, definitions, imports, dict(names.most_common(MOST_USES)))
+    return Outline(path, language, definitions, imports, dict(names.most_common(MOST_USES)), text)
 
 
 def _grammar_of(language: str, text: str) -> str:

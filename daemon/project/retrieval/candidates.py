@@ -16,8 +16,6 @@ MOST_OF_A_NAME = 3  # definitions; a name that has more says nothing
 MOST_NAMES = 64  # looked up at once, the nearest to the cursor
 MOST_RECENT = 4  # files
 MOST_OF_A_FILE = 3  # definitions of a file visited last
-MOST_SIMILAR = 6
-ENOUGH_IMPORTED = 12  # definitions: nothing is looked for by likeness
 FAMILIES = (
     ("typescript", "typescriptreact", "javascript", "javascriptreact", "vue", "svelte"),
     ("c", "cpp"),
@@ -37,6 +35,7 @@ class Query:
     opened: Mapping[str, Outline] = field(default_factory=dict)  # other open files, by path
     recent: tuple[str, ...] = ()  # paths visited or edited last, the latest first
     shown: tuple[int, int] = (0, 0)  # the characters of `text` that the prompt shows
+    held: frozenset[tuple[str, int]] = frozenset()  # path and line of excerpts shown already
 
 
 @dataclass(slots=True)
@@ -48,7 +47,6 @@ class Candidate:
     base: bool = False
     distance: int | None = None  # lines to the nearest use
     recent: int | None = None  # rank
-    similar: int | None = None  # rank
 
     @property
     def known(self) -> bool:
@@ -69,7 +67,7 @@ class Search:
         self._origins: Origins = origins(query.outline, view)
         lines = {each.line for each in query.outline.imports}
         self.around: Surroundings = surroundings(query.text, query.cursor, query.language, lines)
-        self._languages = _family(query.language)
+        self._languages = family(query.language)
         self._found: dict[tuple[str, int, str], Candidate] = {}
 
     def candidates(self) -> list[Candidate]:
@@ -79,7 +77,6 @@ class Search:
         self._add_callees()
         self._add_bases()
         self._add_recent()
-        self._add_similar()
         return list(self._found.values())
 
     # region From what, in turn
@@ -135,17 +132,6 @@ class Search:
         for rank, path in zip(range(MOST_RECENT), others, strict=False):
             for definition in self._view.members(path)[:MOST_OF_A_FILE]:
                 self._add(definition, definition.name, None).recent = rank
-
-    def _add_similar(self) -> None:
-        """Where little is known: it is the slowest question, and the least telling answer."""
-        if sum(each.imported for each in self._found.values()) >= ENOUGH_IMPORTED:
-            return
-        words = sorted(self.around.distances)
-        found = self._view.similar(words, self._languages, MOST_SIMILAR) if words else ()
-        known = {(path, name) for path, line, name in self._found}
-        for rank, each in enumerate(found):
-            if _place(each) in self._found or (each.path, each.name) not in known:
-                self._add(each, each.name, None).similar = rank
 
     # endregion
     def _called(self, call: Call) -> list[Definition]:
@@ -206,6 +192,6 @@ def _place(definition: Definition) -> tuple[str, int, str]:
     return definition.path, definition.line, definition.name
 
 
-def _family(language: str) -> tuple[str, ...]:
+def family(language: str) -> tuple[str, ...]:
     """The languages whose names a file may use."""
     return next((family for family in FAMILIES if language in family), (language,))

@@ -11,6 +11,7 @@ from textwrap import indent
 
 from ...workspace.language import COMMENTS
 from ..outline import Definition
+from ..passages import Excerpt
 
 BRIEF_LINES, LONG_LINES = 3, 12
 MOST_COLUMNS = 200  # of a line
@@ -43,6 +44,15 @@ def chunk(definition: Definition, members: Iterable[Definition], most_lines: int
         place += f": {definition.container}"
     text = "\n".join([_comment(place, definition.language), *lines, "", ""])
     return Chunk(definition.path, definition.line, definition.name, text)
+
+
+def of_excerpt(excerpt: Excerpt) -> Chunk:
+    """As it is written, without empty lines around it. It has no name."""
+    lines = excerpt.text.rstrip().split("\n")
+    while lines and not lines[0].strip():
+        lines.pop(0)
+    text = "\n".join([_comment(excerpt.path, excerpt.language), *lines, "", ""])
+    return Chunk(excerpt.path, excerpt.line, "", text)
 
 
 def _parts(definition: Definition, members: list[Definition]) -> Iterator[str]:

@@ -38,7 +38,6 @@ class Features:
     member: float
     same_folder: float
     recent: float
-    similar: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,6 @@ class Weights:
     member: float = -0.9
     same_folder: float = 0.4
     recent: float = 0.75
-    similar: float = 0.25
 
 
 EACH = attrgetter(*(field.name for field in fields(Features)))
@@ -104,7 +102,6 @@ class Ranking:
             member=bool(definition.container),
             same_folder=dirname(definition.path) == dirname(query.path),
             recent=0 if candidate.recent is None else 1 / (1 + candidate.recent),
-            similar=0 if candidate.similar is None else 1 / (1 + candidate.similar),
         )
 
     def _fed(self, candidate: Candidate) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from ...workspace.language import COMMENTS
+from ..words import KEYWORDS, NO_CALLEE
 
 LINES_AROUND = 60  # on both sides of the cursor's
 SAME_LINE = 3  # how far away the cursor's own line counts: what is typed there moves little
@@ -21,22 +22,6 @@ CALLEE = re.compile(
 )
 LITERAL = re.compile(r"(?<![.\w])([A-Z]\w*) ?$")
 DECLARES = re.compile(r"\b(?:def|function|fn|func|fun|class|sub)\s*(?:\([^()]*\)\s*)?$")
-BEFORE_BRACKETS = """
-if elif for foreach while switch match catch return and or not in is await yield with except assert
-print super function fn func typeof sizeof lambda new using lock when
-"""
-OTHER_WORDS = """
-abstract any as async auto bool boolean break byte case chan char class const continue crate def
-default defer del delete do double dyn else enum export extends extern false False final finally
-float from fun global go goto impl implements import include instanceof int interface internal
-let long map mod module move mut namespace native nil None nonlocal null number object operator
-override package pass private protected pub public raise range readonly record ref register self
-Self short signed static str string struct sub synchronized template this throw throws trait true
-True try type typedef undefined union unknown unsafe unsigned use val var virtual void volatile
-where
-"""
-NO_CALLEE = frozenset(BEFORE_BRACKETS.split())
-KEYWORDS = NO_CALLEE | frozenset(OTHER_WORDS.split())
 
 
 @dataclass(frozen=True, slots=True)

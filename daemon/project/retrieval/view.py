@@ -1,13 +1,16 @@
 """The project as it is this moment: what the index says, and of open files what their texts say."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from posixpath import dirname
 from typing import Protocol
 
 from ..outline import Definition, FileImports, Outline
+from ..passages import LINES, SHOWN, Excerpt, excerpt, passages
 from .imports import Files
 
 LARGE_FOLDER = 500  # files; of more, not all may be listed
+MOST_CUT = 32  # open files whose passages are remembered
 
 
 class Index(Protocol):
@@ -27,10 +30,16 @@ class Index(Protocol):
 
     def imports_of(self, path: str) -> FileImports | None: ...
 
-    def similar(
-        self, words: Collection[str], languages: Collection[str], most: int, but: str
-    ) -> Sequence[Definition]:
-        """Definitions that share words, the most alike first, none of the file `but`."""
+    def alike(
+        self,
+        names: Collection[str],
+        languages: Collection[str],
+        most: int,
+        but: str,
+        calling: str,
+    ) -> Sequence[Excerpt]:
+        """Excerpts that share names with these, none of the file `but`; if `calling`, first those
+        that have this name."""
         ...
 
 
@@ -78,11 +87,26 @@ class View:
             self._imports[path] = self._index.imports_of(path)
         return self._imports[path]
 
-    def similar(
-        self, words: Collection[str], languages: Collection[str], most: int
-    ) -> list[Definition]:
-        found = self._index.similar(words, languages, most, self._own)
-        return [each for each in found if self._is_closed(each.path)]
+    def alike(
+        self, names: Collection[str], languages: Collection[str], most: int, calling: str
+    ) -> list[Excerpt]:
+        """Of closed files what the index has; of open ones all that share a name."""
+        if not names:
+            return []
+        found = [
+            each
+            for each in self._index.alike(names, languages, most, self._own, calling)
+            if self._is_closed(each.path)
+        ]
+        wanted = set(names)
+        for path, outline in self._opened.items():
+            if outline.language in languages:
+                found += [
+                    each
+                    for each in _excerpts(path, outline.language, outline.text)
+                    if not wanted.isdisjoint(each.names)
+                ]
+        return found
 
     # endregion
     # region Files
@@ -115,3 +139,11 @@ def _without_repeats(definitions: Iterable[Definition]) -> list[Definition]:
         if not each.container or key not in kept:
             kept[key] = each
     return list(kept.values())
+
+
+@lru_cache(MOST_CUT)
+def _excerpts(path: str, language: str, text: str) -> tuple[Excerpt, ...]:
+    pieces = passages(text)
+    return tuple(
+        excerpt(path, language, at * LINES, pieces[at : at + SHOWN]) for at in range(len(pieces))
+    )

@@ -199,7 +199,7 @@ def questions(place: Place) -> dict[str, Any]:
         "named_30": lambda n: index.named(choose.sample(names, 30), languages),
         "members": lambda n: index.members(chosen[n % len(chosen)]),
         "imports_of": lambda n: index.imports_of(chosen[n % len(chosen)]),
-        "similar": lambda n: index.similar(words[n % len(words)], languages, 8),
+        "alike": lambda n: index.alike(words[n % len(words)], languages, 40),
         "has": lambda n: index.has(chosen[n % len(chosen)]),
         "ending": lambda n: index.ending(Path(chosen[n % len(chosen)]).name),
         "within": lambda n: index.within(str(Path(chosen[n % len(chosen)]).parent)),

@@ -3,7 +3,8 @@
 from keyturn.api.report import ChunkUse
 from keyturn.cache.quantised import QuantisedRows
 from keyturn.daemon.completion.bound_chunks import BoundChunk
-from keyturn.daemon.engines.wanted import URGENT, Wanted, pays
+from keyturn.daemon.engines import wanted as module
+from keyturn.daemon.engines.wanted import URGENT, Wanted
 from keyturn.daemon.project.retrieval.chunk import Chunk
 from support.daemon.model_engines import tiny_loaded
 
@@ -21,6 +22,11 @@ def bound(*names: str, text: str = "{}()") -> list[BoundChunk]:
     ]
 
 
+def pays(bound: list[BoundChunk], wanted: list[Wanted], more: tuple[Wanted, ...] = ()) -> bool:
+    """`more` is offered, too, and finds no room."""
+    return module.pays(bound, wanted, [each.chunk for each in (*wanted, *more)])
+
+
 def test_what_is_wanted_is_shown_where_nothing_is_and_nothing_is_done_where_nothing_is_wanted():
     assert pays([], wanted("a"))
     assert not pays([], [])
@@ -29,6 +35,7 @@ def test_what_is_wanted_is_shown_where_nothing_is_and_nothing_is_done_where_noth
 def test_what_is_not_wanted_any_more_goes():
     assert pays(bound("a"), [])
     assert pays(bound("a", "b"), wanted("a"))
+    assert not pays(bound("a", "b"), wanted("a"), more=(*wanted("b"),))
 
 
 def test_another_order_or_another_line_of_the_file_is_no_reason():

@@ -13,6 +13,7 @@ import pytest
 from keyturn.daemon.project.index import ProjectIndex
 from keyturn.daemon.project.indexing.writer import IndexGone, IndexWriter, Stamp
 from keyturn.daemon.project.outline import Outline
+from keyturn.daemon.project.passages import LINES, SHOWN
 from keyturn.daemon.project.place import Place
 from keyturn.daemon.project.reading.reader import outline
 
@@ -93,18 +94,35 @@ def test_what_is_put_is_found_by_name_by_file_and_by_its_words(
     assert index.status().files == 2
 
 
-def test_those_are_similar_that_share_the_rare_words(
+def test_excerpts_are_alike_that_share_the_rare_names(
     place: Place, open_index: Callable[[], ProjectIndex]
 ):
-    fillers = "".join(f"def other_{number}(segment): ...\n" for number in range(30))
+    fillers = "".join(f"def other_{number}(segment):\n    ...\n\n\n\n" for number in range(400))
     write(place, plan=PLAN, segment=SEGMENT, fillers=fillers)
     index = open_index()
-    similar = [each.name for each in index.similar(["rotateSegment"], ["python"], 9)]
-    assert similar[:2] == ["rotate_segment", "carry_keys"]
-    there = index.similar(["rotateSegment"], ["python"], 9, but="cache/segment.py")
-    assert "cache/plan.py" in {each.path for each in there}
-    assert "cache/segment.py" not in {each.path for each in there}
-    assert index.similar(['"', "NOT", "*", "nowhere"], ["python"], 9) == []
+    found = index.alike(["rotate_segment", "segment"], ["python"], 9)
+    assert {each.path for each in found} == {"cache/plan.py", "cache/segment.py"}
+    for each in found:
+        text = {"cache/plan.py": PLAN, "cache/segment.py": SEGMENT}[each.path]
+        lines = text.split("\n")[each.line : each.line + SHOWN * LINES]
+        assert each.text == "\n".join(lines)
+        assert "rotate_segment" in each.names
+        assert "def" not in each.names
+    there = index.alike(["rotate_segment"], ["python"], 9, but="cache/segment.py")
+    assert {each.path for each in there} == {"cache/plan.py"}
+    assert index.alike(['"', "NOT", "*", "nowhere"], ["python"], 9) == []
+    assert index.alike(["rotate_segment"], ["go"], 9) == []
+
+
+def test_excerpts_with_what_is_called_come_first(
+    place: Place, open_index: Callable[[], ProjectIndex]
+):
+    texts = {
+        f"use_{n}": f"alpha = 1\nbeta = 2\n{'rotate(alpha)' if n == 7 else ''}" for n in range(9)
+    }
+    write(place, **texts)
+    first, *_ = open_index().alike(["alpha", "beta"], ["python"], 3, calling="rotate")
+    assert first.path == "cache/use_7.py"
 
 
 def test_files_are_found_by_path_by_the_end_of_it_and_by_folder(
@@ -126,7 +144,7 @@ def test_what_a_file_had_before_is_forgotten(place: Place, open_index: Callable[
     index = open_index()
     write(place, plan="class Other: ...\n")
     assert names(index, "EditPlan", "Other", "Segment") == ["Other", "Segment"]
-    assert [d.name for d in index.similar(["plan_edit", "carry"], ["python"], 9)] == []
+    assert index.alike(["plan_edit", "carry_keys"], ["python"], 9) == []
     writer = IndexWriter(place)
     writer.remove("cache/plan.py")
     writer.commit()
@@ -179,7 +197,7 @@ def test_a_broken_index_has_nothing_in_it_and_is_made_anew(
     index = open_index()
     found = index.named(["EditPlan"], ["python"])
     assert found in ([], index.inside("cache/plan.py", ["EditPlan"]))
-    assert index.similar(["edit"], ["python"], 3) == [] or damage == "cut"
+    assert index.alike(["EditPlan"], ["python"], 3) == [] or damage == "cut"
     assert index.status().bytes >= 0
     rebuild(place)
     assert names(index, "EditPlan") == ["EditPlan"]
@@ -220,6 +238,7 @@ def test_a_writer_that_is_killed_leaves_a_sound_index(
     code = f"""
 import os, sys
 from pathlib import Path
+from keyturn.daemon.project.passages import LINES, SHOWN
 from keyturn.daemon.project.place import Place
 from keyturn.daemon.project.reading.reader import outline
 from keyturn.daemon.project.indexing.writer import IndexWriter, Stamp

@@ -1,11 +1,11 @@
 """The readable twin of a project's index: outlines in memory."""
 
-import re
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from posixpath import basename, dirname
 
 from keyturn.daemon.project.outline import Definition, FileImports, Outline
+from keyturn.daemon.project.passages import LINES, SHOWN, Excerpt, excerpt, passages
 
 
 class MemoryIndex:
@@ -15,12 +15,9 @@ class MemoryIndex:
         self.outlines = {outline.path: outline for outline in outlines}
         self.files = NamedFiles(self.outlines)
         self._named: dict[str, list[Definition]] = defaultdict(list)
-        self._with_word: dict[str, list[Definition]] = defaultdict(list)
         for outline in self.outlines.values():
             for definition in outline.definitions:
                 self._named[definition.name].append(definition)
-                for word in set(re.findall(r"\w+", definition.source)):
-                    self._with_word[word].append(definition)
 
     def named(self, names: Collection[str], languages: Collection[str]) -> list[Definition]:
         return [d for name in names for d in self._named[name] if d.language in languages]
@@ -39,17 +36,31 @@ class MemoryIndex:
         outline = self.outlines.get(path)
         return FileImports(outline.language, outline.imports) if outline else None
 
-    def similar(
-        self, words: Collection[str], languages: Collection[str], most: int, but: str
-    ) -> list[Definition]:
-        """By the words that they have, rare ones counting more."""
-        shared: Counter[Definition] = Counter()
-        for word in words:
-            found = self._with_word[word]
-            for definition in found:
-                if definition.language in languages and definition.path != but:
-                    shared[definition] += 1_000 // len(found)
-        return [definition for definition, _ in shared.most_common(most)]
+    def alike(
+        self,
+        names: Collection[str],
+        languages: Collection[str],
+        most: int,
+        but: str,
+        calling: str = "",
+    ) -> list[Excerpt]:
+        """By the number of names that they share."""
+        wanted = set(names)
+        found = [
+            each
+            for path, outline in self.outlines.items()
+            if path != but and outline.language in languages
+            for each in _excerpts(outline)
+            if wanted & each.names
+        ]
+        found.sort(key=lambda each: (calling not in each.names, -len(wanted & each.names)))
+        return found[: 2 * most]
+
+
+def _excerpts(outline: Outline) -> Iterator[Excerpt]:
+    pieces = passages(outline.text)
+    for at in range(len(pieces)):
+        yield excerpt(outline.path, outline.language, at * LINES, pieces[at : at + SHOWN])
 
 
 class NamedFiles:

@@ -480,7 +480,7 @@ def test_a_source_is_dedented_begins_with_its_decorators_and_has_so_many_lines()
 
 @pytest.mark.parametrize("language", ["json", "css", "html", "yaml", "toml", "sql", "plaintext"])
 def test_languages_without_definitions_have_an_empty_outline(language: str):
-    assert read(language, "a: 1") == Outline("a", language)
+    assert read(language, "a: 1") == Outline("a", language, text="a: 1")
 
 
 def test_line_ends_of_windows_are_all_the_same():

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from keyturn.daemon.project.reading.reader import outline
+from keyturn.daemon.project.retrieval import likeness
 from keyturn.daemon.project.retrieval.origins import origins
 from keyturn.daemon.project.retrieval.retrieval import MOST_CHUNKS, Retrieval
 from keyturn.daemon.project.retrieval.view import View
@@ -300,7 +301,9 @@ def test_never_more_are_wanted_than_can_be_shown(tmp_path: Path):
         "lib.py": "".join(f"def {name}(): pass\n" for name in names),
         "main.py": f"from lib import {', '.join(names)}\n\n<|>\n",
     }
-    assert len(SmallProject(tmp_path, files).wanted()) == MOST_CHUNKS
+    wanted = SmallProject(tmp_path, files).wanted()
+    assert sum(bool(chunk.name) for chunk in wanted) <= MOST_CHUNKS
+    assert len(wanted) <= MOST_CHUNKS + likeness.MOST
 
 
 def test_nothing_that_a_file_holds_breaks_it(tmp_path: Path):
