@@ -130,15 +130,18 @@ class ProjectIndex:
 
         def found(connection: sqlite3.Connection) -> Iterator[Excerpt]:
             telling = " OR ".join(_telling(connection, names))
-            if not telling:
-                return
-            questions = [f"{_quoted(calling)} AND ({telling})"] if calling else []
+            questions = [(telling, "ORDER BY rank")]
+            if calling:
+                both = f"{_quoted(calling)} AND ({telling})" if telling else ""
+                questions = [(both, "ORDER BY rank"), (_quoted(calling), ""), *questions]
             seen: set[int] = set()
-            for question in (*questions, telling):
+            for question, order in questions:
+                if not question:
+                    continue
                 nearest = connection.execute(
                     "SELECT p.id, p.file, f.path, f.language, p.line FROM"
                     " (SELECT rowid AS id, rank FROM words WHERE words MATCH ?"
-                    "   ORDER BY rank LIMIT ?) AS w"
+                    f"   {order} LIMIT ?) AS w"
                     " JOIN passages AS p ON p.id = w.id JOIN files AS f ON f.id = p.file"
                     f" WHERE f.language IN ({_marks(languages)}) AND f.path != ?"
                     " ORDER BY w.rank LIMIT ?",

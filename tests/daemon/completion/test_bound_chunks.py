@@ -213,3 +213,55 @@ def test_encoding_gives_way_and_leaves_nothing_behind() -> None:
     assert again is not None
     assert once is not None
     assert torch.equal(again.keys, once.keys)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_chunks_encoded_behind_each_other_are_what_a_prefill_of_the_prompt_gives(order: Order):
+    loaded = tiny_loaded()
+    builder = PromptBuilder(loaded.tokenizer)
+    encoder = ChunkEncoder(loaded.model, builder.sink(options(order)), aside(torch.device("cpu")))
+    found: list[BoundChunk] = []
+    for text in TEXTS:
+        tokens = loaded.tokenizer.encode(text)
+        rows = encoder.encode(tokens, lambda: False, [each.piece for each in found])
+        assert rows is not None
+        found.append(BoundChunk(ChunkUse(text[2:8], 1, ""), text, tuple(tokens), rows))
+    session = new_session()
+    session.show(PAGE)
+    session.chunks.bind(found)
+    planned = session.plan(len(PAGE) // 2, options(order))
+    ours = session.fill(planned)
+    fresh = CachedSequence(loaded.model.new_arena())
+    with torch.inference_mode():
+        hidden = encode(loaded.model, fresh, fresh.append(planned.prompt.tokens))
+        theirs = loaded.model.logits(hidden[-1:])[0]
+    alone = new_session()
+    alone.show(PAGE)
+    alone.chunks.bind(chunks(order, TEXTS))
+    apart = alone.fill(alone.plan(len(PAGE) // 2, options(order)))
+    assert (ours - theirs).abs().max() < 0.02  # eight bits
+    assert (ours - theirs).abs().max() < (apart - theirs).abs().max()
+
+
+def test_what_interrupts_the_encoding_of_chunks_leaves_nothing_behind():
+    loaded = tiny_loaded()
+    sink = PromptBuilder(loaded.tokenizer).sink(options(ORDERS[0]))
+    encoder = ChunkEncoder(loaded.model, sink, aside(torch.device("cpu")))
+    before = [each.piece for each in chunks(ORDERS[0], TEXTS[:1])]
+    tokens = loaded.tokenizer.encode(TEXTS[1] * 3)
+    looks = 0
+
+    def count() -> bool:
+        nonlocal looks
+        looks += 1
+        return False
+
+    whole = encoder.encode(tokens, count, before)
+    assert whole is not None
+    for after in range(looks):
+        left = iter(range(after))
+        assert encoder.encode(tokens, lambda left=left: next(left, None) is None, before) is None
+    again = encoder.encode(tokens, lambda: False, before)
+    assert again is not None
+    assert torch.equal(again.keys, whole.keys)
+    assert torch.equal(again.values, whole.values)
