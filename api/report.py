@@ -56,11 +56,17 @@ class CacheUse:
 
 @dataclass(frozen=True, slots=True)
 class ChunkUse:
-    """A definition of another file that the model was shown."""
+    """A piece of another file that the model was shown: a definition, or else an excerpt that is
+    like what is being written, which has no name."""
 
     path: str  # in the project
     line: int  # from 1
     name: str
+
+    @property
+    def words(self) -> str:
+        """Where it is and what, for a person."""
+        return f"{self.path}:{self.line} {self.name or '(code like this)'}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class Answer:
         took_ms = meta.tokenise_ms + meta.prefill_ms + meta.decode_ms
         yield f"{meta.model} read {read}, and wrote {meta.generated_tokens:,} in {took_ms:,.0f} ms"
         for chunk in project.chunks:
-            yield f"it was shown {printable(f'{chunk.path}:{chunk.line} {chunk.name}')}"
+            yield f"it was shown {printable(chunk.words)}"
         if project.missing:
             yield f"not shown, because not ready yet: {project.missing} more of the project"
 

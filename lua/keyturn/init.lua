@@ -152,7 +152,8 @@ local function why(account)
     end
   end
   for _, chunk in ipairs(account.chunks) do
-    local place = ('%s:%d %s'):format(chunk.path, chunk.line, chunk.name)
+    local name = chunk.name ~= '' and chunk.name or '(code like this)'
+    local place = ('%s:%d %s'):format(chunk.path, chunk.line, name)
     table.insert(lines, '  ' .. place:gsub('%c', '?'))
   end
   if account.missing > 0 then

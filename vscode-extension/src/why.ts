@@ -3,11 +3,11 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-/** A definition of another file that the model was shown. */
+/** A piece of another file that the model was shown. */
 export interface Chunk {
   path: string; // in the project
   line: number; // from 1
-  name: string;
+  name: string; // of a definition; empty for an excerpt that is like what is being written
 }
 
 /** The server's answer to `keyturn.why`. */
@@ -35,6 +35,7 @@ export interface Line {
   place?: { start: number; end: number; chunk: Chunk };
 }
 
+const LIKE_THIS = "(code like this)";
 const NOTHING_OF_OTHERS = "Nothing of the project's other files: none was wanted, or none was ready yet.";
 
 export function whyPage(why: Why): Line[] {
@@ -62,7 +63,7 @@ function spent({ promptTokens, prefillMs, decodeMs }: Why): string {
 
 function chunkLine(chunk: Chunk): Line {
   const place = `${printable(chunk.path)}:${chunk.line}`;
-  return { text: `  ${place} ${printable(chunk.name)}`, place: { start: 2, end: 2 + place.length, chunk } };
+  return { text: `  ${place} ${printable(chunk.name) || LIKE_THIS}`, place: { start: 2, end: 2 + place.length, chunk } };
 }
 
 const ENDS: Record<string, string> = {

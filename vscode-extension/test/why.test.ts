@@ -29,6 +29,11 @@ test("every definition has the place of a link, which names its file and line", 
   assert.deepEqual(places, [["lib/b.py:3", "helper"], ["a\ufffdb.py:1", "C"]]);
 });
 
+test("what has no name is said to be like what is being written", () => {
+  const chunks = [{ path: "lib/b.py", line: 3, name: "" }];
+  assert.ok(said({ ...WHY, chunks }).includes("  lib/b.py:3 (code like this)"));
+});
+
 test("where nothing of other files was shown the page says so, and what was known already is said to be", () => {
   const lines = said({ ...WHY, known: true, chunks: [], chunkTokens: 0, missing: 0 });
   assert.match(lines[1] ?? "", /known already/);
