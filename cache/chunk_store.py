@@ -1,4 +1,4 @@
-"""The store of chunks: texts encoded once, alone behind a sink, for all files that show them.
+"""The store of chunks: texts encoded once behind a sink, for all files that show them behind it.
 
 Those used longest ago give way: what was kept on disk is found there again, and anything else has
 to be encoded again.

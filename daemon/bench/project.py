@@ -70,8 +70,8 @@ def command(as_json: bool, **options: Any) -> None:
 
     \b
     file only  the model sees nothing of other files
-    bound      it sees definitions that keyturn chooses from them ("chunks"),
-               each encoded alone: what there is at once, before idle time
+    bound      it sees pieces that keyturn chooses from them ("chunks"), encoded
+               before: what there is at once in a file that has just been opened
     as text    the same ones, encoded as part of the prompt: what idle time
                makes of them
     ring       random pieces of other files instead ("chunks" of no choice),

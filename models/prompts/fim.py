@@ -108,7 +108,7 @@ class PromptBuilder:
         return max(0, options.budget_tokens - always)
 
     def sink(self, options: PromptOptions) -> list[int]:
-        """What stands before chunks in every prompt: each is encoded alone behind it."""
+        """What stands before chunks in every prompt."""
         first = self._layout(self._order(options))[0]
         assert not isinstance(first, Part), first
         return first

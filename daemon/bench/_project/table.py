@@ -6,7 +6,7 @@ FILE, BOUND, TEXT, RING = "file only", "bound", "as text", "ring"
 ARMS = (FILE, BOUND, TEXT, RING)
 ABOUT = {
     FILE: "after a key, nothing of other files",
-    BOUND: "after a key, chunks encoded alone: before idle time",
+    BOUND: "after a key, chunks encoded before: at once",
     TEXT: "from nothing, chunks as idle time makes them",
     RING: "from nothing, random chunks",
 }

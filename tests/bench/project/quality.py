@@ -1,4 +1,4 @@
-"""What definitions from other files are worth: the rest of a line that uses an imported symbol.
+"""What pieces of other files are worth: the rest of a line that uses an imported symbol.
 
     python tests/bench/project/quality.py --cases 100 --results project.jsonl
     python tests/bench/project/quality.py --cases 100 --offset 100 --results other.jsonl
