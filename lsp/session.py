@@ -97,6 +97,7 @@ class Session:
         if not allowed:
             return
         self._backend.edit(uri, version, edits)
+        self._suggestions.forget_what_saw(uri)
         accepted_to: int | None = None
         for edit in edits:
             feedback = self._outcomes.edit(uri, edit)

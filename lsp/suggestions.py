@@ -104,6 +104,12 @@ class Suggestions:
         for key in [key for key in self._kept if key[0] == uri]:
             del self._kept[key]
 
+    def forget_what_saw(self, uri: str) -> None:
+        """A document has changed: drop what is known about others and may have seen it, which is
+        what a project's other files were shown for."""
+        for key in [k for k in self._kept if k[0] != uri and k[1].meta.project is not None]:
+            del self._kept[key]
+
 
 def as_insertion(document: str, offset: int, completion: Completion) -> Completion | None:
     """The same completion starting at the cursor; None if it changes what stands before it, or

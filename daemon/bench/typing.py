@@ -34,7 +34,7 @@ CONTEXT_TOKENS = 8192  # of llama.cpp's server: room for what llama.vim sends
 CACHE_REUSE = 256
 DRAFTS = ("--spec-type", "ngram-simple")
 FEWEST_PAUSES = 200
-FEW = f"so few pauses ({{}}) judge nothing: use more --stretches, or longer files ({FEWEST_PAUSES})"
+FEW = f"{{}} pauses judge nothing: use more --stretches or files, for {FEWEST_PAUSES} or more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +77,14 @@ def command(
 ) -> None:
     """Measure how long a suggestion takes while FILES are typed, and how often it is right.
 
+    A stretch is a few lines, taken out of its file and typed again; a pause comes after every few
+    keys. A daemon of its own is started for it, and the project that a file is in counts as always.
+
     \b
     known   the last suggestion is being typed along: no model is asked
     asked   a model is asked; keyturn's times have the language server, the daemon
             and the wait for the next key in them, llama.cpp's only its server
+    shown   something is suggested
     right   what is suggested is exactly the rest of the line
     """
     gguf = _gguf(model, llama_model) if llama_server else None

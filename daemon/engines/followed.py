@@ -25,6 +25,7 @@ class Followed:
     ready: tuple[BoundChunk, ...] = ()  # for a session that there is not yet
     use: ProjectUse = field(default_factory=lambda: ProjectUse(settled=False))
     looks: int = 0  # at the project
+    is_placed: bool = False  # whether `wanted` was chosen for a cursor, or only for the file
 
     def may_show(self, path: str) -> bool:
         """Whether something from this file of the project may be shown."""

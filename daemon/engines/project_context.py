@@ -16,6 +16,7 @@ from ...cache.errors import CacheError
 from ..completion.bound_chunks import BoundChunk
 from ..completion.chunk_encoder import ChunkEncoder
 from ..completion.file_session import FileSession
+from ..project.place import Place
 from ..project.retrieval.chunk import Chunk
 from ..project.retrieval.retrieval import Query, Retrieval
 from ..server.engine_thread import File, OpenFiles
@@ -62,7 +63,7 @@ class ProjectContext:
         self._clock = clock
         self._files: dict[FileKey, Followed] = {}
         self._outlines = OpenOutlines()
-        self._indexes: dict[Path, object] = {}  # of which index chunks were made, by root
+        self._indexes: dict[Path, tuple[Place, object]] = {}  # that chunks were made of, by root
         self._rules = OpenRules(open_files, path_of)
 
     def stir(self) -> None:
@@ -78,7 +79,8 @@ class ProjectContext:
             self._bind(followed, session, followed.ready)
             followed.ready = ()
         is_read = followed.root is not None and file.project.is_read
-        session.project = followed.use if is_read else None
+        use = followed.use if followed.is_placed else replace(followed.use, settled=False)
+        session.project = use if is_read else None
 
     def follow(
         self,
@@ -96,12 +98,14 @@ class ProjectContext:
         self._obey(followed, file, session)
         project = self._around(followed, file)
         followed.looks += 1
+        self._forget_with_indexes()
         if project is None:
             followed.wanted = followed.offered = followed.seen = ()
             self._put(followed, session, ())
             self._note(followed, session, settled=followed.looks > 1)  # once it may only be new
             return followed.root is not None and file.project.is_read
-        self._forget_with(project)
+        place = project.index.place
+        self._indexes.setdefault(project.root, (place, place.identity()))
         try:
             self._choose(followed, file, session, opened, project, interrupted)
         except NeededElsewhere:
@@ -161,12 +165,12 @@ class ProjectContext:
             if globs is None:
                 session.project = None
 
-    def _forget_with(self, project: Around) -> None:
+    def _forget_with_indexes(self) -> None:
         """Forget what was encoded when a project's index was: its user asked for that."""
-        index = project.index.place.identity()
-        if index is not None and self._indexes.setdefault(project.root, index) != index:
-            self._indexes[project.root] = index
-            self._store.clear()
+        for root, (place, identity) in list(self._indexes.items()):
+            if identity is not None and place.identity() != identity:
+                del self._indexes[root]
+                self._store.clear()
 
     # endregion
     # region Choosing
@@ -208,6 +212,7 @@ class ProjectContext:
         followed.offered = tuple(each for each in found if followed.may_show(each.path))
         followed.wanted = tuple(self._fitting(followed.offered))
         followed.seen = seen
+        followed.is_placed = session is not None
 
     def _fitting(self, chunks: Sequence[Chunk]) -> list[Wanted]:
         """The best ones that there is room for."""

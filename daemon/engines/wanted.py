@@ -9,8 +9,6 @@ from ...api.report import ChunkUse
 from ..completion.bound_chunks import BoundChunk
 from ..project.retrieval.chunk import Chunk
 
-URGENT = 1  # the first of the chunks: one of these that is not bound is worth a change
-
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -26,14 +24,16 @@ class Wanted:
 
 def pays(bound: Sequence[BoundChunk], wanted: Sequence[Wanted], offered: Sequence[Chunk]) -> bool:
     """Whether to show what is wanted (the most relevant first) instead of what is bound: if that is
-    no longer offered as it is, if the first is missing, or half of all.
+    no longer offered as it is, if the first is missing, or the first excerpt, or half of all.
 
     A definition that is bound with more lines than are wanted of it is there all the same.
     """
     if any(not any(_affirms(chunk, each) for chunk in offered) for each in bound):
         return True
     held = [each for each in wanted if any(_has(chunk, each.chunk) for chunk in bound)]
-    return any(each not in held for each in wanted[:URGENT]) or 2 * len(held) < len(wanted)
+    excerpts = [each for each in wanted if not each.chunk.name]
+    urgent = [*wanted[:1], *excerpts[:1]]
+    return any(each not in held for each in urgent) or 2 * len(held) < len(wanted)
 
 
 def _has(bound: BoundChunk, chunk: Chunk) -> bool:

@@ -474,3 +474,15 @@ async def test_where_nobody_edits_code_nothing_is_suggested_unless_asked_for(uri
 )
 async def test_where_code_is_edited_it_is_suggested(uri: str):
     assert await Editor("x = ", uri=uri).ask()
+
+
+async def test_what_has_seen_a_project_is_asked_for_again_once_another_of_its_files_changed():
+    editor = Editor("alpha")
+    session, other = editor.session, "file:///other.py"
+    session.open(other, "python", 1, "")
+    await editor.ask()
+    await editor.ask()
+    assert len(editor.backend.requests) == 1  # known
+    session.change(other, 2, [Change("x", Position(0, 0), Position(0, 0))])
+    await editor.ask()
+    assert len(editor.backend.requests) == 2

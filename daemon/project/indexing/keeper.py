@@ -72,7 +72,6 @@ class Keeper:
         self._uncommitted = 0
         self._committed_at = 0.0
         self._read_lately = 0
-        self._has_forgotten = False  # files, since the index was settled
 
     def keep_from(self, globs: Globs) -> bool:
         """Read nothing that these match or the settings forbid, nor anything at all before the
@@ -194,9 +193,9 @@ class Keeper:
         assert self._writer is not None
         self._writer.note(left_out=len(listing) - len(chosen), read_at=time.time())
         self._commit()
-        if self._has_forgotten or self._read_lately > MANY:
+        if not self._writer.is_settled or self._read_lately > MANY:
             yield from self._writer.settle()
-            self._read_lately, self._has_forgotten = 0, False
+            self._read_lately = 0
         self._tell("read", files=len(self._stamps), problems=project.problems[:5])
 
     def _imported(self, near: Path, name: str, listing: Listing) -> Iterator[str]:
@@ -248,7 +247,6 @@ class Keeper:
         if self._writer is not None and self._stamps.pop(name, None) is not None:
             self._writer.remove(name)
             self._uncommitted += 1
-            self._has_forgotten = True
 
     def _commit(self) -> None:
         if self._writer is not None:

@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 MERGE_PAGES = 16  # of words, at once
 JOURNAL_BYTES = 4 << 20  # that stay on disk between transactions
+UNSETTLED = "unsettled"  # a fact: something may be left of what was removed
 BUSY_SECONDS = 2.0  # until another process has ended its transaction: `keyturn project`, at most
 
 
@@ -144,6 +145,7 @@ class IndexWriter:
             self._definitions -= gone.rowcount
             self._connection.execute("DELETE FROM files WHERE id = ?", (file,))
             self._files -= 1
+            self.note(**{UNSETTLED: 1})
 
     def note(self, **facts: Any) -> None:
         """Facts about the index as a whole: numbers and texts."""
@@ -156,6 +158,11 @@ class IndexWriter:
         """A fact; None if there is none."""
         rows = self._connection.execute("SELECT value FROM about WHERE key = ?", (key,))
         return next((value for (value,) in rows), None)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left on disk of what was removed or replaced."""
+        return not self.noted(UNSETTLED)
 
     def is_there(self) -> bool:
         """Whether it is still the index of its place."""
@@ -182,7 +189,12 @@ class IndexWriter:
                 break
             pages = MERGE_PAGES
             yield
-        self._connection.execute("PRAGMA wal_checkpoint (TRUNCATE)")
+        self.note(**{UNSETTLED: 0})
+        self._connection.execute("COMMIT")
+        (is_busy, *_) = self._connection.execute("PRAGMA wal_checkpoint (TRUNCATE)").fetchone()
+        if is_busy:  # somebody reads: the journal is as it was
+            self.note(**{UNSETTLED: 1})
+            self._connection.execute("COMMIT")
 
     def close(self) -> None:
         """What was not committed is dropped."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator
 from itertools import islice
 
-from ..passages import COMPARED, LINES, Excerpt
+from ..passages import COMPARED, LINES, MOST_COLUMNS, SHOWN, Excerpt
 from ..words import names_in
 from .candidates import Query, family
 from .surroundings import Surroundings
@@ -16,7 +16,8 @@ LEAST_SHARED = 2  # names
 CALLED = 0.3  # for a call of what is being called: more than any likeness but of copies
 HELD = 0.05  # for what the model is shown already: no change without a reason
 CALL = r"(?<!\w)(?<!def )(?<!function )(?<!fn )(?<!func )(?<!fun )(?<!class ){}\s*[(<{{]"
-AT_CURSOR = re.compile(r"[^\W\d]\w*$")
+AT_CURSOR = re.compile(r"(?<!\w)[^\W\d]\w*\Z")
+MOST_AT_CURSOR = 200  # characters, in which the identifier at the cursor begins
 
 
 def excerpts(query: Query, around: Surroundings, view: View) -> list[Excerpt]:
@@ -41,13 +42,12 @@ def excerpts(query: Query, around: Surroundings, view: View) -> list[Excerpt]:
 
 def _before(query: Query) -> dict[str, None]:
     """The names in the last lines before the cursor, the nearest first."""
-    start = query.cursor
-    for _ in range(COMPARED * LINES):
-        start = query.text.rfind("\n", 0, max(0, start))
-        if start < 0:
-            break
-    before = AT_CURSOR.sub("", query.text[start + 1 : query.cursor])
-    return dict.fromkeys(reversed(names_in(before)))
+    text, cursor = query.text, query.cursor
+    at_cursor = AT_CURSOR.search(text, max(0, cursor - MOST_AT_CURSOR), cursor)
+    stop = at_cursor.start() if at_cursor else cursor
+    start = max(0, stop - COMPARED * LINES * MOST_COLUMNS)
+    lines = text[start:stop].rsplit("\n", COMPARED * LINES)[-COMPARED * LINES :]
+    return dict.fromkeys(reversed(names_in("\n".join(lines))))
 
 
 def _compared(excerpt: Excerpt) -> str:
@@ -60,7 +60,7 @@ def _apart(found: Collection[Excerpt] | Iterator[Excerpt]) -> Iterator[Excerpt]:
     for each in found:
         near = any(
             each.text == other.text
-            or (each.path == other.path and abs(each.line - other.line) < COMPARED * LINES)
+            or (each.path == other.path and abs(each.line - other.line) < SHOWN * LINES)
             for other in kept
         )
         if not near:

@@ -10,7 +10,8 @@ from ..passages import LINES, SHOWN, Excerpt, excerpt, passages
 from .imports import Files
 
 LARGE_FOLDER = 500  # files; of more, not all may be listed
-MOST_CUT = 32  # open files whose passages are remembered
+MOST_CUT = 64  # open files whose passages are remembered
+MOST_OPEN_CHARACTERS = 200_000  # of open files in which code that is alike is looked for
 
 
 class Index(Protocol):
@@ -98,9 +99,10 @@ class View:
             for each in self._index.alike(names, languages, most, self._own, calling)
             if self._is_closed(each.path)
         ]
-        wanted = set(names)
-        for path, outline in self._opened.items():
-            if outline.language in languages:
+        wanted, room = set(names), MOST_OPEN_CHARACTERS
+        for path, outline in reversed(self._opened.items()):  # the one used last first
+            room -= len(outline.text)
+            if outline.language in languages and room >= 0:
                 found += [
                     each
                     for each in _excerpts(path, outline.language, outline.text)

@@ -171,7 +171,7 @@ def test_nothing_is_chosen_or_encoded_twice_while_nothing_changes(window: Window
 
 
 def test_moving_to_another_call_keeps_what_is_bound_where_that_shows_it(window: Window):
-    text = MAIN + "paint(\n"
+    text = MAIN.replace("round", "disc") + "paint(\n"  # nothing of which is like other files
     window.show("main.py", text)
     window.ask("main.py", text.index("Circle(\n") + 7)
     window.idle("main.py")
@@ -209,6 +209,28 @@ def test_an_answer_says_whether_more_of_the_project_may_be_shown_in_a_moment(win
     window.project.growing = False
     window.idle("main.py")
     assert window.used("main.py").settled is True
+
+
+def test_an_answer_from_before_anything_was_chosen_for_its_place_may_be_asked_for_again(
+    window: Window,
+):
+    window.show("main.py", MAIN)
+    window.idle("main.py")  # nobody knows yet where the cursor is
+    assert window.used("main.py").settled is False
+    window.idle("main.py")
+    assert window.used("main.py").settled is True
+
+
+def test_what_was_encoded_is_forgotten_with_the_index_also_where_nothing_may_be_shown(
+    window: Window,
+):
+    window.show("main.py", MAIN)
+    window.idle("main.py")
+    assert len(window.store) == 2
+    window.show("main.py", MAIN, ProjectRules(is_read=False))
+    window.project.forget()
+    window.idle("main.py")
+    assert len(window.store) == 0
 
 
 def test_a_headless_question_leaves_the_project_alone(window: Window):

@@ -4,7 +4,7 @@ from keyturn.api.report import ChunkUse
 from keyturn.cache.quantised import QuantisedRows
 from keyturn.daemon.completion.bound_chunks import BoundChunk
 from keyturn.daemon.engines import wanted as module
-from keyturn.daemon.engines.wanted import URGENT, Wanted
+from keyturn.daemon.engines.wanted import Wanted
 from keyturn.daemon.project.retrieval.chunk import Chunk
 from support.daemon.model_engines import tiny_loaded
 
@@ -45,8 +45,16 @@ def test_another_order_or_another_line_of_the_file_is_no_reason():
 def test_one_of_the_most_relevant_that_is_missing_is_a_reason_and_one_of_the_others_is_not():
     names = "abcdefgh"
     assert pays(bound(*names[1:]), wanted(*names))
-    assert pays(bound(*names[: URGENT - 1], *names[URGENT:]), wanted(*names))
+    assert not pays(bound(names[0], *names[2:]), wanted(*names))
     assert not pays(bound(*names[:-1]), wanted(*names))
+
+
+def test_the_most_relevant_excerpt_that_is_missing_is_a_reason_too():
+    excerpt = Wanted(Chunk("b.py", 3, "", "value = 1\n\n"), (1,))
+    shown = BoundChunk(ChunkUse("b.py", 4, ""), "value = 1\n\n", (1,), ROWS)
+    names = "abcd"
+    assert pays(bound(*names), [*wanted("a"), excerpt, *wanted(*names[1:])])
+    assert not pays([*bound(*names), shown], [*wanted("a"), excerpt, *wanted(*names[1:])])
 
 
 def test_so_are_many_of_the_others():

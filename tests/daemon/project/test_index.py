@@ -272,3 +272,29 @@ def test_a_writer_in_the_middle_of_a_transaction_keeps_nobody_from_reading(
     writer.commit()
     assert index.has("a.py")
     writer.close()
+
+
+def test_an_index_knows_that_something_may_be_left_of_what_was_replaced(place: Place):
+    secret = "zqx_topsecret_9931"
+    write(place, plan=PLAN, key=f"import os\nkey = {secret}\n")
+    writer = IndexWriter(place)
+    assert writer.is_settled
+    writer.put(outline("cache/key.py", "python", "import os\n"), STAMP)
+    writer.commit()
+    writer.close()
+    again = IndexWriter(place)  # the next process
+    assert not again.is_settled
+    reader = sqlite3.connect(place.database, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM files").fetchone()
+    for _ in again.settle():
+        pass
+    assert not again.is_settled  # the journal could not be emptied
+    reader.execute("COMMIT")
+    reader.close()
+    for _ in again.settle():
+        pass
+    assert again.is_settled
+    again.close()
+    for file in place.folder.iterdir():
+        assert secret.encode() not in file.read_bytes()

@@ -3,10 +3,10 @@
 from itertools import pairwise
 from pathlib import Path
 
-from keyturn.daemon.project.passages import COMPARED, LINES
+from keyturn.daemon.project.passages import LINES, SHOWN
 from keyturn.daemon.project.reading.reader import outline
 from keyturn.daemon.project.retrieval.chunk import Chunk
-from support.daemon.small_projects import SmallProject
+from support.daemon.small_projects import CURSOR, SmallProject
 
 OPEN = """\
 def open_shop(name, address):
@@ -54,7 +54,7 @@ def test_no_two_excerpts_overlap_or_say_the_same(tmp_path: Path):
     assert len({each.text.split("\n", 1)[1] for each in found}) == len(found) > 2
     for path in ("a.py", "b.py"):
         lines = sorted(each.line for each in found if each.path == path)
-        assert all(b - a >= COMPARED * LINES for a, b in pairwise(lines))
+        assert all(b - a >= SHOWN * LINES for a, b in pairwise(lines))
 
 
 def test_an_open_files_text_counts_and_not_what_is_on_disk(tmp_path: Path):
@@ -83,3 +83,27 @@ def test_a_definition_that_an_excerpt_shows_comes_last(tmp_path: Path):
 
 def test_of_other_languages_nothing_is_shown(tmp_path: Path):
     assert excerpts(SmallProject(tmp_path, {**FILES, "open.py": "", "open.go": OPEN})) == []
+
+
+def test_the_last_name_of_a_finished_line_counts(tmp_path: Path):
+    other, own = "first = make(alpha)\nsecond = beta\n", "first = 1\nsecond = beta\n"
+    (found,) = excerpts(SmallProject(tmp_path, {"a.py": other, "b.py": own + CURSOR}))
+    assert found.path == "a.py"
+
+
+def test_no_text_is_too_odd_or_takes_long(tmp_path: Path):
+    texts = "a" * 198_000 + " ", f"'{'ab12' * 40_000}'\n", "f(" * 30_000, "\n" * 50_000
+    for number, text in enumerate(texts):
+        files = {**FILES, "close.py": text + CURSOR}
+        excerpts(SmallProject(tmp_path / str(number), files))
+
+
+def test_of_many_open_files_those_used_last_are_looked_at(tmp_path: Path):
+    padding = "\n# nothing" * 3_000
+    names = [f"open_{number}.py" for number in range(12)]
+    texts = {name: OPEN.replace("lights", f"lights_{name[:-3]}") + padding for name in names}
+    opened = {name: outline(name, "python", text) for name, text in texts.items()}
+    project = SmallProject(tmp_path, {"close.py": CLOSE})
+    found = {each.path for each in excerpts(project, opened=opened)}
+    assert found <= set(names[-8:])
+    assert found
