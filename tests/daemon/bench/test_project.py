@@ -46,7 +46,7 @@ def test_cases_are_calls_of_what_another_file_defines_with_the_rest_of_the_line_
             assert case.wanted == {"arguments": "1.5)"}.get(
                 case.kind, f"{case.path.removesuffix('.py')} = Circle(1.5)"
             )
-            assert folder.wanted(case)[0].name == "Circle"
+            assert "Circle" in [each.name for each in folder.wanted(case)]
             assert all(case.path not in each for each in folder.ring(case, _random()))
         again = list(cases(folder.project, folder.index, most=4))
         assert again == found
