@@ -146,11 +146,14 @@ class Indexer:
         if options is not None:
             known.settings_allow = options.project
         if not known.is_allowed:
-            was, known.state = known.state, "off"
-            if known.is_allowed is False and was != "off":
+            known.state = "off"  # as the process may have said before
+            if known.is_allowed is False and not known.is_forgotten:
                 self._forget_encoded(known.root)
-        elif known.state == "off":
-            known.state = "waiting"
+                known.is_forgotten = True
+        else:
+            known.is_forgotten = False
+            if known.state == "off":
+                known.state = "waiting"
         if known.is_allowed is not False or known.index.place.folder.exists():
             self._tend_to()
         self._send_around(known)

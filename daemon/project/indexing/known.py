@@ -26,6 +26,7 @@ class Known:
     facts: dict[str, Any] = field(default_factory=dict)
     asked: float = 0.0  # when the indexer was last told of it
     stamps: Stamps = ()  # of the files with its settings then
+    is_forgotten: bool = False  # whether what was encoded of it is, since it may not be read
     looking: threading.Lock = field(default_factory=threading.Lock)  # at its settings
 
     @property

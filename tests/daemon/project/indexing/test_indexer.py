@@ -382,6 +382,14 @@ def test_only_a_few_projects_are_known_and_those_that_are_left_are_not_being_rea
     assert names(read(indexer, root)) == ["a"]
 
 
+def encoded(tmp_path: Path, root: Path) -> DiskChunks:
+    """Chunks of the project on disk, one of which is `ours`."""
+    rows = QuantisedRows(*(torch.zeros((1, 1, 2, 4)) for _ in range(5)))
+    chunks = DiskChunks(tmp_path / "cache" / CHUNKS / "model.sqlite3", most_bytes=2**20)
+    chunks.store(b"ours", rows, str(root))
+    return chunks
+
+
 def test_what_a_project_or_its_user_keeps_from_us_is_not_read_and_is_forgotten(
     root: Path, make: Make, tmp_path: Path
 ):
@@ -389,9 +397,7 @@ def test_what_a_project_or_its_user_keeps_from_us_is_not_read_and_is_forgotten(
     first = make()
     index = read(first, root)
     first.close()
-    rows = QuantisedRows(*(torch.zeros((1, 1, 2, 4)) for _ in range(5)))
-    chunks = DiskChunks(tmp_path / "cache" / CHUNKS / "model.sqlite3", most_bytes=2**20)
-    chunks.store(b"ours", rows, str(root))
+    chunks = encoded(tmp_path, root)
     (root / "keyturn.toml").write_text("[completion]\nproject = false\n")
     indexer = make()
     assert indexer.around(root / "a.py") is None
@@ -410,11 +416,16 @@ def test_a_project_that_its_user_switches_off_is_forgotten_and_comes_back_when_s
     (root / "a.py").write_text("def a(): ...\n")
     indexer = make()
     index = read(indexer, root)
+    chunks, followed = encoded(tmp_path, root), known(indexer, root)
     settings = tmp_path / file
     settings.parent.mkdir(exist_ok=True)
     settings.write_text("[completion]\nproject = false\n")
+    if file.startswith("project"):  # which the process watches itself
+        until(lambda: followed.state == "off", indexer.status)
     until(lambda: indexer.around(root / "a.py") is None, indexer.status)
     until(lambda: not index.place.folder.exists(), indexer.status)
+    until(lambda: chunks.restore(b"ours") is None, indexer.status)
+    chunks.close()
     settings.unlink()
     assert names(read(indexer, root)) == ["a"]
     settings.write_text("[completion]\ndisabled_globs = ['a.*']\n")
