@@ -105,7 +105,8 @@ class ProjectContext:
             self._note(followed, session, settled=followed.looks > 1)  # once it may only be new
             return followed.root is not None and file.project.is_read
         place = project.index.place
-        self._indexes.setdefault(project.root, (place, place.identity()))
+        if (identity := place.identity()) is not None:
+            self._indexes.setdefault(project.root, (place, identity))
         try:
             self._choose(followed, file, session, opened, project, interrupted)
         except NeededElsewhere:
@@ -114,7 +115,8 @@ class ProjectContext:
         if pays(bound, followed.wanted, followed.offered):
             chunks = self._encoded(followed.wanted, project, interrupted)
             if chunks is None:
-                self._note(followed, session, settled=False)
+                missing = self._missing(followed.wanted)
+                self._note(followed, session, settled=False, missing=missing)
                 return True
             self._put(followed, session, chunks)
         self._note(followed, session, settled=not project.is_growing())
@@ -168,7 +170,7 @@ class ProjectContext:
     def _forget_with_indexes(self) -> None:
         """Forget what was encoded when a project's index was: its user asked for that."""
         for root, (place, identity) in list(self._indexes.items()):
-            if identity is not None and place.identity() != identity:
+            if place.identity() != identity:
                 del self._indexes[root]
                 self._store.clear()
 
@@ -261,11 +263,10 @@ class ProjectContext:
             behind += each.tokens
         return missing
 
-    def _note(self, followed: Followed, session: FileSession | None, settled: bool) -> None:
-        """Say what is shown, and what is not yet."""
-        bound = followed.ready if session is None else session.chunks.shown
-        is_due = pays(bound, followed.wanted, followed.offered)
-        missing = self._missing(followed.wanted) if is_due else 0
+    def _note(
+        self, followed: Followed, session: FileSession | None, settled: bool, missing: int = 0
+    ) -> None:
+        """Say whether more may be shown before long."""
         followed.use = replace(followed.use, missing=missing, settled=settled)
         if session is not None and session.project is not None:
             session.project = followed.use

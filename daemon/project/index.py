@@ -10,14 +10,15 @@ import sqlite3
 import threading
 import time
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from posixpath import basename
 from typing import Any, TypeVar
 
+from . import window_search
 from .outline import Definition, FileImports, Import
-from .passages import LINES, SHOWN, Excerpt, excerpt
+from .passages import Excerpt
 from .place import Place
 from .schema import VERSION, unpacked
 
@@ -31,10 +32,6 @@ CACHE_KIB = 8_192
 MOST_NAMES = 64  # of a question
 MOST_OF_ONE_NAME = 16
 MOST_IN_FILE = 2_000
-MOST_WORDS = 32  # of a question
-MOST_WITH_WORD = 300  # windows: what more have says little
-MOST_MATCHES = 800  # windows that are compared: those with the rarest names
-SPARE = 40  # windows more than are asked for, of the same file or other languages
 MOST_FILES = 1_000
 COLUMNS = (
     "f.path, d.language, d.name, d.kind, d.container, d.line, d.end_line, d.signature, d.doc,"
@@ -128,32 +125,7 @@ class ProjectIndex:
         `but`. Names that very many have are left out. If `calling`, so many that have this name
         come before them."""
 
-        def found(connection: sqlite3.Connection) -> Iterator[Excerpt]:
-            telling = " OR ".join(_telling(connection, names))
-            questions = [(telling, "ORDER BY rank")]
-            if calling:
-                both = f"{_quoted(calling)} AND ({telling})" if telling else ""
-                questions = [(both, "ORDER BY rank"), (_quoted(calling), ""), *questions]
-            seen: set[int] = set()
-            for question, order in questions:
-                if not question:
-                    continue
-                nearest = connection.execute(
-                    "SELECT p.id, p.file, f.path, f.language, p.line FROM"
-                    " (SELECT rowid AS id, rank FROM words WHERE words MATCH ?"
-                    f"   {order} LIMIT ?) AS w"
-                    " JOIN passages AS p ON p.id = w.id JOIN files AS f ON f.id = p.file"
-                    f" WHERE f.language IN ({_marks(languages)}) AND f.path != ?"
-                    " ORDER BY w.rank LIMIT ?",
-                    (question, most + SPARE, *languages, but, most),
-                ).fetchall()
-                for number, file, path, language, line in nearest:
-                    if number not in seen:
-                        seen.add(number)
-                        pieces = _pieces(connection, file, line)
-                        yield excerpt(path, language, line, pieces)
-
-        return self._ask(found)
+        return self._ask(lambda c: window_search.alike(c, names, languages, most, but, calling))
 
     # endregion
     # region Files
@@ -263,37 +235,6 @@ class ProjectIndex:
         if not self._complained and not usual:
             logger.warning("the index in %s cannot be read: %s", self.place.folder, error)
             self._complained = True
-
-
-def _telling(connection: sqlite3.Connection, names: Iterable[str]) -> Iterator[str]:
-    """The rarest of the names that some window has, as FTS5 wants them quoted."""
-    counted: list[tuple[int, str]] = []
-    for name in islice(names, MOST_WORDS):
-        quoted = _quoted(name)
-        (count,) = connection.execute(
-            "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)",
-            (quoted, MOST_WITH_WORD + 1),
-        ).fetchone()
-        if 0 < count <= MOST_WITH_WORD:
-            counted.append((count, quoted))
-    room = MOST_MATCHES
-    for count, quoted in sorted(counted):
-        if (room := room - count) < 0:
-            break
-        yield quoted
-
-
-def _quoted(name: str) -> str:
-    return '"{}"'.format(name.replace('"', ""))
-
-
-def _pieces(connection: sqlite3.Connection, file: int, line: int) -> list[str]:
-    """The passages that are shown of a window."""
-    rows = connection.execute(
-        "SELECT text FROM passages WHERE file = ? AND line >= ? AND line < ? ORDER BY line",
-        (file, line, line + SHOWN * LINES),
-    )
-    return [unpacked(text) for (text,) in rows]
 
 
 def _definition(row: Sequence[Any]) -> Definition:

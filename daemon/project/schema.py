@@ -58,4 +58,8 @@ def packed(source: str) -> bytes:
 
 
 def unpacked(data: bytes) -> str:
-    return zlib.decompress(data).decode("utf-8", "replace")
+    """Raises `sqlite3.DatabaseError` for what was damaged."""
+    try:
+        return zlib.decompress(data).decode("utf-8", "replace")
+    except zlib.error as error:
+        raise sqlite3.DatabaseError(f"a text is damaged: {error}") from error

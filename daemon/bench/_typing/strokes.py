@@ -34,13 +34,14 @@ class Gaps:
         for first in _spread(lines, count, draw):
             indent = len(lines[first]) - len(lines[first].lstrip())
             stretch = "\n".join(lines[first : first + LINES])[indent:]
-            self._kept.append("\n".join([*lines[end:first], lines[first][:indent]]))
+            self._keep([*lines[end:first], lines[first][:indent]])
             self.typed.append(stretch)
             end = first + LINES
-        rest = lines[end:]
-        self._kept.append("\n".join(rest))
-        # what is kept behind a stretch begins on a line of its own
-        self._kept[1:] = [f"\n{part}" for part in self._kept[1:]]
+        self._keep(lines[end:])
+
+    def _keep(self, lines: Sequence[str]) -> None:
+        """Behind a stretch, what is kept begins on a line of its own."""
+        self._kept.append("\n" * bool(self._kept) + "\n".join(lines))
 
     @property
     def text(self) -> str:

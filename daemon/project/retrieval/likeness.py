@@ -1,7 +1,7 @@
 """Likeness: the excerpts of other files that are most like what is being written."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from ..passages import COMPARED, LINES, MOST_COLUMNS, SHOWN, Excerpt
@@ -54,7 +54,7 @@ def _compared(excerpt: Excerpt) -> str:
     return "\n".join(excerpt.text.split("\n")[: COMPARED * LINES])
 
 
-def _apart(found: Collection[Excerpt] | Iterator[Excerpt]) -> Iterator[Excerpt]:
+def _apart(found: Iterable[Excerpt]) -> Iterator[Excerpt]:
     """Those that neither overlap a better one nor say the same."""
     kept: list[Excerpt] = []
     for each in found:

@@ -267,6 +267,23 @@ def test_what_was_encoded_is_forgotten_with_the_index(window: Window):
     assert len(window.store) == 1
 
 
+def test_it_is_forgotten_also_where_the_index_came_after_the_first_look(
+    window: Window, tmp_path: Path
+):
+    place = window.project.index.place
+    away = place.folder.rename(tmp_path / "away")
+    window.show("main.py", MAIN)
+    window.idle("main.py")
+    assert len(window.store) == 0
+    away.rename(place.folder)
+    window.project.write("main.py", MAIN)
+    window.idle("main.py")
+    assert len(window.store) == 2
+    window.project.forget()
+    window.idle("main.py")
+    assert len(window.store) == 0
+
+
 def test_chunks_never_take_more_than_their_budget(tmp_path: Path):
     files = {"shapes.py": SHAPES, "paint.py": PAINT, "main.py": MAIN}
     window = Window(IndexedFolder(tmp_path / "project", tmp_path / "cache", files), tokens=60)

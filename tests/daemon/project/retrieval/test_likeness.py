@@ -91,11 +91,11 @@ def test_the_last_name_of_a_finished_line_counts(tmp_path: Path):
     assert found.path == "a.py"
 
 
-def test_no_text_is_too_odd_or_takes_long(tmp_path: Path):
+def test_no_text_is_too_odd(tmp_path: Path):
     texts = "a" * 198_000 + " ", f"'{'ab12' * 40_000}'\n", "f(" * 30_000, "\n" * 50_000
     for number, text in enumerate(texts):
         files = {**FILES, "close.py": text + CURSOR}
-        excerpts(SmallProject(tmp_path / str(number), files))
+        assert excerpts(SmallProject(tmp_path / str(number), files)) == []
 
 
 def test_of_many_open_files_those_used_last_are_looked_at(tmp_path: Path):
