@@ -15,9 +15,11 @@ from ..hub.progress import Progress
 from ..hub.registry import find
 from ..nn import weight_names
 from ..nn.attention import cpu_partial
-from ..nn.attention_backends import choose
+from ..nn.attention_backends import Machine, choose
 from ..nn.autotune import fastest
 from ..nn.config import ModelConfig
+from ..nn.cpu.native import Native
+from ..nn.cpu.proof import sound
 from ..nn.kernels import INTEGERS, LEVELS, Form, KernelPlan, stored
 from ..nn.transformer import Transformer, assemble
 from ..tokenizer.bpe import Tokenizer
@@ -73,6 +75,8 @@ def load(
     progress = progress or Progress(None)
     model, chosen = find(name), pick_device(device)
     plan = plan or pick_plan(chosen, dtype, cache, progress)
+    if plan.native is None:
+        plan = replace(plan, native=_native(chosen, cache, progress))
     files = obtain(model, cache, progress)
     loaded = _load_planned(files, plan, chosen, cache, progress, attention)
     if settle:
@@ -160,8 +164,15 @@ def pick_plan(device: torch.device, dtype: str, cache: Path, progress: Progress)
         case "int8" if device.type == "cuda":
             return KernelPlan("int8", "int8-bfloat16")
         case "auto" | "int8" if device.type == "cpu":
-            return fastest(cache, progress.note, integers_only=dtype == "int8")
+            native = _native(device, cache, progress)
+            return fastest(cache, progress.note, dtype == "int8", native=native)
     raise UnsupportedModel(f"dtype {dtype!r} does not exist on {device.type}")
+
+
+def _native(device: torch.device, cache: Path, progress: Progress) -> Native | None:
+    if device.type != "cpu":
+        return None
+    return Native.here(cache / "kernels", progress.note, sound)
 
 
 def _load_source(
@@ -184,7 +195,8 @@ def _assemble(
     device: torch.device,
     attention: str,
 ) -> Loaded:
-    chosen = choose(attention, device, plan.dtype, config)
+    machine = Machine.of(device, plan.native)
+    chosen = choose(attention, device, plan.dtype, config, machine)
     model = assemble(config, tensors, plan, chosen.partial, chosen.shortcut)
     return Loaded(files.name, model, Tokenizer(vocabulary), config, plan, files, chosen.name)
 

@@ -1,7 +1,8 @@
 """Attention backends: what each needs, what is missing here, and which one is chosen.
 
-Every backend but one is a `PartialAttention`, called once per segment; `triton` is our own kernel
-for up to 32 tokens over all segments at once, on top of one of the others for longer steps.
+Most are a `PartialAttention`, called once per segment. Two are our own kernels over all segments at
+once: `triton` on a GPU for up to 32 tokens, on top of one of the others for longer steps, and
+`numba` on a processor for any number.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,32 +15,40 @@ import torch
 from ..errors import UnsupportedModel
 from .attention import PartialAttention, by_flash, cpu_partial, cuda_partial, readable_partial
 from .config import ModelConfig
+from .cpu.native import Native, missing
+from .cpu.step_attention import EveryStep
 from .cuda_graphs import Graphs
 from .few_rows import rows_agree
 
 if TYPE_CHECKING:
     from .transformer import Shortcut, Transformer
 
-Name = Literal["triton", "flash-attn-4", "flash-attn", "torch", "readable"]
+Name = Literal["numba", "triton", "flash-attn-4", "flash-attn", "torch", "readable"]
 NAMES: tuple[Name, ...] = get_args(Name)  # best first
 HALF = (torch.bfloat16, torch.float16)
-HEAD_DIMS = (64, 128)  # of our kernel
+HEAD_DIMS = (64, 128)  # of our kernel for GPUs
+HALF_HEAD = 16  # a head of our kernel for processors is a multiple of two of these
 ROW_BY_ROW = "each of a few tokens alone (this processor adds up several in another order)"
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the choice depends on. `capability`: of a CUDA device; None on a CPU."""
+    """What the choice depends on. `capability`: of a CUDA device; None on a CPU. `native_missing`:
+    why our kernels for a processor cannot be had; `native`: they, where they were loaded."""
 
     capability: tuple[int, int] | None
     packages: frozenset[str]  # of triton, flash-attn, flash-attn-4
+    native_missing: str = ""
+    native: Native | None = None
 
     @classmethod
-    def of(cls, device: torch.device) -> "Machine":
+    def of(cls, device: torch.device, native: Native | None = None) -> "Machine":
         cuda = device.type == "cuda"
         return cls(
             torch.cuda.get_device_capability(device) if cuda else None,
             frozenset(p for p in ("triton", "flash-attn", "flash-attn-4") if installed(p)),
+            missing(),
+            native,
         )
 
 
@@ -80,6 +89,9 @@ def _missing(
     name: Name, machine: Machine, dtype: torch.dtype, head_dim: int | None
 ) -> Iterator[str]:
     cuda = machine.capability
+    if name == "numba":
+        yield from _native_missing(machine, dtype, head_dim)
+        return
     if name == "readable" or (name == "torch" and cuda is None):
         return
     if cuda is None:
@@ -96,6 +108,17 @@ def _missing(
         yield f"has no kernel for heads of {head_dim}"
 
 
+def _native_missing(machine: Machine, dtype: torch.dtype, head_dim: int | None) -> Iterator[str]:
+    if machine.capability is not None:
+        yield "is for processors"
+    elif machine.native_missing:
+        yield machine.native_missing
+    elif dtype != torch.float32:
+        yield f"needs float32, not {str(dtype).removeprefix('torch.')}"
+    if head_dim is not None and head_dim % (2 * HALF_HEAD):
+        yield f"has no kernel for heads of {head_dim}"
+
+
 def choose(
     wanted: str,
     device: torch.device,
@@ -105,16 +128,23 @@ def choose(
 ) -> Attention:
     """The backend `wanted`, or for `auto` the best there is. Raises `UnsupportedModel` saying what
     is missing for one that was named."""
-    found = survey(machine or Machine.of(device), dtype, config.head_dim)
-    usable = [backend.name for backend in found if not backend.missing]
+    machine = machine or Machine.of(device)
+    found = survey(machine, dtype, config.head_dim)
+    reasons = {backend.name: backend.missing for backend in found}
+    if machine.native is None:
+        reasons["numba"] = reasons["numba"] or "has no sound code here"
+    usable = [name for name, reason in reasons.items() if not reason]
     if wanted != "auto" and wanted not in usable:
-        reasons = {backend.name: backend.missing for backend in found}
         if wanted not in reasons:
             raise UnsupportedModel(
                 f"there is no attention {wanted!r}: use auto, {', '.join(NAMES)}"
             )
         raise UnsupportedModel(f"attention {wanted!r} cannot be had here: {reasons[wanted]}")
     name = usable[0] if wanted == "auto" else wanted
+    if name == "numba":
+        native = machine.native
+        assert native is not None
+        return Attention(name, cpu_partial, lambda model: EveryStep(model, native))
     if name != "triton":
         partial = partial_of(name, device)
         alone = partial is cpu_partial and dtype == torch.float32 and not rows_agree_in(config)

@@ -2,12 +2,13 @@
 
 Every candidate multiplies by the same matrices, enough of them that weights come from memory as
 they do in a forward pass, for several numbers of tokens; kernels take turns and the least time of
-each counts. The answer is kept in the cache folder under the processor, the number of threads and
-the version of torch. A busy machine is not measured: it gets `unmeasured`, and its turn another
-time.
+each counts. The answer is kept in the cache folder under the processor, the number of threads, the
+version of torch and our own code. A busy machine is not measured: it gets `unmeasured`, and its
+turn another time.
 
 Kernels are mixed only where each gives the exact sums (linear.py): that depends on the processor
-and on the library, so it is tried, not assumed.
+and on the library, so it is tried, not assumed. Our own is not mixed with others: it reads the
+weights as they are stored, and every other kernel would need a packed copy.
 """
 
 import json
@@ -17,20 +18,22 @@ import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import psutil
 import torch
 from torch import Tensor
 
+from .cpu.native import Native
 from .kernels import LEVELS, Form, Kernel, KernelPlan, form_of, make
 from .linear import CODES, Int8Weight, Linear, onednn_has_amx, onednn_limit
 
 TOKENS = (1, 4, 8, 16, 64, 256)
+OWN: Kernel = "int8-numba"
 FBGEMM: Kernel = "int8-fbgemm"
 ONEDNN: Kernel = "int8-onednn"
-INTEGER_SUMS: tuple[Kernel, ...] = (FBGEMM, ONEDNN)
+INTEGER_SUMS: tuple[Kernel, ...] = (OWN, FBGEMM, ONEDNN)
 INTEGER: tuple[Kernel, ...] = (*INTEGER_SUMS, "int8-weight-only")
 FLOATING: tuple[Kernel, ...] = ("bfloat16", "float32")
 KERNELS_TO_TRY: tuple[Kernel, ...] = (*INTEGER, *FLOATING)
@@ -62,44 +65,48 @@ def fastest(
     integers_only: bool = False,
     take: Callable[[], Measured] | None = None,
     busy: Callable[[], bool] | None = None,
+    native: Native | None = None,
 ) -> KernelPlan:
     """This machine's plan, from what `folder` remembers, else measured now (by `take`) unless the
-    machine is `busy`."""
+    machine is `busy`. `native`: what our own kernel runs on."""
     path = folder / "kernels.json"
     known = _read(path)
-    if machine() not in known:
+    here = machine(native)
+    if here not in known:
         if (busy or is_busy)():
-            plan = unmeasured()
+            plan = unmeasured(native)
             note(f"this machine is busy: taking {plan} without measuring")
             return plan
         note("measuring which kernels are fastest here, once")
-        known[machine()] = (take or measure)()
+        known[here] = measure(native) if take is None else take()
         _write(path, known)
-    return choose(known[machine()], integers_only)
+    return replace(choose(known[here], integers_only), native=native)
 
 
 def is_busy() -> bool:
     return psutil.cpu_percent(interval=0.2) > BUSY_PERCENT
 
 
-def machine() -> str:
+def machine(native: Native | None = None) -> str:
     """What the fastest kernel depends on, as one line."""
     capability = torch.backends.cpu.get_cpu_capability()
     threads = torch.get_num_threads()
     held_to = onednn_limit()
     limit = f", oneDNN up to {held_to}" if held_to else ""
     limit += ", AMX" if onednn_has_amx() else ""
-    return f"{_processor()}, {capability}{limit}, {threads} threads, torch {torch.__version__}"
+    own = "" if native is None else f", our kernels {native.code.name[:8]}"
+    torch_ = f"torch {torch.__version__}"
+    return f"{_processor()}, {capability}{limit}, {threads} threads, {torch_}{own}"
 
 
 @torch.inference_mode()
-def measure() -> Measured:
+def measure(native: Native | None = None) -> Measured:
     """Time every kernel that works here."""
-    form, sound = probe()
+    form, sound = probe(native)
     weights = [torch.randn(SHAPE) for _ in range(MATRICES)]
     made: dict[Kernel, list[Linear]] = {}
     for kernel in KERNELS_TO_TRY:
-        if linears := _make_all(kernel, weights, LEVELS[form]):
+        if linears := _make_all(kernel, weights, LEVELS[form], native):
             made[kernel] = linears
     times: dict[Kernel, list[float]] = {kernel: [] for kernel in made}
     for tokens in TOKENS:
@@ -111,19 +118,20 @@ def measure() -> Measured:
 
 
 @torch.inference_mode()
-def probe() -> tuple[Form, list[Kernel]]:
+def probe(native: Native | None = None) -> tuple[Form, list[Kernel]]:
     """The finest form that every integer kernel here is exact on, and those kernels; where there is
     none, the finest that any is exact on. x86 processors without VNNI saturate on the full range,
     and are given fewer levels."""
-    runs: list[Kernel] = [k for k in INTEGER_SUMS if _make_all(k, [torch.ones(32, 64)], 63)]
+    ones = [torch.ones(32, 64)]
+    runs: list[Kernel] = [k for k in INTEGER_SUMS if _make_all(k, ones, 63, native)]
     tried: list[tuple[Form, list[Kernel]]] = [
-        (form, [k for k in runs if exact(k, LEVELS[form])]) for form in FORMS_TO_TRY
+        (form, [k for k in runs if exact(k, LEVELS[form], native)]) for form in FORMS_TO_TRY
     ]
     some = next((found for found in tried if found[1]), tried[-1])
     return next((found for found in tried if found[1] == runs), some)
 
 
-def exact(kernel: Kernel, levels: int) -> bool:
+def exact(kernel: Kernel, levels: int, native: Native | None = None) -> bool:
     """Whether a kernel's every entry is the exact integer sum, rounded to float32 and scaled once:
     for random and for extreme codes, alone and in a batch."""
     random = torch.Generator().manual_seed(0)
@@ -138,20 +146,20 @@ def exact(kernel: Kernel, levels: int) -> bool:
         x[:, 0] = CODES  # the peak, so that codes are what they are
         scales = torch.rand(outs, generator=random) + 0.01
         right = (x.double() @ values.double().T).float() * scales
-        linear = make(kernel, Int8Weight(values.to(torch.int8), scales))
+        linear = make(kernel, Int8Weight(values.to(torch.int8), scales), native=native)
         for tokens in (1, 3, len(x)):
             if not torch.equal(linear(x[:tokens].float()), right[:tokens]):
                 return False
     return True
 
 
-def unmeasured() -> KernelPlan:
+def unmeasured(native: Native | None = None) -> KernelPlan:
     """What won on most processors seen so far, as far as it is sound on this one."""
-    form, sound = probe()
+    form, sound = probe(native)
     if not sound:
-        return KernelPlan.floating("float32")
-    early = ONEDNN if ONEDNN in sound and sound[0] != ONEDNN else None
-    return KernelPlan(form, sound[0], early=early)
+        return replace(KernelPlan.floating("float32"), native=native)
+    early = ONEDNN if ONEDNN in sound and sound[0] == FBGEMM else None
+    return KernelPlan(form, sound[0], early=early, native=native)
 
 
 def choose(found: Measured, integers_only: bool = False) -> KernelPlan:
@@ -169,6 +177,9 @@ def choose(found: Measured, integers_only: bool = False) -> KernelPlan:
         return KernelPlan(form_of(best), best)
     if best not in alike:
         return KernelPlan(found.form, best, exact=False)
+    if best == OWN:
+        return KernelPlan(found.form, best)
+    alike = [k for k in alike if k != OWN]
     fastest: list[Kernel] = [min(alike, key=lambda k: times[k][i]) for i in range(len(TOKENS))]
     kernels: list[Kernel] = [
         kernel if times[kernel][i] < WORTHWHILE * times[best][i] else best
@@ -180,11 +191,16 @@ def choose(found: Measured, integers_only: bool = False) -> KernelPlan:
     return KernelPlan(found.form, kernels[-1], buckets, None if {*kernels} == {early} else early)
 
 
-def _make_all(kernel: Kernel, weights: Sequence[Tensor], levels: int) -> list[Linear]:
+def _make_all(
+    kernel: Kernel, weights: Sequence[Tensor], levels: int, native: Native | None
+) -> list[Linear]:
     """The kernel for each weight; none at all where this torch build or processor lacks it."""
+    if kernel == OWN and native is None:
+        return []
     try:
         if kernel in INTEGER:
-            linears = [make(kernel, Int8Weight.quantise(w, levels)) for w in weights]
+            whole = [Int8Weight.quantise(w, levels) for w in weights]
+            linears = [make(kernel, weight, native=native) for weight in whole]
         else:
             linears = [make(kernel, w.to(getattr(torch, kernel))) for w in weights]
         linears[0](_input(kernel, 1, weights[0].shape[1]))

@@ -1,7 +1,7 @@
 """Kernels for products with a weight: the form each needs, how it is built, what a plan says."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import torch
@@ -10,6 +10,8 @@ from torch import Tensor
 from ..errors import ModelError
 from . import weight_names
 from .config import ModelConfig
+from .cpu.int8_linear import StoredLinear
+from .cpu.native import Native
 from .linear import (
     BucketedLinear,
     FbgemmProduct,
@@ -27,8 +29,8 @@ from .linear import (
 from .weight_only import Int4Weight, WeightOnlyLinear
 
 # The last two keep activations in bfloat16; they are for GPUs, and run anywhere.
-Kernel = Literal["float32", "bfloat16", "float16", "int8-fbgemm", "int8-onednn", "int8-weight-only",
-                 "int8-bfloat16", "int4-bfloat16"]  # fmt: skip
+Kernel = Literal["float32", "bfloat16", "float16", "int8-numba", "int8-fbgemm", "int8-onednn",
+                 "int8-weight-only", "int8-bfloat16", "int4-bfloat16"]  # fmt: skip
 KERNELS: tuple[Kernel, ...] = get_args(Kernel)
 
 # What is stored for a linear weight. "int7" are int8 bytes of at most 63: x86 processors without
@@ -50,13 +52,15 @@ def form_of(kernel: Kernel) -> Form:
 class KernelPlan:
     """A kernel per number of tokens: `buckets` of (largest number of tokens, kernel), then `rest`;
     all of them read the one stored `form`. `early` serves until the others are packed. `exact`:
-    the integer kernels were found to give the same bits, whichever of them multiplies."""
+    the integer kernels were found to give the same bits, whichever of them multiplies. `native`:
+    what our own kernels run on, if there are any here."""
 
     form: Form
     rest: Kernel
     buckets: tuple[tuple[int, Kernel], ...] = ()
     early: Kernel | None = None
     exact: bool = True
+    native: Native | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def floating(cls, dtype: Literal["float32", "bfloat16", "float16"]) -> "KernelPlan":
@@ -125,14 +129,15 @@ def linears(
         norm = read_norm(config, tensors, weight_names.norm_before(name), plan.dtype)
 
         def settled() -> Linear:
-            rest = make(plan.rest, weight, bias, norm)
+            rest = make(plan.rest, weight, bias, norm, plan.native)
             if not plan.buckets:
                 return rest
-            return BucketedLinear([(n, make(k, weight, bias, norm)) for n, k in plan.buckets], rest)
+            few = [(n, make(k, weight, bias, norm, plan.native)) for n, k in plan.buckets]
+            return BucketedLinear(few, rest)
 
         if plan.early is None:
             return settled()
-        return LateLinear(make(plan.early, weight, bias, norm), settled)
+        return LateLinear(make(plan.early, weight, bias, norm, plan.native), settled)
 
     return {name: build(name) for name in names or weight_names.linear_names(config)}
 
@@ -164,6 +169,7 @@ def make(
     weight: Tensor | Int8Weight | Int4Weight,
     bias: Tensor | None = None,
     norm: Norm | None = None,
+    native: Native | None = None,
 ) -> Linear:
     """One linear by one kernel. Raises `ModelError` for a kernel that does not take the weight."""
     match kernel, weight:
@@ -171,6 +177,10 @@ def make(
             return FloatLinear(weight, bias, norm)
         case (("int8-bfloat16" | "int4-bfloat16"), Int8Weight()) | ("int4-bfloat16", Int4Weight()):
             return WeightOnlyLinear(weight, torch.bfloat16, bias, norm)
+        case "int8-numba", Int8Weight() if native is not None:
+            if StoredLinear.takes(weight):
+                return StoredLinear(weight, bias, norm, native)
+            product = FbgemmProduct(weight)
         case "int8-fbgemm", Int8Weight():
             product = FbgemmProduct(weight)
         case "int8-onednn", Int8Weight():

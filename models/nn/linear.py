@@ -59,6 +59,10 @@ class Int8Weight:
     def dequantise(self) -> Tensor:
         return self.values.float() * self.scales[:, None]
 
+    def rows(self, ids: Tensor) -> "Int8Weight":
+        """The weight of some outputs only, copied."""
+        return Int8Weight(self.values[ids].contiguous(), self.scales[ids].contiguous())
+
 
 class CodeProduct(Protocol):
     """(tokens, in) -> (tokens, out) float32; entries are in [-CODES, CODES], or not numbers, for

@@ -35,7 +35,8 @@ class ExitBlock:
             weight = weights[name].to(model.device)
             if plan.form in LEVELS:
                 kernel = plan.buckets[0][1] if plan.buckets else plan.rest
-                return make(kernel, Int8Weight.quantise(weight, LEVELS[plan.form]), None, norm)
+                whole = Int8Weight.quantise(weight, LEVELS[plan.form])
+                return make(kernel, whole, None, norm, plan.native)
             return make(plan.rest, weight.to(plan.dtype), None, norm)
 
         self._enter = linear("enter")

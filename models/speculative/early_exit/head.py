@@ -7,15 +7,8 @@ which loses nothing but guesses (FR-Spec, arXiv 2502.14856).
 
 from torch import Tensor
 
-from ...nn.linear import (
-    BucketedLinear,
-    FloatLinear,
-    Int8Linear,
-    Int8Weight,
-    LateLinear,
-    Linear,
-    Norm,
-)
+from ...nn.cpu.int8_linear import StoredLinear
+from ...nn.linear import BucketedLinear, FloatLinear, Int8Linear, LateLinear, Linear, Norm
 
 
 def cut(head: Linear, ids: Tensor) -> Linear:
@@ -30,9 +23,12 @@ def cut(head: Linear, ids: Tensor) -> Linear:
             return FloatLinear(head.weight[ids], bias, head.norm)
         case Int8Linear():
             weight = head.product.weight
-            rows = Int8Weight(weight.values[ids].contiguous(), weight.scales[ids].contiguous())
+            rows = weight.rows(ids)
             bias = None if head.bias is None else head.bias[ids]
             return Int8Linear(type(head.product)(rows), len(ids), bias, head.norm)
+        case StoredLinear():
+            bias = None if head.bias is None else head.bias[ids]
+            return StoredLinear(head.weight.rows(ids), bias, head.norm, head.native)
     raise AssertionError(type(head))
 
 
@@ -47,7 +43,9 @@ def floats(head: Linear, ids: Tensor) -> tuple[Norm | None, Tensor]:
             return head.norm, head.weight[ids].float()
         case Int8Linear():
             weight = head.product.weight
-            return head.norm, weight.values[ids].float() * weight.scales[ids, None]
+            return head.norm, weight.rows(ids).dequantise()
+        case StoredLinear():
+            return head.norm, head.weight.rows(ids).dequantise()
     raise AssertionError(type(head))
 
 

@@ -2,7 +2,8 @@
 
 The sets are chosen by environment variables that the libraries read as they start, so each runs the
 tests of kernels, attention and speculation in a process of its own. MKL heeds its own on Intel's
-processors only; FBGEMM has no such variable.
+processors only; FBGEMM has no such variable. Our own kernels are compiled for several processors
+by their own tests.
 """
 
 import os

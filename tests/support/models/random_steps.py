@@ -46,7 +46,8 @@ def build(case: Case, dtype: torch.dtype = torch.float32) -> tuple[Step, Arena, 
     h = case.heads
     table = RotaryTable(plain_rope(h.head_dim, 1e4), torch.device("cpu"))
     total = sum(length + 1 for length, _ in case.pieces)
-    arena = Arena(LAYERS, h.kv_heads, h.head_dim, dtype, table, total + 32)
+    queries = sum(queries for _, queries in case.parts)
+    arena = Arena(LAYERS, h.kv_heads, h.head_dim, dtype, table, total + queries + 16)
     arena.keys.normal_()
     arena.values.normal_()
     visible, parts = [], []

@@ -1,0 +1,278 @@
+"""Functions that kernels of whole numbers are made of: unsigned codes by signed weights, summed
+exactly.
+
+Weights are read as they are stored, row after row, so a lane holds a part of a row's sum until the
+end, when lanes are added up for four rows at a time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+
+from .launch import LANES
+from .llvm import (
+    FLOAT,
+    FLOATS,
+    INT16,
+    INT32,
+    INT64,
+    INTS,
+    Builder,
+    Value,
+    at,
+    constant,
+    fused,
+    greater,
+    intrinsic,
+    loaded,
+    pointer,
+    prefetch,
+    spread,
+    store,
+)  # fmt: skip
+from .processor import Dot
+from .vectors import Intrinsic
+
+BYTE = ir.IntType(8)
+CODES = 127  # a code's largest value; stored as unsigned bytes, ZERO higher
+ZERO = 128
+AHEAD = 8  # rows of weights that are asked for before their turn
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """How a processor multiplies bytes: so many at a time, and tiles that its registers hold."""
+
+    dot: Dot
+    step: int  # bytes
+    rows: int  # of weights; a multiple of 4
+    tokens: int
+
+    @property
+    def lanes(self) -> int:
+        return self.step // 4
+
+
+PRODUCTS = {
+    "vnni-512": Products("vnni-512", 64, 8, 2),
+    "vnni-256": Products("vnni-256", 32, 4, 2),
+    "avx2": Products("avx2", 32, 4, 2),
+}
+
+
+def dot(builder: Builder, how: Products, sums: Value, codes: Value, weights: Value) -> Value:
+    """`sums` and in each lane four products of a code and a weight. "avx2" adds two of them in
+    sixteen bits, which is exact for weights of 63 at the most."""
+    wide, shorts = sums.type, ir.VectorType(INT16, 2 * how.lanes)
+    if how.dot == "avx2":
+        pairs = _call(builder, "llvm.x86.avx2.pmadd.ub.sw", shorts, codes, weights)
+        ones = ir.Constant(shorts, [1] * (2 * how.lanes))
+        return builder.add(sums, _call(builder, "llvm.x86.avx2.pmadd.wd", wide, pairs, ones))
+    name = f"llvm.x86.avx512.vpdpbusd.{8 * how.step}"
+    return _call(builder, name, wide, sums, codes, weights)
+
+
+def _call(builder: Builder, name: str, result: Value, *values: Value) -> Value:
+    """LLVM's own function `name`."""
+    signature = ir.FunctionType(result, [value.type for value in values])
+    return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), values)
+
+
+def tile(how: Products, tokens: int, rows: int, ahead: bool) -> Intrinsic:
+    """`multiply(codes, weights, size, sums, sums_row)`: int32 products of `tokens` rows of codes
+    with `rows` rows of weights, `size` bytes each, one behind the other. `ahead`: have the next
+    rows of weights on their way."""
+
+    @intrinsic
+    def multiply(
+        context: Any, codes: Any, weights: Any, size: Any, sums: Any, sums_row: Any
+    ) -> Any:
+        def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
+            codes, weights, size, sums, sums_row = values
+            kind = ir.VectorType(INT32, how.lanes)
+            partial = [
+                [cgutils.alloca_once(builder, kind) for _ in range(rows)] for _ in range(tokens)
+            ]
+            for each in partial:
+                for sum_ in each:
+                    builder.store(constant(0, kind), sum_)
+            token_rows = [at(builder, codes, size, token) for token in range(tokens)]
+            weight_rows = [at(builder, weights, size, row) for row in range(rows)]
+            with cgutils.for_range_slice(builder, INT64(0), size, INT64(how.step), intp=INT64) as (
+                i,
+                _,
+            ):
+                own = [_bytes(builder, how, builder.add(place, i)) for place in token_rows]
+                for row in range(rows):
+                    place = builder.add(weight_rows[row], i)
+                    if ahead:
+                        prefetch(builder, at(builder, place, size, AHEAD))
+                    weight = _bytes(builder, how, place)
+                    for token in range(tokens):
+                        sum_ = builder.load(partial[token][row])
+                        sum_ = dot(builder, how, sum_, own[token], weight)
+                        builder.store(sum_, partial[token][row])
+            for token in range(tokens):
+                for row in range(0, rows, 4):
+                    four = [builder.load(sum_) for sum_ in partial[token][row : row + 4]]
+                    place = builder.add(at(builder, sums, sums_row, token), INT64(4 * row))
+                    store(builder, _added_up(builder, four), place)
+            return context.get_dummy_value()
+
+        return types.void(*[types.int64] * 5), emit
+
+    return multiply
+
+
+def _bytes(builder: Builder, how: Products, address: Value) -> Value:
+    found = builder.load(pointer(builder, address, ir.VectorType(BYTE, how.step)))
+    found.align = 1
+    return found
+
+
+def _added_up(builder: Builder, four: list[Value]) -> Value:
+    """The sums over the lanes of four vectors, in the four lanes of one."""
+
+    def shuffled(a: Value, b: Value, lanes: Sequence[int]) -> Value:
+        numbers = ir.Constant(ir.VectorType(INT32, len(lanes)), list(lanes))
+        return builder.shuffle_vector(a, b, numbers)
+
+    def within(a: Value, b: Value, pattern: tuple[int, ...]) -> Value:
+        """Lanes of each quarter of 128 bits, from 4 on those of `b`."""
+        lanes = a.type.count
+        picked = [p % 4 + q + p // 4 * lanes for q in range(0, lanes, 4) for p in pattern]
+        return shuffled(a, b, picked)
+
+    def halved(a: Value, b: Value, one: tuple[int, ...], other: tuple[int, ...]) -> Value:
+        return builder.add(within(a, b, one), within(a, b, other))
+
+    pairs = [halved(four[at], four[at + 1], (0, 4, 1, 5), (2, 6, 3, 7)) for at in (0, 2)]
+    sums = halved(pairs[0], pairs[1], (0, 1, 4, 5), (2, 3, 6, 7))
+    while sums.type.count > 4:
+        half = sums.type.count // 2
+        low, high = range(half), range(half, 2 * half)
+        sums = builder.add(shuffled(sums, sums, low), shuffled(sums, sums, high))
+    return sums
+
+
+@intrinsic
+def finish(
+    context: Any, place: Any, sums: Any, scales: Any, step: Any, bias: Any, residual: Any
+) -> Any:
+    """LANES int32 products in place become float32: less what ZERO made of them (`sums`: of the
+    weights of a row), by the row's scale and the token's step, and with bias and residual where
+    their address is not 0."""
+
+    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
+        place, sums, scales, step, bias, residual = values
+        excess = builder.mul(loaded(builder, sums, INTS), constant(ZERO, INTS))
+        whole = builder.sub(loaded(builder, place, INTS), excess)
+        scaled = builder.fmul(builder.sitofp(whole, FLOATS), loaded(builder, scales))
+        total = cgutils.alloca_once(builder, FLOATS)
+        builder.store(builder.fmul(scaled, spread(builder, step)), total)
+        for address in (residual, bias):
+            with builder.if_then(builder.icmp_signed("!=", address, INT64(0))):
+                sum_ = builder.fadd(builder.load(total), loaded(builder, address))
+                builder.store(sum_, total)
+        store(builder, builder.load(total), place)
+        return context.get_dummy_value()
+
+    signature = types.void(
+        types.int64, types.int64, types.int64, types.float32, types.int64, types.int64
+    )
+    return signature, emit
+
+
+@intrinsic
+def square_sums(context: Any, x: Any, size: Any, to: Any) -> Any:
+    """Sums of squares of `size` float32 in LANES lanes."""
+
+    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
+        x, size, to = values
+        sums = cgutils.alloca_once(builder, FLOATS)
+        builder.store(constant(0.0), sums)
+        with cgutils.for_range_slice(builder, INT64(0), size, INT64(LANES), intp=INT64) as (i, _):
+            own = loaded(builder, builder.add(x, builder.mul(i, INT64(4))))
+            builder.store(fused(builder, own, own, builder.load(sums)), sums)
+        store(builder, builder.load(sums), to)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), emit
+
+
+@intrinsic
+def inverse_root(context: Any, x: Any) -> Any:
+    """1 / the square root of a float32."""
+
+    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
+        root = _call(builder, "llvm.sqrt.f32", FLOAT, values[0])
+        return builder.fdiv(FLOAT(1.0), root)
+
+    return types.float32(types.float32), emit
+
+
+@intrinsic
+def scale_by(context: Any, to: Any, x: Any, weights: Any, factor: Any, size: Any) -> Any:
+    """Store (x * factor) * weights, `size` float32."""
+
+    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
+        to, x, weights, factor, size = values
+        by = spread(builder, factor)
+        with cgutils.for_range_slice(builder, INT64(0), size, INT64(LANES), intp=INT64) as (i, _):
+            along = builder.mul(i, INT64(4))
+            own = builder.fmul(loaded(builder, builder.add(x, along)), by)
+            weight = loaded(builder, builder.add(weights, along))
+            store(builder, builder.fmul(own, weight), builder.add(to, along))
+        return context.get_dummy_value()
+
+    signature = types.void(types.int64, types.int64, types.int64, types.float32, types.int64)
+    return signature, emit
+
+
+@intrinsic
+def largest(context: Any, x: Any, size: Any, to: Any) -> Any:
+    """The largest magnitudes of `size` float32 in LANES lanes; no number where one of them is
+    none."""
+
+    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
+        x, size, to = values
+        found = cgutils.alloca_once(builder, FLOATS)
+        doubt = cgutils.alloca_once(builder, FLOATS)  # zero, or not a number
+        builder.store(constant(0.0), found)
+        builder.store(constant(0.0), doubt)
+        magnitude = constant(0x7FFFFFFF, INTS)
+        with cgutils.for_range_slice(builder, INT64(0), size, INT64(LANES), intp=INT64) as (i, _):
+            own = loaded(builder, builder.add(x, builder.mul(i, INT64(4))))
+            bits = builder.and_(builder.bitcast(own, INTS), magnitude)
+            above = greater(builder, builder.bitcast(bits, FLOATS), builder.load(found))
+            builder.store(above, found)
+            builder.store(fused(builder, own, constant(0.0), builder.load(doubt)), doubt)
+        store(builder, builder.fadd(builder.load(found), builder.load(doubt)), to)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), emit
+
+
+@intrinsic
+def encode(context: Any, to: Any, x: Any, step: Any, size: Any) -> Any:
+    """Store the codes of `size` float32, a byte each: x / step, rounded to the nearest, at most
+    CODES, and ZERO higher."""
+
+    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
+        to, x, step, size = values
+        by = spread(builder, step)
+        with cgutils.for_range_slice(builder, INT64(0), size, INT64(LANES), intp=INT64) as (i, _):
+            own = loaded(builder, builder.add(x, builder.mul(i, INT64(4))))
+            whole = _call(builder, "llvm.rint.v16f32", FLOATS, builder.fdiv(own, by))
+            whole = greater(builder, whole, constant(-CODES))  # also what is not a number
+            below = builder.fcmp_ordered("<", whole, constant(CODES))
+            whole = builder.select(below, whole, constant(CODES))
+            codes = builder.add(builder.fptosi(whole, INTS), constant(ZERO, INTS))
+            found = builder.trunc(codes, ir.VectorType(BYTE, LANES))
+            builder.store(found, pointer(builder, builder.add(to, i), found.type)).align = 1
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.float32, types.int64), emit

@@ -1,0 +1,51 @@
+"""What the launches of our kernels read: one list of int64 each, at these places.
+
+Every list begins with a counter, by which threads share out the work.
+"""
+
+NEXT = 0
+
+# `remember` and `attend`: one counter more, what is the same for every layer, one counter for each
+# key head, then tokens (position, address of the key and of the value in the first layer and head)
+# and segments (address of the first key and of the first value there, length, position, offset).
+SLOT, LAYER, RAW, RESULT = range(1, 5)
+(TOKENS, HEADS, KV_HEADS, DIM, SCALE, COS, SIN, HEAD_BYTES, SCRATCH, SLOT_BYTES, PARTIALS,
+ UNITS) = range(5, 17)  # fmt: skip
+HEADER = 17
+TOKEN, SEGMENT = 3, 5
+
+UNIT_KEYS = 256  # of one piece of work
+BLOCK_KEYS = 32  # of one step of its softmax: what is at work fits into the first cache
+LANES = 16  # queries side by side
+TILE = 2 * LANES  # queries whose scores are worked out together
+
+# `prepare`
+ROWS, SIZE, INPUT, NORM, EPS, ROOM, CODED, STEPS = range(1, 9)
+
+# `multiply`; `add_up` reads the same: CODES_AT are a row of ones then, and MULTIPLIED the sums.
+(CODE_ROWS, INS, OUTS, BLOCK, BLOCKS, CODES_AT, STEPS_AT, WEIGHTS, SUMS, SCALES, BIAS, RESIDUAL,
+ MULTIPLIED) = range(1, 14)  # fmt: skip
+ROW_MULTIPLE = 16  # rows of a block but the last, which has at least as many
+
+
+def padded(rows: int) -> int:
+    """Queries in whole lanes."""
+    return -(-rows // LANES) * LANES
+
+
+def slot_floats(rows: int, dim: int) -> int:
+    """Of one thread's memory in `attend`, for so many queries of a key head: turned queries,
+    scores, a block of keys and of values, positions, what earlier sums shrink by, one turned query.
+    """
+    lanes = padded(rows)
+    return lanes * dim + BLOCK_KEYS * TILE + 2 * BLOCK_KEYS * dim + 2 * lanes + dim
+
+
+def partial_floats(rows: int, dim: int) -> int:
+    """Of what a unit leaves for one head: of each query maximum, sum and weighed values."""
+    return padded(rows) * (dim + 2)
+
+
+def room_floats(size: int) -> int:
+    """Of the memory for one row in `prepare`."""
+    return LANES + size
