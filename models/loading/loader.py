@@ -197,7 +197,8 @@ def _assemble(
 ) -> Loaded:
     machine = Machine.of(device, plan.native)
     chosen = choose(attention, device, plan.dtype, config, machine)
-    model = assemble(config, tensors, plan, chosen.partial, chosen.shortcut)
+    half = chosen.half if plan.form in INTEGERS else None
+    model = assemble(config, tensors, plan, chosen.partial, chosen.shortcut, half)
     return Loaded(files.name, model, Tokenizer(vocabulary), config, plan, files, chosen.name)
 
 

@@ -61,11 +61,13 @@ class Transformer:
         attention: PartialAttention,
         dtype: torch.dtype,
         shortcut: "Callable[[Transformer], Shortcut] | None" = None,
+        kv_dtype: torch.dtype | None = None,
     ):
-        """`linears` by the names of `weight_names`; `dtype`: of hidden states, keys and values;
-        `shortcut`: makes one for this model."""
+        """`linears` by the names of `weight_names`; `dtype`: of hidden states, and of keys and
+        values unless `kv_dtype` says another; `shortcut`: makes one for this model."""
         self.config = config
         self.dtype = dtype
+        self.kv_dtype = kv_dtype or dtype
         self.attention = attention
         self.embedding = embedding  # (vocabulary, hidden)
         self.device = embedding.device
@@ -83,7 +85,7 @@ class Transformer:
     def new_arena(self, rows: int = 256) -> Arena:
         """An empty KV arena of this model's shape and dtype, with room for `rows` tokens."""
         c = self.config
-        return Arena(c.layers, c.kv_heads, c.head_dim, self.dtype, self.table, rows)
+        return Arena(c.layers, c.kv_heads, c.head_dim, self.kv_dtype, self.table, rows)
 
     def settle(self, cancelled: Callable[[], bool] = lambda: False) -> bool:
         """Pack the kernels and record the passes that were left for later, until `cancelled`.
@@ -156,8 +158,9 @@ def assemble(
     plan: KernelPlan,
     attention: PartialAttention,
     shortcut: Callable[[Transformer], Shortcut] | None = None,
+    kv_dtype: torch.dtype | None = None,
 ) -> Transformer:
     """A transformer from what the store keeps (`kernels.stored`), with the kernels of `plan`."""
     built = linears(config, tensors, plan)
     embedding = tensors["embed.weight"]
-    return Transformer(config, embedding, built, attention, plan.dtype, shortcut)
+    return Transformer(config, embedding, built, attention, plan.dtype, shortcut, kv_dtype)

@@ -1,6 +1,8 @@
 """What int8 costs: perplexity on code, and agreement of the likeliest token, next to float32.
 
-    python tests/bench/perplexity.py [--model NAME] [--tokens N] FILE...
+    python tests/bench/perplexity.py [--model NAME] [--tokens N] [--dtype D]... FILE...
+
+`int8+torch` is int8 with that attention, whose keys and values are float32; `int8` is what is used.
 
 Without files, modules of the Python standard library are read, from their middles.
 """
@@ -19,7 +21,7 @@ MODULES = ("argparse", "heapq", "shlex", "tempfile", "textwrap", "json/decoder",
 @click.command()
 @click.option("--model", default="qwen2.5-coder-0.5b")
 @click.option("--tokens", default=384, help="Of each file.")
-@click.option("--dtype", "dtypes", multiple=True, default=("float32", "bfloat16", "int8"))
+@click.option("--dtype", "dtypes", multiple=True, default=("float32", "int8+torch", "int8"))
 @click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path))
 def main(model: str, tokens: int, dtypes: tuple[str, ...], files: tuple[Path, ...]) -> None:
     """Print one row for each dtype; the first is what the others are compared with."""
@@ -29,7 +31,8 @@ def main(model: str, tokens: int, dtypes: tuple[str, ...], files: tuple[Path, ..
     files = files or tuple(library / f"{module}.py" for module in MODULES)
     reference: tuple[float, Tensor] | None = None
     for dtype in dtypes:
-        loaded = load(model, dtype=dtype)
+        form, _, attention = dtype.partition("+")
+        loaded = load(model, dtype=form, attention=attention or "auto")
         texts = [path.read_text(encoding="utf-8") for path in files]
         encoded = [loaded.tokenizer.encode(text[len(text) // 3 :])[:tokens] for text in texts]
         perplexity, likeliest = evaluate(loaded.model, encoded)
@@ -38,7 +41,7 @@ def main(model: str, tokens: int, dtypes: tuple[str, ...], files: tuple[Path, ..
         agree = 100 * (likeliest == reference[1]).float().mean().item()
         click.echo(
             f"{dtype:<10} perplexity {perplexity:.4f} ({change:+.2f} %), same likeliest token "
-            f"{agree:.1f} %, {len(likeliest)} tokens, {loaded.plan}"
+            f"{agree:.1f} %, {len(likeliest)} tokens, {loaded.plan}, {loaded.attention}"
         )
         del loaded
 

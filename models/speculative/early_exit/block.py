@@ -70,17 +70,20 @@ class ExitBlock:
             at = position - offset
             return turn(query.float(), *model.table.rows(range(at, at + 1))).to(query.dtype)
 
-        pieces = cached_until(verified, step, arena, s.attended)
+        pieces = cached_until(verified, step, arena, s.attended, model.dtype)
         mixed = attend(partial(turned), pieces, model.scale, model.attention)
         return mixed.reshape(1, s.heads * s.head_dim)
 
 
-def cached_until(last: int, step: Step, arena: Arena, layer: int) -> list[Piece]:
+def cached_until(
+    last: int, step: Step, arena: Arena, layer: int, dtype: torch.dtype
+) -> list[Piece]:
     """What one layer has cached of the tokens up to position `last`, which is included."""
     found = []
     for segment in step.visible:
         count = min(segment.length, last + 1 - segment.position)
         if count > 0:
-            keys, values = arena.read(layer, segment.start, segment.start + count)
+            rows = arena.read(layer, segment.start, segment.start + count)
+            keys, values = (stored.to(dtype) for stored in rows)
             found.append(Piece(keys, values, segment.offset, causal=False))
     return found
