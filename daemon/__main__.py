@@ -70,9 +70,12 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="keyturn")
 def main() -> None:
     """Code completion on your own machine."""
-    # OpenMP threads that spin at barriers slow a busy machine down many times over, themselves
-    # included; sleeping ones cost a few percent on an idle one. Read when torch is first imported.
+    # OpenMP threads that spin for long at barriers slow a busy machine down many times over,
+    # themselves included; those that sleep at once take as long to wake as a small product does.
+    # So they spin from one kernel to the next, and no longer (GNU's OpenMP; others do not spin).
+    # Read when torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 
 if __name__ == "__main__":

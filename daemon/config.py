@@ -26,7 +26,7 @@ USER_FILE = "config.toml"
 PROJECT_TOKENS = 512  # three excerpts and some definitions: docs/decisions/project.md
 LOOKUP = "lookup"  # the name of the engine that needs no model
 IDLE_WORK = ("off", "gentle", "full")
-ATTENTION = ("auto", "triton", "flash-attn-4", "flash-attn", "torch", "readable")
+ATTENTION = ("auto", "numba", "triton", "flash-attn-4", "flash-attn", "torch", "readable")
 MOST = {"daemon.metrics_port": 65_535}  # of numbers; of others MOST_COUNT
 LOG_LEVELS = ("debug", "info", "warning", "error")
 

@@ -50,8 +50,7 @@ def examine(model: str, config: Config, progress: Progress) -> Report:
         (
             *_versions(),
             _device(),
-            _kernels(progress),
-            *_attention(),
+            *_speed(progress),
             Finding("threads", f"{torch.get_num_threads()} of {os.cpu_count()} logical processors"),
             _model(model),
             *_settings(config),
@@ -79,13 +78,23 @@ def _device() -> Finding:
     return Finding("device", f"cuda ({properties.name}, {properties.total_memory / 1e9:.0f} GB)")
 
 
-def _kernels(progress: Progress) -> Finding:
+def _speed(progress: Progress) -> Iterator[Finding]:
+    """Which kernels and which attention a model would get, one with heads that all backends know;
+    and why not the other backends."""
+    device = pick_device("auto")
     try:
-        return Finding(
-            "kernels", str(pick_plan(pick_device("auto"), "auto", cache_folder(), progress))
-        )
+        plan = pick_plan(device, "auto", cache_folder(), progress)
     except KeyturnError as error:
-        return Finding("kernels", "not chosen", ok=False, advice=str(error))
+        yield Finding("kernels", "not chosen", ok=False, advice=str(error))
+        return
+    yield Finding("kernels", str(plan))
+    backends = survey(Machine.of(device, plan.native), plan.dtype)
+    best = next(backend for backend in backends if not backend.missing)
+    without = [f"{b.name} {b.missing}" for b in backends if b.missing]
+    if best.name == "torch" and device.type == "cpu":
+        if not rows_agree(*DEFAULT_HEADS, torch.get_num_threads()):
+            without.insert(0, ROW_BY_ROW)
+    yield Finding("attention", best.name + (f" ({'; '.join(without)})" if without else ""))
 
 
 def _model(name: str) -> Finding:
@@ -147,14 +156,3 @@ def _optional() -> Iterator[Finding]:
         else:
             advice = f"pip install 'keyturn[{extra}]'" if cuda else "of use on a GPU only"
             yield Finding(package, "missing (optional)", advice=advice)
-
-
-def _attention() -> Iterator[Finding]:
-    """Which attention a model with heads that all backends know would get, and why not the rest."""
-    device = pick_device("auto")
-    backends = survey(Machine.of(device))
-    best = next(backend for backend in backends if not backend.missing)
-    without = [f"{b.name} {b.missing}" for b in backends if b.missing]
-    if device.type == "cpu" and not rows_agree(*DEFAULT_HEADS, torch.get_num_threads()):
-        without.insert(0, ROW_BY_ROW)
-    yield Finding("attention", best.name + (f" ({'; '.join(without)})" if without else ""))

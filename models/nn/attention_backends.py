@@ -113,8 +113,8 @@ def _missing(
 def _native_missing(machine: Machine, dtype: torch.dtype, head_dim: int | None) -> Iterator[str]:
     if machine.capability is not None:
         yield "is for processors"
-    elif machine.native_missing:
-        yield machine.native_missing
+    elif machine.native is None:
+        yield machine.native_missing or "has no sound code here"
     elif dtype != torch.float32:
         yield f"needs float32, not {str(dtype).removeprefix('torch.')}"
     if head_dim is not None and head_dim % (2 * HALF_HEAD):
@@ -133,8 +133,6 @@ def choose(
     machine = machine or Machine.of(device)
     found = survey(machine, dtype, config.head_dim)
     reasons = {backend.name: backend.missing for backend in found}
-    if machine.native is None:
-        reasons["numba"] = reasons["numba"] or "has no sound code here"
     usable = [name for name, reason in reasons.items() if not reason]
     if wanted != "auto" and wanted not in usable:
         if wanted not in reasons:

@@ -17,7 +17,9 @@ from keyturn.models.nn.attention_backends import (
     survey,
 )
 from keyturn.models.nn.config import ModelConfig
-from support.models.tiny import oracle
+from keyturn.models.nn.cpu.step_attention import EveryStep
+from support.models.native import native, processors
+from support.models.tiny import oracle, ours
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 ALL = frozenset({"triton", "flash-attn", "flash-attn-4"})
@@ -65,14 +67,33 @@ def test_where_several_tokens_cannot_share_their_products_that_is_said() -> None
     assert choose("torch", CPU, torch.float32, config()).name == expected
 
 
-def test_on_a_cpu_there_is_no_shortcut() -> None:
+def test_on_a_cpu_without_our_kernels_there_is_no_shortcut() -> None:
     chosen = choose("auto", CPU, torch.float32, config(), Machine(None, ALL))
     assert (chosen.partial, chosen.shortcut) == (cpu_partial, None)
     assert partial_of("torch", CUDA) is cuda_partial
 
 
+@pytest.mark.skipif(not processors(), reason="our kernels need an x86 processor with AVX2")
+def test_our_kernels_are_the_best_for_float32_on_a_processor() -> None:
+    machine = Machine.of(CPU, native())
+    chosen = choose("auto", CPU, torch.float32, config(), machine)
+    assert (chosen.name, chosen.half) == ("numba", torch.float16)
+    assert isinstance(
+        ours(oracle("qwen2", head_dim=64), shortcut=chosen.shortcut).shortcut, EveryStep
+    )
+    assert choose("auto", CPU, torch.bfloat16, config(), machine).name == "torch"
+    assert (
+        missing(machine, dtype=torch.float32, head_dim=80)["numba"]
+        == "has no kernel for heads of 80"
+    )
+
+
 def test_a_backend_asked_for_by_name_is_used_or_refused_with_the_reason() -> None:
     assert choose("readable", CPU, torch.float32, config()).partial is readable_partial
+    with pytest.raises(UnsupportedModel, match="'numba' cannot be had here: is for processors"):
+        choose("numba", CUDA, torch.float32, config(), Machine((9, 0), ALL))
+    with pytest.raises(UnsupportedModel, match="'numba' cannot be had here: needs x, really"):
+        choose("numba", CPU, torch.float32, config(), Machine(None, ALL, "needs x, really"))
     with pytest.raises(UnsupportedModel, match=r"'triton' cannot be had here: needs a CUDA GPU"):
         choose("triton", CPU, torch.float32, config(), Machine(None, ALL))
     with pytest.raises(UnsupportedModel, match="no kernel for heads of 32"):

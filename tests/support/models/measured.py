@@ -1,22 +1,37 @@
-"""Kernels that count as measured on this machine, which takes seconds."""
+"""Kernels that count as compiled and measured on this machine, which takes seconds."""
 
+import shutil
 from functools import cache
 from pathlib import Path
 
 import torch
 
 from keyturn.models.nn.autotune import TOKENS, Measured, fastest, probe
+from keyturn.models.nn.cpu.native import Native
 from keyturn.models.nn.kernels import Kernel
+from support.models.native import KEPT, native, processors
+
+
+def share_code(folder: Path) -> Native | None:
+    """Have our own kernels in a cache folder, as they were compiled for another one."""
+    if not processors():
+        return None
+    ours = native()
+    kept = KEPT / f"{ours.code.name}.o"
+    (folder / "kernels").mkdir(parents=True, exist_ok=True)
+    shutil.copy(kept, folder / "kernels" / kept.name)
+    return ours
 
 
 def remember_kernels(folder: Path) -> Path:
-    """Have in a cache folder what measuring would leave there, for a process with as many threads
-    as this one and for one with a single thread; the folder."""
+    """Have in a cache folder what compiling and measuring would leave there, for a process with as
+    many threads as this one and for one with a single thread; the folder."""
+    ours = share_code(folder)
     threads = torch.get_num_threads()
     try:
         for count in {1, threads}:
             torch.set_num_threads(count)
-            fastest(folder, lambda note: None, take=_taken, busy=lambda: False)
+            fastest(folder, lambda note: None, take=_taken, busy=lambda: False, native=ours)
     finally:
         torch.set_num_threads(threads)
     return folder
@@ -25,6 +40,6 @@ def remember_kernels(folder: Path) -> Path:
 @cache
 def _taken() -> Measured:
     """All that are exact are as fast, and float32 is half as fast."""
-    form, sound = probe()
+    form, sound = probe(native() if processors() else None)
     times: dict[Kernel, list[float]] = {kernel: [1.0] * len(TOKENS) for kernel in sound}
     return Measured(form, sound, {**times, "float32": [2.0] * len(TOKENS)})

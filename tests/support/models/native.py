@@ -8,6 +8,7 @@ from keyturn.models.nn.cpu.native import Native, missing
 from keyturn.models.nn.cpu.processor import Processor
 from keyturn.models.nn.cpu.team import team
 
+KEPT = cache_folder() / "kernels"  # keyturn's own, before a test names another folder
 OTHERS = {  # what is seldom asked for by a test, and runs on most that have AVX-512
     "haswell": ("avx2", "fma", "f16c", "bmi", "bmi2", "avx", "sse4.2", "popcnt"),
     "alderlake": ("avx2", "fma", "f16c", "bmi", "bmi2", "avx", "sse4.2", "popcnt", "avxvnni"),
@@ -26,12 +27,12 @@ def processors() -> list[str]:
 
 @cache
 def native(name: str = "here") -> Native:
-    """Kept where keyturn keeps its own, so that they are compiled once."""
+    """Kept where keyturn keeps its own, so that they are compiled once on a machine."""
     processor = Processor.here()
     if name != "here":
         processor = Processor(name, frozenset(f"+{feature}" for feature in OTHERS[name]))
     threads = team()
     assert threads is not None
-    code = load(cache_folder() / "kernels", print, processor, lambda code: True)
+    code = load(KEPT, print, processor, lambda code: True)
     assert code is not None
     return Native(code, threads, processor)
