@@ -156,12 +156,16 @@ class CachedSequence:
     # region Edits
 
     def apply(
-        self, plan: EditPlan, target: Target, most: int | Callable[[], int] = 512
+        self,
+        plan: EditPlan,
+        target: Target,
+        most: int | Callable[[], int] = 512,
+        edits: int = 1,
     ) -> Generator[Step]:
         """Make the sequence `target`: drops and moves at once, then a step for every `most` tokens
         that have to be encoded; a function is asked anew for each. Each step must have been run
         when the next one is asked for; an iterator that is closed early leaves a consistent part
-        of the target behind.
+        of the target behind. `edits`: as how many the change counts for what has not seen it.
 
         Raises `ContextOverflow` or `OverBudget`, before anything has changed.
         """
@@ -169,7 +173,7 @@ class CachedSequence:
         for span in reversed(plan.drops):
             self.drop(span.start, span.stop)
         if plan.seen is not None:
-            self.changed(plan.seen)
+            self.changed(plan.seen, edits)
         for spans in batches(plan.encode, most if callable(most) else lambda: most):
             step = self.insert([target.insert(span) for span in spans])
             ran = False
@@ -218,10 +222,11 @@ class CachedSequence:
     # endregion
     # region History
 
-    def changed(self, index: int) -> None:
-        """Something before token `index` is not what the tokens from there on have seen."""
+    def changed(self, index: int, edits: int = 1) -> None:
+        """Something before token `index` is not what the tokens from there on have seen; it counts
+        as so many edits."""
         before, after = self._cut(index)
-        self.segments = joined([*before, *(s.unseeing() for s in after)])
+        self.segments = joined([*before, *(s.unseeing(edits) for s in after)])
 
     def inexact(self) -> list[tuple[range, int]]:
         """Spans of tokens that a fresh prefill would encode differently, with the number of edits

@@ -91,9 +91,9 @@ def _speed(progress: Progress) -> Iterator[Finding]:
     backends = survey(Machine.of(device, plan.native), plan.dtype)
     best = next(backend for backend in backends if not backend.missing)
     without = [f"{b.name} {b.missing}" for b in backends if b.missing]
-    if best.name == "torch" and device.type == "cpu":
-        if not rows_agree(*DEFAULT_HEADS, torch.get_num_threads()):
-            without.insert(0, ROW_BY_ROW)
+    joined = best.name != "torch" or device.type != "cpu"
+    if not joined and not rows_agree(*DEFAULT_HEADS, torch.get_num_threads()):
+        without.insert(0, ROW_BY_ROW)
     yield Finding("attention", best.name + (f" ({'; '.join(without)})" if without else ""))
 
 

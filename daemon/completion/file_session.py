@@ -3,6 +3,8 @@
 Edits are applied to the text and its tokens at once, and to the cache when a completion is asked
 for: then the prompt that is wanted is compared with the one that is cached, and only the difference
 is encoded. In idle time `refresh` makes the cache what a fresh prefill of that prompt would give.
+Where too much would have to be encoded first (a file that was just opened, a jump), a narrow window
+is answered from, and grows to the wide one in idle time.
 """
 
 import time
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...api.report import ProjectUse
+from ...cache.errors import ContextOverflow, OverBudget
 from ...cache.plan import EditPlan, Repair, Target, plan_edit, probed
 from ...cache.sequence import CachedSequence
 from ...cache.staleness import Staleness, next_span, staleness
@@ -31,10 +34,12 @@ from .bound_chunks import BoundChunks
 from .deleted_text import Scraps
 from .diff import hunks
 from .related import Related
-from .window import choose
+from .window import Width, Windows, shifted
 
 SCENE_TOKENS = 50_000  # left and right of the cursor, to be repeated
 MANY_SEGMENTS = 12  # attention pays for each; beyond that, the rows are put in order
+QUICK_TOKENS = 768  # a prompt that takes more is not waited for, if there is a quicker one
+NARROW_TOKENS = 512  # of a narrow window's prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class Planned:
     prompt: Prompt
     target: Target
     plan: EditPlan
+    window: Span  # characters of the text
 
 
 @dataclass(slots=True)
@@ -57,6 +63,7 @@ class FileSession:
     repair: Repair = field(default_factory=Repair)
     clock: Callable[[], float] = time.monotonic  # seconds
     grammar: Followed = field(default_factory=Followed)
+    narrow_first: bool = False  # whether there is idle time for a window to grow in
     text: TokenisedText = field(init=False)
     encoded_tokens: int = field(init=False, default=0)  # by the last `fill`
     asked_at: int = field(init=False, default=0)  # character before which the cursor was last
@@ -64,7 +71,8 @@ class FileSession:
     project: ProjectUse | None = field(init=False, default=None)  # as of the last look at it
     related: Related = field(init=False, default_factory=Related)
     scraps: Scraps = field(init=False, default_factory=Scraps)
-    _shows: tuple[int, int] | None = field(init=False, default=None)  # characters, if not all
+    windows: Windows = field(init=False, default_factory=Windows)
+    _wish: PromptOptions | None = field(init=False, default=None)  # of the prompt to grow to
     _stale_since: float | None = field(init=False, default=None)
     _cursor: int = field(init=False, default=0)  # index in the cached prompt, for the refresh
     _tokens: NDArray[np.int32] | None = field(
@@ -86,10 +94,8 @@ class FileSession:
         self.scraps.saw(start, old, new)
         self.grammar.edited(start)
         self._tokens = None
-        self.asked_at = _moved(self.asked_at, start, stop, new)
-        if self._shows:
-            first, last = self._shows
-            self._shows = (_moved(first, start, stop, new), _moved(last, start, stop, new))
+        self.asked_at = shifted(self.asked_at, start, stop, new)
+        self.windows.edited(start, stop, new)
 
     def tokens(self) -> NDArray[np.int32]:
         """Of the whole text, to be looked up by completions of other files."""
@@ -131,20 +137,37 @@ class FileSession:
         cache, but for chunks in an empty one. Raises `EditOutOfRange`."""
         self.asked_at = cursor
         self.chunks.lay(self.builder.sink(options))
-        prompt, target, related = self._target(cursor, options)
+        wide = self._plan(cursor, options, Width.WIDE)
+        self._wish, self.windows.last = None, wide.window
+        if not self.narrow_first or wide.plan.encoded <= QUICK_TOKENS:
+            return wide
+        few = replace(options, budget_tokens=min(options.budget_tokens, NARROW_TOKENS))
+        narrow = self._plan(cursor, few, Width.NARROW)
+        if 2 * narrow.plan.encoded > wide.plan.encoded:
+            return wide
+        self._wish, self.windows.last = options, narrow.window
+        return narrow
+
+    def _plan(
+        self, cursor: int, options: PromptOptions, width: Width, repair: Repair | None = None
+    ) -> Planned:
+        room, share = self.builder.room_tokens(options), options.prefix_share
+        window = self.windows.show(self.text, cursor, room, share, width)
+        prompt, target, related = self._target(cursor, options, window)
         sequence = self.sequence
         overdue = self._overdue()
         stale = [span for span, edits in sequence.inexact() if edits or overdue]
         # Chunks are left to idle time.
         stale = [range(max(span.start, target.chunks.stop), span.stop) for span in stale]
-        repair = replace(self.repair, tail=len(target.tokens)) if overdue else self.repair
+        if repair is None:
+            repair = replace(self.repair, tail=len(target.tokens)) if overdue else self.repair
         plan = plan_edit(sequence.tokens, sequence.labels, target, repair, stale, related)
-        return Planned(prompt, target, plan)
+        return Planned(prompt, target, plan, window)
 
     @property
     def shown(self) -> tuple[int, int]:
         """The characters that the last prompt showed."""
-        return self._shows or (0, len(self.text.text))
+        return self.windows.last or (0, len(self.text.text))
 
     @torch.inference_mode()
     def fill(
@@ -230,10 +253,11 @@ class FileSession:
         self.encoded_tokens += len(step)
         return hidden
 
-    def _target(self, cursor: int, options: PromptOptions) -> tuple[Prompt, Target, list[range]]:
+    def _target(
+        self, cursor: int, options: PromptOptions, window: Span
+    ) -> tuple[Prompt, Target, list[range]]:
         room = self.builder.room_tokens(options)
-        text = self.text
-        start, stop = self._shown(cursor, room, options.prefix_share)
+        text, (start, stop) = self.text, window
         left, right = text.part(start, cursor), text.part(cursor, stop)
         prompt = self.builder.assemble(
             left.ids[max(0, len(left.ids) - room) :],
@@ -254,23 +278,6 @@ class FileSession:
         inside = [range(max(s.start, suffix.start), min(s.stop, suffix.stop)) for s in spans]
         return prompt, target, [span for span in inside if span]
 
-    def _shown(self, cursor: int, room: int, prefix_share: float) -> tuple[int, int]:
-        """The characters that the prompt shows: whole lines, where the file does not fit."""
-        text, total = self.text, len(self.text)
-        current = self._shows and Span(text.index(self._shows[0]), text.index(self._shows[1]))
-        window = choose(total, text.index(cursor), room, prefix_share, current)
-        if window == Span(0, total):
-            self._shows = None
-            return 0, len(text.text)
-        if self._shows is None or window != current:
-            start, stop = text.offset(window.start), text.offset(window.stop)
-            if start > 0:
-                start = text.text.find("\n", start, cursor) + 1 or start
-            if stop < len(text.text):
-                stop = text.text.rfind("\n", cursor, stop) + 1 or stop
-            self._shows = (min(start, cursor), max(stop, cursor))
-        return self._shows
-
     # endregion
     # region Idle time
 
@@ -278,7 +285,10 @@ class FileSession:
         return staleness(len(self.sequence), self.sequence.inexact())
 
     def refresh(self, most_tokens: int) -> int:
-        """Encode the next few stale tokens again; how many, 0 when the cache is exact."""
+        """Encode the next few tokens that a wider window needs, or that are stale; how many, 0 when
+        the cache is what a fresh prefill of the wide window would give."""
+        if grown := self._grow(most_tokens):
+            return grown
         span = next_span(self.sequence.inexact(), self._cursor, most_tokens)
         if span is None:
             return 0
@@ -286,11 +296,27 @@ class FileSession:
         self._note_staleness()
         return len(span)
 
+    def _grow(self, most_tokens: int) -> int:
+        """Encode some of what the wide window has and the narrow one has not; how many."""
+        if self._wish is None:
+            return 0
+        carried = replace(self.repair, exact=0, tail=0, head=0, related=0, behind=0)
+        planned = self._plan(self.asked_at, self._wish, Width.WIDE, carried)
+        if planned.plan.encoded <= 1:  # nothing but the last token, which every prompt encodes
+            self._wish = None
+            return 0
+        try:
+            # What is there already sees less for a while than it will, as it did before: no edit.
+            apply = self.sequence.apply(planned.plan, planned.target, most_tokens, edits=0)
+            with closing(apply) as steps:
+                step = next(steps)
+                encode(self.model, self.sequence, step)
+                next(steps, None)  # that one has been run; another is not, and forgotten
+        except (ContextOverflow, OverBudget):  # the wide prompt will say so when it is asked for
+            self._wish = None
+            return 0
+        self._cursor = planned.prompt.prefix.stop
+        self._note_staleness()
+        return len(step)
+
     # endregion
-
-
-def _moved(offset: int, start: int, stop: int, new: str) -> int:
-    """Where a character is after an edit; inside the replaced text, at its end."""
-    if offset < start:
-        return offset
-    return max(offset, stop) + len(new) - (stop - start)

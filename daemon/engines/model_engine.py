@@ -192,6 +192,8 @@ class ModelEngine:
         if self._budget.evicted > evicted:
             give_back(self._loaded.model.device)
         session.show(file.text.text)
+        idle = self._refresher.work is not IdleWork.OFF
+        session.narrow_first = idle and not is_headless(file.key.uri)
         if self._project is not None and not is_headless(file.key.uri):
             self._project.greet(file, session)
         return session

@@ -1,10 +1,8 @@
 """One file through edits and completions: the prompt in the cache is always the one that is due."""
 
 from random import Random
-from typing import Any
 
 import pytest
-import torch
 from torch.testing import assert_close
 
 from keyturn.cache.errors import EditOutOfRange
@@ -14,13 +12,12 @@ from keyturn.daemon.completion.diff import hunks
 from keyturn.daemon.completion.file_session import FileSession
 from keyturn.daemon.completion.related import Related
 from keyturn.daemon.completion.window import choose
-from keyturn.models.nn.reencode import encode
 from keyturn.models.prompts.fim import PromptBuilder, PromptOptions, Span
 from keyturn.models.prompts.templates import Order
+from support.daemon.file_sessions import CLOSE, fresh_logits, prepare
 from support.daemon.model_engines import tiny_loaded
 from support.models.tiny_tokenizer import PAGE
 
-CLOSE: Any = {"atol": 1e-3, "rtol": 1e-3}
 TEXT = PAGE * 6
 
 
@@ -31,21 +28,8 @@ def session(repair: Repair | None = None) -> FileSession:
     return FileSession(loaded.model, loaded.tokenizer, builder, sequence, repair or Repair())
 
 
-def prepare(file: FileSession, cursor: int, wanted: PromptOptions, raise_if_cancelled=lambda: None):
-    """What was planned, and the logits after the prompt."""
-    planned = file.plan(cursor, wanted)
-    return planned, file.fill(planned, raise_if_cancelled)
-
-
 def options(order: Order, budget: int = 2000, **more) -> PromptOptions:
     return PromptOptions(budget_tokens=budget, order=order, **more)
-
-
-@torch.inference_mode()
-def fresh_logits(tokens) -> torch.Tensor:
-    model = tiny_loaded().model
-    sequence = CachedSequence(model.new_arena())
-    return model.logits(encode(model, sequence, sequence.append(tokens))[-1:])[0]
 
 
 @pytest.mark.parametrize("order", [Order.PSM, Order.SUFFIX_FIRST])
