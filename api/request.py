@@ -85,6 +85,7 @@ class CompletionOptions:
     candidates: Candidates = 1
     deadline_ms: Milliseconds = 3_000
     decode_ms: Milliseconds | None = None  # also ends this long after the prompt has been read
+    line_ms: Milliseconds | None = None  # this long after it, also ends with the line
     sampling: Sampling = field(default_factory=Sampling)
     grammar: GrammarMode = GrammarMode.EXACT
     speculation: SpeculationMode = SpeculationMode.AUTO

@@ -32,6 +32,9 @@ NO_CODE = re.compile(
 )  # schemes of documents that nobody edits as code: input lines, what was, and what programs say
 
 
+LINE_MS = 400  # of decoding, after which who types gets the lines that there are by then
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """Everything that decides whether and how much to suggest in this editor."""
@@ -85,6 +88,7 @@ class Options:
             max_tokens=self.max_tokens,
             candidates=self.candidates if invoked else 1,
             deadline_ms=self.deadline_ms,
+            line_ms=None if invoked else LINE_MS,
             grammar=GrammarMode(self.grammar),
             speculation=SpeculationMode(self.speculate),
         )

@@ -19,6 +19,7 @@ from ...models.constrained.guide import Guide
 from ...models.constrained.guided_decoder import GuidedDecoder
 from ...models.decoding.circles import Endless
 from ...models.decoding.decode import Decoder, Interrupted, Stops, Token
+from ...models.decoding.in_time import InTime
 from ...models.decoding.sampler import Sampler
 from ...models.decoding.stops import stop_rule
 from ...models.decoding.trim import certain, decided, trim
@@ -47,8 +48,11 @@ class Brief:
     def stops(self) -> Stops:
         """Fresh ones, for one candidate."""
         comments = self.language.comments
-        rule = stop_rule(self.request.options.extent, self.near.prefix, self.near.suffix, comments)
+        options = self.request.options
+        rule = stop_rule(options.extent, self.near.prefix, self.near.suffix, comments)
         rule = Endless(rule, self.decided)
+        if options.line_ms is not None:
+            rule = InTime(rule, options.line_ms / 1e3)
         return Stops(self.stop_tokens, self.limit_tokens, rule, self.request.deadline)
 
     def decided(self, text: str) -> bool:

@@ -57,6 +57,7 @@ class Wishes:
             self.n,
             deadline_ms,
             decode_ms,
+            None,
             Sampling(float(self.temperature), float(self.top_p), float(self.min_p), self.seed),
             GrammarMode(self.grammar),
             SpeculationMode(self.speculate),
