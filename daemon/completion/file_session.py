@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from ...api.report import ProjectUse
 from ...cache.errors import ContextOverflow, OverBudget
-from ...cache.plan import EditPlan, Repair, Target, plan_edit, probed
+from ...cache.plan import Repair, Target, plan_edit, probed
 from ...cache.sequence import CachedSequence
 from ...cache.staleness import Staleness, next_span, staleness
 from ...cache.tokens import TokenisedText
@@ -33,23 +34,12 @@ from ..file_text import Edited
 from .bound_chunks import BoundChunks
 from .deleted_text import Scraps
 from .diff import hunks
+from .growth import Growth, Planned
 from .related import Related
-from .window import Width, Windows, shifted
+from .window import Windows, shifted
 
 SCENE_TOKENS = 50_000  # left and right of the cursor, to be repeated
 MANY_SEGMENTS = 12  # attention pays for each; beyond that, the rows are put in order
-QUICK_TOKENS = 768  # a prompt that takes more is not waited for, if there is a quicker one
-NARROW_TOKENS = 512  # of a narrow window's prompt
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """The prompt that is due, and what has to be done to have it in the cache."""
-
-    prompt: Prompt
-    target: Target
-    plan: EditPlan
-    window: Span  # characters of the text
 
 
 @dataclass(slots=True)
@@ -72,7 +62,7 @@ class FileSession:
     related: Related = field(init=False, default_factory=Related)
     scraps: Scraps = field(init=False, default_factory=Scraps)
     windows: Windows = field(init=False, default_factory=Windows)
-    _wish: PromptOptions | None = field(init=False, default=None)  # of the prompt to grow to
+    _growth: Growth = field(init=False, default_factory=Growth)
     _stale_since: float | None = field(init=False, default=None)
     _cursor: int = field(init=False, default=0)  # index in the cached prompt, for the refresh
     _tokens: NDArray[np.int32] | None = field(
@@ -137,22 +127,13 @@ class FileSession:
         cache, but for chunks in an empty one. Raises `EditOutOfRange`."""
         self.asked_at = cursor
         self.chunks.lay(self.builder.sink(options))
-        wide = self._plan(cursor, options, Width.WIDE)
-        self._wish, self.windows.last = None, wide.window
-        if not self.narrow_first or wide.plan.encoded <= QUICK_TOKENS:
-            return wide
-        few = replace(options, budget_tokens=min(options.budget_tokens, NARROW_TOKENS))
-        narrow = self._plan(cursor, few, Width.NARROW)
-        if 2 * narrow.plan.encoded > wide.plan.encoded:
-            return wide
-        self._wish, self.windows.last = options, narrow.window
-        return narrow
+        planned = self._growth.choose(partial(self._plan, cursor), options, self.narrow_first)
+        self.windows.last = planned.window
+        return planned
 
-    def _plan(
-        self, cursor: int, options: PromptOptions, width: Width, repair: Repair | None = None
-    ) -> Planned:
+    def _plan(self, cursor: int, options: PromptOptions, repair: Repair | None = None) -> Planned:
         room, share = self.builder.room_tokens(options), options.prefix_share
-        window = self.windows.show(self.text, cursor, room, share, width)
+        window = self.windows.show(self.text, cursor, room, share)
         prompt, target, related = self._target(cursor, options, window)
         sequence = self.sequence
         overdue = self._overdue()
@@ -297,13 +278,10 @@ class FileSession:
         return len(span)
 
     def _grow(self, most_tokens: int) -> int:
-        """Encode some of what the wide window has and the narrow one has not; how many."""
-        if self._wish is None:
-            return 0
-        carried = replace(self.repair, exact=0, tail=0, head=0, related=0, behind=0)
-        planned = self._plan(self.asked_at, self._wish, Width.WIDE, carried)
-        if planned.plan.encoded <= 1:  # nothing but the last token, which every prompt encodes
-            self._wish = None
+        """Encode some of what the next wider window has and this one has not; how many."""
+        carry = replace(self.repair, exact=0, tail=0, head=0, related=0, behind=0)
+        planned = self._growth.next(partial(self._plan, self.asked_at, repair=carry))
+        if planned is None:
             return 0
         try:
             # What is there already sees less for a while than it will, as it did before: no edit.
@@ -313,7 +291,7 @@ class FileSession:
                 encode(self.model, self.sequence, step)
                 next(steps, None)  # that one has been run; another is not, and forgotten
         except (ContextOverflow, OverBudget):  # the wide prompt will say so when it is asked for
-            self._wish = None
+            self._growth.end()
             return 0
         self._cursor = planned.prompt.prefix.stop
         self._note_staleness()

@@ -1,11 +1,9 @@
 """Windows: the part of a long file that a prompt shows. They move in large strides, so that typing
 does not move them.
 
-Every move drops tokens at one end and adds some at the other. A file has two: the wide one, and a
-narrow one for when much of the wide one would have to be encoded before an answer.
+Every move drops tokens at one end and adds some at the other. A file has the wide one, and narrow
+ones for when much of the wide one would have to be encoded before an answer.
 """
-
-from enum import Enum, auto
 
 from ...cache.tokens import TokenisedText
 from ...models.prompts.fim import Span
@@ -36,16 +34,11 @@ def choose(total: int, cursor: int, budget: int, prefix_share: float, current: S
     return Span(cursor - before, cursor + after)
 
 
-class Width(Enum):
-    WIDE = auto()
-    NARROW = auto()
-
-
 class Windows:
     """Those of one file, in characters, so that edits move them with the text."""
 
     def __init__(self) -> None:
-        self._spans: dict[Width, Span] = {}  # none where the whole file is shown
+        self._spans: dict[int, Span] = {}  # by room in tokens; none where all is shown
         self.last: Span | None = None  # what the last prompt showed
 
     def edited(self, start: int, stop: int, new: str) -> None:
@@ -54,19 +47,17 @@ class Windows:
         def moved(span: Span) -> Span:
             return Span(*(shifted(offset, start, stop, new) for offset in span))
 
-        self._spans = {width: moved(span) for width, span in self._spans.items()}
+        self._spans = {room: moved(span) for room, span in self._spans.items()}
         self.last = self.last and moved(self.last)
 
-    def show(
-        self, text: TokenisedText, cursor: int, room: int, prefix_share: float, width: Width
-    ) -> Span:
+    def show(self, text: TokenisedText, cursor: int, room: int, prefix_share: float) -> Span:
         """The characters to show with the cursor before character `cursor`: whole lines, where the
         file does not fit into `room` tokens."""
-        before = self._spans.get(width)
+        before = self._spans.get(room)
         current = before and Span(text.index(before.start), text.index(before.stop))
         found = choose(len(text), text.index(cursor), room, prefix_share, current)
         if found == Span(0, len(text)):
-            self._spans.pop(width, None)
+            self._spans.pop(room, None)
             return Span(0, len(text.text))
         if before is None or found != current:
             start, stop = text.offset(found.start), text.offset(found.stop)
@@ -75,7 +66,7 @@ class Windows:
             if stop < len(text.text):
                 stop = text.text.rfind("\n", cursor, stop) + 1 or stop
             before = Span(min(start, cursor), max(stop, cursor))
-            self._spans[width] = before
+            self._spans[room] = before
         return before
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from keyturn.cache.sequence import CachedSequence
-from keyturn.daemon.completion.file_session import NARROW_TOKENS, QUICK_TOKENS, FileSession
+from keyturn.daemon.completion.file_session import FileSession
+from keyturn.daemon.completion.growth import NARROW_TOKENS, QUICK_TOKENS
 from keyturn.models.prompts.fim import PromptBuilder, PromptOptions
 from keyturn.models.prompts.templates import Order
 from support.daemon.file_sessions import CLOSE, fresh_logits, prepare
@@ -89,15 +90,18 @@ def test_typing_on_in_a_narrow_window_encodes_what_is_typed() -> None:
         assert len(planned.prompt.tokens) <= NARROW_TOKENS
 
 
-def test_a_window_that_has_mostly_grown_is_not_given_up_for_a_narrow_one() -> None:
+def test_a_window_that_has_grown_a_little_stays_as_wide() -> None:
     file = session()
-    cursor = place(9)
-    prepare(file, cursor, WIDE)
-    grow(file, steps=12)  # 768 of some 1,150 tokens
-    file.edit(cursor, cursor, "y")
-    planned, _ = prepare(file, cursor + 1, WIDE)
-    assert len(planned.prompt.tokens) > 1500
-    assert planned.plan.encoded <= QUICK_TOKENS
+    cursor, size = place(9), 0
+    for _ in range(12):
+        planned, _ = prepare(file, cursor, WIDE)
+        assert len(planned.prompt.tokens) >= size - 32
+        size = len(planned.prompt.tokens)
+        assert planned.plan.encoded <= (NARROW_TOKENS if not size else QUICK_TOKENS + 512)
+        grow(file, steps=6)  # in a short pause: 384 tokens
+        file.edit(cursor, cursor, "y")
+        cursor += 1
+    assert size > 1500
 
 
 @given(seed=st.integers(0, 10_000))
@@ -124,6 +128,6 @@ def test_edits_jumps_and_pauses_of_any_length_end_with_what_a_fresh_prefill_give
     assert file.staleness().share == 0
     planned, logits = prepare(file, cursor, WIDE)
     expected = file.builder.build(text[:cursor], text[cursor:], WIDE)
-    assert len(planned.prompt.tokens) >= len(expected.tokens) * 7 // 8  # windows move in strides
+    assert len(planned.prompt.tokens) >= len(expected.tokens) // 2  # windows move in strides
     assert_close(logits, fresh_logits(planned.prompt.tokens), **CLOSE)
     assert torch.isfinite(logits).all()

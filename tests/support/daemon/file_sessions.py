@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from keyturn.cache.sequence import CachedSequence
-from keyturn.daemon.completion.file_session import FileSession, Planned
+from keyturn.daemon.completion.file_session import FileSession
+from keyturn.daemon.completion.growth import Planned
 from keyturn.models.nn.reencode import encode
 from keyturn.models.prompts.fim import PromptOptions
 from support.daemon.model_engines import tiny_loaded

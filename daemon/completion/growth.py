@@ -1,0 +1,84 @@
+"""How wide a window is answered from, while the wide one is not in the cache.
+
+Where much would have to be encoded before an answer (a file that was just opened, a jump), the
+answer comes from a narrow window. Idle time then makes it wider step by step, so that whoever types
+again meanwhile finds the last step done, or almost.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ...cache.plan import EditPlan, Target
+from ...models.prompts.fim import Prompt, PromptOptions, Span
+
+QUICK_TOKENS = 256  # a prompt that takes more is not waited for, if there is a quicker one
+NARROW_TOKENS = 768  # of the narrowest window's prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The prompt that is due, and what has to be done to have it in the cache."""
+
+    prompt: Prompt
+    target: Target
+    plan: EditPlan
+    window: Span  # characters of the text
+
+
+Plan = Callable[[PromptOptions], Planned]
+
+
+class Growth:
+    """The width of one file's window, in tokens of its prompt."""
+
+    def __init__(self) -> None:
+        self._wish: PromptOptions | None = None  # of the prompt to grow to
+        self._reached = NARROW_TOKENS
+
+    def choose(self, plan: Plan, options: PromptOptions, narrow_first: bool) -> Planned:
+        """What to encode for an answer, of what `plan` makes of the wide window's options or of
+        narrower ones."""
+        wide, self._wish = plan(options), None
+        if not narrow_first or wide.plan.encoded <= QUICK_TOKENS:
+            return wide
+        narrow = self._narrow(plan, options)
+        if 2 * narrow.plan.encoded > wide.plan.encoded:
+            return wide
+        self._wish = options
+        return narrow
+
+    def _narrow(self, plan: Plan, options: PromptOptions) -> Planned:
+        """The widest that idle time has come to, or almost, or the narrowest that there is."""
+        for tokens in (_wider(self._reached), self._reached):
+            planned = plan(_within(tokens, options))
+            if planned.plan.encoded <= QUICK_TOKENS:
+                self._reached = tokens
+                return planned
+        self._reached = NARROW_TOKENS
+        return plan(_within(NARROW_TOKENS, options))
+
+    def next(self, plan: Plan) -> Planned | None:
+        """What idle time has to encode; None when the window is as wide as is wished."""
+        while (wish := self._wish) is not None:
+            wider = _within(_wider(self._reached), wish)
+            planned = plan(wider)
+            if planned.plan.encoded > 1:  # more than the last token, which every prompt encodes
+                return planned
+            self._reached = wider.budget_tokens
+            if wider == wish:
+                self._wish = None
+        return None
+
+    def end(self) -> None:
+        """Grow no further."""
+        self._wish = None
+
+
+def _within(tokens: int, options: PromptOptions) -> PromptOptions:
+    """For a prompt of at most so many."""
+    return replace(options, budget_tokens=min(tokens, options.budget_tokens))
+
+
+def _wider(tokens: int) -> int:
+    """Of the next wider window's prompt."""
+    return tokens * 3 // 2
