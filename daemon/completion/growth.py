@@ -13,6 +13,8 @@ from ...models.prompts.fim import Prompt, PromptOptions, Span
 
 QUICK_TOKENS = 256  # a prompt that takes more is not waited for, if there is a quicker one
 NARROW_TOKENS = 768  # of the narrowest window's prompt
+ALMOST = 64  # tokens that a step may lack for an answer to wait for its end
+WIDER_BY_TOKENS = 128  # a step is given up where somebody asks before its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,9 @@ class Growth:
 
     def _narrow(self, plan: Plan, options: PromptOptions) -> Planned:
         """The widest that idle time has come to, or almost, or the narrowest that there is."""
-        for tokens in (_wider(self._reached), self._reached):
+        for tokens, most in ((_wider(self._reached), ALMOST), (self._reached, QUICK_TOKENS)):
             planned = plan(_within(tokens, options))
-            if planned.plan.encoded <= QUICK_TOKENS:
+            if planned.plan.encoded <= most:
                 self._reached = tokens
                 return planned
         self._reached = NARROW_TOKENS
@@ -81,4 +83,4 @@ def _within(tokens: int, options: PromptOptions) -> PromptOptions:
 
 def _wider(tokens: int) -> int:
     """Of the next wider window's prompt."""
-    return tokens * 3 // 2
+    return tokens + WIDER_BY_TOKENS
