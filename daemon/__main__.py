@@ -75,7 +75,7 @@ def main() -> None:
     # So they spin from one kernel to the next, and no longer (GNU's OpenMP; others do not spin).
     # Read when torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 
 if __name__ == "__main__":

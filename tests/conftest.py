@@ -21,7 +21,7 @@ if not Path("/dev/nvidia0").exists():
 # As in our own processes: threads that spin make a busy machine's tests take fifty times as long.
 # Read when torch is first imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as keyturn itself
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")  # as keyturn itself
 
 # A busy machine is no fault of the code: no example fails for its time.
 settings.register_profile("patient", parent=settings(), deadline=None)

@@ -62,18 +62,25 @@ class Growth:
     def next(self, plan: Plan) -> Planned | None:
         """What idle time has to encode; None when the window is as wide as is wished."""
         while (wish := self._wish) is not None:
-            wider = _within(_wider(self._reached), wish)
-            planned = plan(wider)
-            if planned.plan.encoded > 1:  # more than the last token, which every prompt encodes
+            planned = plan(wish)
+            last = planned.plan.encoded <= WIDER_BY_TOKENS
+            if not last:
+                planned = plan(_within(_wider(self._reached), wish))
+            if not _is_there(planned.plan):
                 return planned
-            self._reached = wider.budget_tokens
-            if wider == wish:
+            self._reached = _wider(self._reached)
+            if last:
                 self._wish = None
         return None
 
     def end(self) -> None:
         """Grow no further."""
         self._wish = None
+
+
+def _is_there(plan: EditPlan) -> bool:
+    """Whether the prompt is in the cache, but for its last token, which is always encoded again."""
+    return plan.encoded <= 1 and sum(map(len, plan.drops)) <= 1
 
 
 def _within(tokens: int, options: PromptOptions) -> PromptOptions:

@@ -11,7 +11,8 @@ from .launch import ROW_MULTIPLE, room_floats
 from .native import Native
 from .team import numbers
 
-LEAST_ALONE = 2**14  # multiplications of numbers, or of rows: what is less is not worth threads
+LEAST_NUMBERS = 2**14  # for each thread to turn into codes; what is less is not worth one
+LEAST_PRODUCTS = 2**18  # for each thread to multiply, for one token
 BLOCKS_PER_THREAD = 4
 INS_MULTIPLE = 64
 
@@ -68,7 +69,7 @@ class StoredLinear:
             (0, tokens, size, x.data_ptr(), weight, _bits(eps), room.data_ptr(), codes.data_ptr(),
              steps.data_ptr())
         )  # fmt: skip
-        self.native.team.run(self._prepare, what, 1 + tokens * size // LEAST_ALONE)
+        self.native.team.run(self._prepare, what, 1 + tokens * size // LEAST_NUMBERS)
         return codes, steps
 
     def _row_sums(self) -> Tensor:
@@ -90,7 +91,7 @@ class StoredLinear:
             (0, len(codes), ins, outs, block, outs // block, codes.data_ptr(), steps,
              self.values.data_ptr(), sums, self.scales.data_ptr(), bias, residual, result)
         )  # fmt: skip
-        self.native.team.run(kernel, what, 1 + outs * ins // LEAST_ALONE)
+        self.native.team.run(kernel, what, 1 + outs * ins // LEAST_PRODUCTS)
 
 
 def _bits(number: float) -> int:

@@ -24,8 +24,10 @@ class Native:
         processor, threads = Processor.here(), team()
         if threads is None or missing(processor):
             return None
-        code = load(folder, note, processor, lambda code: sound(cls(code, threads, processor)))
-        return None if code is None else cls(code, threads, processor)
+        if processor not in _loaded:
+            code = load(folder, note, processor, lambda code: sound(cls(code, threads, processor)))
+            _loaded[processor] = None if code is None else cls(code, threads, processor)
+        return _loaded[processor]
 
 
 def missing(processor: Processor | None = None) -> str:
@@ -33,3 +35,6 @@ def missing(processor: Processor | None = None) -> str:
     if not (processor or Processor.here()).has("avx2", "fma"):
         return "needs an x86 processor with AVX2 and FMA"
     return "" if team() is not None else "needs a torch whose threads are GNU OpenMP's"
+
+
+_loaded: dict[Processor, Native | None] = {}  # one serves all models of a process

@@ -15,6 +15,8 @@ from .launch import HEADER, LAYER, RAW, RESULT, UNIT_KEYS, partial_floats, slot_
 from .native import Native
 from .team import numbers
 
+LEAST_PRODUCTS = 2**18  # for each thread; what is less is not worth one
+
 
 class EveryStep:
     """`transformer.Shortcut` for a model with float32 hidden states on a processor."""
@@ -49,7 +51,9 @@ class ByUnits:
         assert self.attend, element
         rows, dim = len(step) * heads.group, heads.head_dim
         units = sum(-(-segment.length // UNIT_KEYS) for segment in step.visible)
-        self.threads = min(torch.get_num_threads(), units * heads.kv_heads)
+        keys = sum(segment.length for segment in step.visible)
+        worth = 1 + rows * heads.kv_heads * keys * dim // LEAST_PRODUCTS
+        self.threads = min(torch.get_num_threads(), units * heads.kv_heads, worth)
         slot = slot_floats(rows, dim)
         self.scratch = torch.empty(self.threads * slot)
         self.partials = torch.empty(units * heads.kv_heads * partial_floats(rows, dim))
@@ -63,14 +67,15 @@ class ByUnits:
         assert len(header) == HEADER
         found = [*header, *[0] * heads.kv_heads]
         row_bytes = dim * arena.keys.element_size()
-        keys, values = arena.keys.data_ptr(), arena.values.data_ptr()
+        first_key, first_value = arena.keys.data_ptr(), arena.values.data_ptr()
         for part in step.parts:
             for index, position in enumerate(part.positions):
                 at = (part.row + index) * row_bytes
-                found += (position, keys + at, values + at)
+                found += (position, first_key + at, first_value + at)
         for segment in step.visible:
             at = segment.start * row_bytes
-            found += (keys + at, values + at, segment.length, segment.position, segment.offset)
+            found += (first_key + at, first_value + at)
+            found += (segment.length, segment.position, segment.offset)
         self._numbers = numbers(found)
         self._counters = range(HEADER, HEADER + heads.kv_heads)
 

@@ -105,7 +105,7 @@ def test_a_window_that_has_grown_a_little_stays_as_wide() -> None:
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_edits_jumps_and_pauses_of_any_length_end_with_what_a_fresh_prefill_gives(
     seed: int,
 ) -> None:

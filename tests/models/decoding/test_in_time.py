@@ -37,6 +37,8 @@ def fed(rule: InTime, clock: Hand, pieces: list[tuple[float, str]]) -> tuple[str
         ([(0.5, "a"), (9.0, "b"), (99.0, "c")], "abc", False),
         ([(0.5, "a\nb\nc")], "a", True),
         ([(0.1, "a"), (0.5, "\n"), (0.6, "b")], "a", True),
+        ([(0.1, "if a {"), (0.5, "\n  b"), (0.6, "\nc")], "if a {\n  b", True),
+        ([(0.1, "x\nif a"), (0.5, " {\n  b\nc")], "x\nif a {\n  b", True),
     ],
 )
 def test_time_ends_a_line_and_cuts_none(
