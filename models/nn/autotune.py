@@ -38,6 +38,7 @@ INTEGER: tuple[Kernel, ...] = (*INTEGER_SUMS, "int8-weight-only")
 FLOATING: tuple[Kernel, ...] = ("bfloat16", "float32")
 KERNELS_TO_TRY: tuple[Kernel, ...] = (*INTEGER, *FLOATING)
 WORTHWHILE = 0.9  # a second kernel costs memory: it must take less than this share of the time
+NO_WORSE = 1.25  # times as long as any other may our own kernel take for any number of tokens
 SHAPE = (4864, 896)  # the largest matrix of the default model's layers
 MATRICES = 12  # 50 MB as int8, past most caches' reach
 
@@ -155,6 +156,8 @@ def exact(kernel: Kernel, levels: int, native: Native | None = None) -> bool:
 
 def unmeasured(native: Native | None = None) -> KernelPlan:
     """What won on most processors seen so far, as far as it is sound on this one."""
+    if native is not None and native.processor.dot == "avx2":  # where it reads prompts slowly
+        return replace(unmeasured(), native=native)
     form, sound = probe(native)
     if not sound:
         return replace(KernelPlan.floating("float32"), native=native)
@@ -164,7 +167,7 @@ def unmeasured(native: Native | None = None) -> KernelPlan:
 
 def choose(found: Measured, integers_only: bool = False) -> KernelPlan:
     """The fastest plan: integers, unless a float kernel wins over all sizes together."""
-    times = found.times_us
+    times = _worthwhile(found)
     integers: list[Kernel] = [k for k in INTEGER if k in times]
     alike: list[Kernel] = [k for k in integers if k in found.exact]
 
@@ -189,6 +192,19 @@ def choose(found: Measured, integers_only: bool = False) -> KernelPlan:
     buckets: tuple[tuple[int, Kernel], ...] = tuple((TOKENS[i], kernels[i]) for i in changes)
     early: Kernel | None = ONEDNN if ONEDNN in alike else None
     return KernelPlan(found.form, kernels[-1], buckets, None if {*kernels} == {early} else early)
+
+
+def _worthwhile(found: Measured) -> dict[Kernel, list[float]]:
+    """What was measured, without our own kernel where another is much faster for some number of
+    tokens: fast single tokens do not make up for slow prompts."""
+    times = found.times_us
+    others = [times[kernel] for kernel in found.exact if kernel in times and kernel != OWN]
+    if OWN not in times or not others:
+        return times
+    best = [min(lap) for lap in zip(*others, strict=True)]
+    if all(own <= NO_WORSE * other for own, other in zip(times[OWN], best, strict=True)):
+        return times
+    return {kernel: lap for kernel, lap in times.items() if kernel != OWN}
 
 
 def _make_all(

@@ -14,6 +14,7 @@ from keyturn.models.nn.autotune import (
     FBGEMM,
     INTEGER_SUMS,
     ONEDNN,
+    OWN,
     Measured,
     choose,
     exact,
@@ -47,6 +48,19 @@ def test_each_number_of_tokens_gets_its_fastest_kernel() -> None:
     plan = choose(found)
     assert (plan.buckets, plan.rest) == (((16, FBGEMM),), ONEDNN)
     assert plan.early == ONEDNN
+
+
+def test_our_own_kernel_is_the_whole_plan_where_it_is_the_fastest() -> None:
+    own = [1, 1, 2, 3, 9, 31]
+    found = times(int8_numba=own, int8_fbgemm=[2, 2, 3, 4, 10, 30], float32=[9] * 6)
+    assert choose(found) == KernelPlan("int8", OWN)
+
+
+def test_our_own_kernel_is_left_alone_where_it_reads_prompts_slowly() -> None:
+    own = [1, 1, 2, 3, 20, 80]
+    found = times(int8_numba=own, int8_fbgemm=[2, 2, 3, 4, 10, 30])
+    assert choose(found) == KernelPlan("int8", FBGEMM)
+    assert choose(found, integers_only=True) == KernelPlan("int8", FBGEMM)
 
 
 def test_kernels_that_round_each_in_its_own_way_are_not_mixed() -> None:
