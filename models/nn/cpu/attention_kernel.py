@@ -39,24 +39,9 @@ from .launch import (
     UNIT_KEYS,
     UNITS,
 )  # fmt: skip
+from .memory import claim, fill, get, narrowing, peek, peek_int, put, put_int, widening
 from .processor import Element
-from .vectors import (
-    add_scaled,
-    claim,
-    exp_of_difference,
-    fill,
-    get,
-    mask,
-    narrowing,
-    peek,
-    peek_int,
-    product,
-    put,
-    put_int,
-    soften,
-    turn,
-    widening,
-)  # fmt: skip
+from .vectors import add_scaled, exp_of_difference, mask, product, soften, turn
 
 LOWEST = -1e30  # of a query that has seen no key; finite, so that differences are numbers
 OUT_ROWS = 4  # queries whose values are weighed together

@@ -21,9 +21,12 @@ from .llvm import (
     INT64,
     INTS,
     Builder,
+    Intrinsic,
     Value,
     at,
+    call,
     constant,
+    every,
     fused,
     greater,
     intrinsic,
@@ -34,7 +37,6 @@ from .llvm import (
     store,
 )  # fmt: skip
 from .processor import Dot
-from .vectors import Intrinsic
 
 BYTE = ir.IntType(8)
 CODES = 127  # a code's largest value; stored as unsigned bytes, ZERO higher
@@ -68,17 +70,11 @@ def dot(builder: Builder, how: Products, sums: Value, codes: Value, weights: Val
     sixteen bits, which is exact for weights of 63 at the most."""
     wide, shorts = sums.type, ir.VectorType(INT16, 2 * how.lanes)
     if how.dot == "avx2":
-        pairs = _call(builder, "llvm.x86.avx2.pmadd.ub.sw", shorts, codes, weights)
+        pairs = call(builder, "llvm.x86.avx2.pmadd.ub.sw", shorts, codes, weights)
         ones = ir.Constant(shorts, [1] * (2 * how.lanes))
-        return builder.add(sums, _call(builder, "llvm.x86.avx2.pmadd.wd", wide, pairs, ones))
+        return builder.add(sums, call(builder, "llvm.x86.avx2.pmadd.wd", wide, pairs, ones))
     name = f"llvm.x86.avx512.vpdpbusd.{8 * how.step}"
-    return _call(builder, name, wide, sums, codes, weights)
-
-
-def _call(builder: Builder, name: str, result: Value, *values: Value) -> Value:
-    """LLVM's own function `name`."""
-    signature = ir.FunctionType(result, [value.type for value in values])
-    return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), values)
+    return call(builder, name, wide, sums, codes, weights)
 
 
 def tile(how: Products, tokens: int, rows: int, ahead: bool) -> Intrinsic:
@@ -101,10 +97,7 @@ def tile(how: Products, tokens: int, rows: int, ahead: bool) -> Intrinsic:
                     builder.store(constant(0, kind), sum_)
             token_rows = [at(builder, codes, size, token) for token in range(tokens)]
             weight_rows = [at(builder, weights, size, row) for row in range(rows)]
-            with cgutils.for_range_slice(builder, INT64(0), size, INT64(how.step), intp=INT64) as (
-                i,
-                _,
-            ):
+            with every(builder, how.step, size) as i:
                 own = [_bytes(builder, how, builder.add(place, i)) for place in token_rows]
                 for row in range(rows):
                     place = builder.add(weight_rows[row], i)
@@ -194,7 +187,7 @@ def square_sums(context: Any, x: Any, size: Any, to: Any) -> Any:
         x, size, to = values
         sums = cgutils.alloca_once(builder, FLOATS)
         builder.store(constant(0.0), sums)
-        with cgutils.for_range_slice(builder, INT64(0), size, INT64(LANES), intp=INT64) as (i, _):
+        with every(builder, LANES, size) as i:
             own = loaded(builder, builder.add(x, builder.mul(i, INT64(4))))
             builder.store(fused(builder, own, own, builder.load(sums)), sums)
         store(builder, builder.load(sums), to)
@@ -208,7 +201,7 @@ def inverse_root(context: Any, x: Any) -> Any:
     """1 / the square root of a float32."""
 
     def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
-        root = _call(builder, "llvm.sqrt.f32", FLOAT, values[0])
+        root = call(builder, "llvm.sqrt.f32", FLOAT, values[0])
         return builder.fdiv(FLOAT(1.0), root)
 
     return types.float32(types.float32), emit
@@ -221,7 +214,7 @@ def scale_by(context: Any, to: Any, x: Any, weights: Any, factor: Any, size: Any
     def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
         to, x, weights, factor, size = values
         by = spread(builder, factor)
-        with cgutils.for_range_slice(builder, INT64(0), size, INT64(LANES), intp=INT64) as (i, _):
+        with every(builder, LANES, size) as i:
             along = builder.mul(i, INT64(4))
             own = builder.fmul(loaded(builder, builder.add(x, along)), by)
             weight = loaded(builder, builder.add(weights, along))
@@ -244,7 +237,7 @@ def largest(context: Any, x: Any, size: Any, to: Any) -> Any:
         builder.store(constant(0.0), found)
         builder.store(constant(0.0), doubt)
         magnitude = constant(0x7FFFFFFF, INTS)
-        with cgutils.for_range_slice(builder, INT64(0), size, INT64(LANES), intp=INT64) as (i, _):
+        with every(builder, LANES, size) as i:
             own = loaded(builder, builder.add(x, builder.mul(i, INT64(4))))
             bits = builder.and_(builder.bitcast(own, INTS), magnitude)
             above = greater(builder, builder.bitcast(bits, FLOATS), builder.load(found))
@@ -264,9 +257,9 @@ def encode(context: Any, to: Any, x: Any, step: Any, size: Any) -> Any:
     def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
         to, x, step, size = values
         by = spread(builder, step)
-        with cgutils.for_range_slice(builder, INT64(0), size, INT64(LANES), intp=INT64) as (i, _):
+        with every(builder, LANES, size) as i:
             own = loaded(builder, builder.add(x, builder.mul(i, INT64(4))))
-            whole = _call(builder, "llvm.rint.v16f32", FLOATS, builder.fdiv(own, by))
+            whole = call(builder, "llvm.rint.v16f32", FLOATS, builder.fdiv(own, by))
             whole = greater(builder, whole, constant(-CODES))  # also what is not a number
             below = builder.fcmp_ordered("<", whole, constant(CODES))
             whole = builder.select(below, whole, constant(CODES))

@@ -13,6 +13,7 @@ from numba import njit
 from .codes import (
     CODES,
     PRODUCTS,
+    ZERO,
     encode,
     finish,
     inverse_root,
@@ -46,8 +47,8 @@ from .launch import (
     SUMS,
     WEIGHTS,
 )  # fmt: skip
+from .memory import claim, get, peek, peek_int, put
 from .processor import Dot
-from .vectors import claim, get, peek, peek_int, put
 
 
 def functions(how: Dot) -> tuple[Any, Any, Any]:
@@ -116,7 +117,7 @@ def functions(how: Dot) -> tuple[Any, Any, Any]:
     def scaled(n: Any, token: Any, out: Any) -> None:
         """One product as a float32: `finish` for where there are fewer than LANES."""
         place = peek(n, MULTIPLIED) + 4 * (peek(n, OUTS) * token + out)
-        whole = peek_int(place) - 128 * peek_int(peek(n, SUMS) + 4 * out)
+        whole = peek_int(place) - ZERO * peek_int(peek(n, SUMS) + 4 * out)
         value = np.float32(whole) * get(peek(n, SCALES) + 4 * out)
         value = value * get(peek(n, STEPS_AT) + 4 * token)
         if peek(n, RESIDUAL) != 0:

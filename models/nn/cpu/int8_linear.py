@@ -1,18 +1,15 @@
 """A `Linear` by our kernel for int8 weights: read as they are stored, with the norm and the sums
 around the product in the same launches."""
 
-import struct
-
 import torch
 from torch import Tensor
 
 from ..linear import Int8Weight, Norm, RmsNorm
 from .launch import ROW_MULTIPLE, room_floats
 from .native import Native
-from .team import numbers
+from .team import LEAST_PRODUCTS, bits, numbers
 
 LEAST_NUMBERS = 2**14  # for each thread to turn into codes; what is less is not worth one
-LEAST_PRODUCTS = 2**18  # for each thread to multiply, for one token
 BLOCKS_PER_THREAD = 4
 INS_MULTIPLE = 64
 
@@ -66,7 +63,7 @@ class StoredLinear:
         room = x.new_empty(tokens, room_floats(size))
         codes, steps = x.new_empty(tokens, size, dtype=torch.uint8), x.new_empty(tokens)
         what = numbers(
-            (0, tokens, size, x.data_ptr(), weight, _bits(eps), room.data_ptr(), codes.data_ptr(),
+            (0, tokens, size, x.data_ptr(), weight, bits(eps), room.data_ptr(), codes.data_ptr(),
              steps.data_ptr())
         )  # fmt: skip
         self.native.team.run(self._prepare, what, 1 + tokens * size // LEAST_NUMBERS)
@@ -92,7 +89,3 @@ class StoredLinear:
              self.values.data_ptr(), sums, self.scales.data_ptr(), bias, residual, result)
         )  # fmt: skip
         self.native.team.run(kernel, what, 1 + outs * ins // LEAST_PRODUCTS)
-
-
-def _bits(number: float) -> int:
-    return struct.unpack("i", struct.pack("f", number))[0]

@@ -4,7 +4,8 @@ cuts to what the processor has. Memory is given as addresses and strides in byte
 A fused product is fused on every processor, so that a result does not depend on which it is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numba.extending
@@ -20,6 +21,7 @@ HALF, FLOAT = ir.HalfType(), ir.FloatType()
 FLOATS, INTS = ir.VectorType(FLOAT, LANES), ir.VectorType(INT32, LANES)
 Builder = Any  # llvmlite has no types
 Value = Any
+Intrinsic = Callable[..., Any]  # for kernels only
 
 VANISHING = -87.0  # exp of less counts as zero
 LOG2_E = 1.4426950408889634
@@ -68,25 +70,28 @@ def spread(builder: Builder, value: Value, kind: Value = FLOATS) -> Value:
     return builder.shuffle_vector(first, ir.Constant(kind, ir.Undefined), lanes)
 
 
-def call(builder: Builder, name: str, *values: Value, kind: Value = FLOATS) -> Value:
-    """LLVM's own function `name` of vectors like its result."""
-    signature = ir.FunctionType(kind, [value.type for value in values])
+def call(builder: Builder, name: str, result: Value, *values: Value) -> Value:
+    """LLVM's own function `name`, whose value is of the kind `result`."""
+    signature = ir.FunctionType(result, [value.type for value in values])
     return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), values)
+
+
+@contextmanager
+def every(builder: Builder, step: int, size: Value) -> Iterator[Value]:
+    """The body of a loop over 0, step, 2 * step, ... below `size`."""
+    with cgutils.for_range_slice(builder, INT64(0), size, INT64(step), intp=INT64) as (index, _):
+        yield index
 
 
 def prefetch(builder: Builder, address: Value) -> None:
     """Have the line of an address, which need not be ours, on its way to the second cache."""
     line = pointer(builder, address, ir.IntType(8))
-    kinds = [line.type, INT32, INT32, INT32]
-    signature = ir.FunctionType(ir.VoidType(), kinds)
-    name = "llvm.prefetch.p0"
-    function = cgutils.get_or_insert_function(builder.module, signature, name)
-    builder.call(function, [line, INT32(0), INT32(2), INT32(1)])
+    call(builder, "llvm.prefetch.p0", ir.VoidType(), line, INT32(0), INT32(2), INT32(1))
 
 
 def fused(builder: Builder, a: Value, b: Value, c: Value) -> Value:
     """a * b + c, rounded once."""
-    return call(builder, "llvm.fma.v16f32", a, b, c)
+    return call(builder, "llvm.fma.v16f32", FLOATS, a, b, c)
 
 
 def greater(builder: Builder, a: Value, b: Value) -> Value:
@@ -96,7 +101,7 @@ def greater(builder: Builder, a: Value, b: Value) -> Value:
 def exponential(builder: Builder, x: Value) -> Value:
     """exp of what is not above zero, zero below `VANISHING`; what is no number stays none."""
     within = greater(builder, x, constant(VANISHING))
-    whole = call(builder, "llvm.rint.v16f32", builder.fmul(within, constant(LOG2_E)))
+    whole = call(builder, "llvm.rint.v16f32", FLOATS, builder.fmul(within, constant(LOG2_E)))
     rest = fused(builder, whole, constant(-LN2_HIGH), within)
     rest = fused(builder, whole, constant(-LN2_LOW), rest)
     sum_ = constant(EXP[0])

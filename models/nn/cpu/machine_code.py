@@ -18,10 +18,6 @@ import llvmlite.binding as llvm
 
 from .processor import Processor
 
-SOURCES = (
-    "launch", "llvm", "vectors", "codes", "attention_kernel", "int8_kernel", "processor",
-    "compiling",
-)  # fmt: skip
 PACKAGES = ("numba", "llvmlite")
 DIGEST = 32  # bytes before the code
 
@@ -69,9 +65,10 @@ def _name(processor: Processor) -> str:
 def _depends_on(processor: Processor) -> Iterator[str]:
     yield from (processor.name, *sorted(processor.features))
     yield from (f"{package} {version(package)}" for package in PACKAGES)
-    for source in SOURCES:
-        file = resources.files("keyturn.models.nn.cpu").joinpath(f"{source}.py")
-        yield file.read_text(encoding="utf-8")
+    files = resources.files("keyturn.models.nn.cpu").iterdir()
+    for file in sorted(files, key=lambda file: file.name):
+        if file.name.endswith(".py"):
+            yield file.read_text(encoding="utf-8")
 
 
 def _read(path: Path) -> bytes | None:

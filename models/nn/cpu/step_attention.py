@@ -1,6 +1,5 @@
 """Attention by our kernel: of one step through all layers, and as a model's way for every step."""
 
-import struct
 from collections.abc import Callable
 
 import torch
@@ -13,9 +12,7 @@ from ..segment_attention import Heads
 from ..transformer import Transformer
 from .launch import HEADER, LAYER, RAW, RESULT, UNIT_KEYS, partial_floats, slot_floats
 from .native import Native
-from .team import numbers
-
-LEAST_PRODUCTS = 2**18  # for each thread; what is less is not worth one
+from .team import LEAST_PRODUCTS, bits, numbers
 
 
 class EveryStep:
@@ -58,10 +55,22 @@ class ByUnits:
         self.scratch = torch.empty(self.threads * slot)
         self.partials = torch.empty(units * heads.kv_heads * partial_floats(rows, dim))
         cos, sin = _angles(table, step)
-        scale = struct.unpack("i", struct.pack("f", heads.scale))[0]
         head_bytes = arena.rows * dim * arena.keys.element_size()
         header = [
-            *(0, 0, 0, 0, 0, len(step), heads.heads, heads.kv_heads, dim, scale, cos, sin),
+            *(
+                0,
+                0,
+                0,
+                0,
+                0,
+                len(step),
+                heads.heads,
+                heads.kv_heads,
+                dim,
+                bits(heads.scale),
+                cos,
+                sin,
+            ),
             *(head_bytes, self.scratch.data_ptr(), 4 * slot, self.partials.data_ptr(), units),
         ]
         assert len(header) == HEADER

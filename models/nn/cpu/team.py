@@ -7,18 +7,25 @@ library that torch has loaded.
 
 import ctypes
 import os
+import struct
 from collections.abc import Callable, Sequence
 from functools import cache
 
 import torch
 
 LIBRARY = "libgomp.so.1"
+LEAST_PRODUCTS = 2**18  # for each thread; what is less is not worth one
 
 Numbers = ctypes.Array[ctypes.c_int64]  # what a kernel reads
 
 
 def numbers(values: Sequence[int]) -> Numbers:
     return (ctypes.c_int64 * len(values))(*values)
+
+
+def bits(number: float) -> int:
+    """A float32 among the numbers."""
+    return struct.unpack("i", struct.pack("f", number))[0]
 
 
 class Team:

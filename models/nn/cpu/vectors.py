@@ -4,167 +4,33 @@ What depends on a size makes an intrinsic of numba for that size, so that sums s
 Every lane adds up in the same order whatever the others do.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from llvmlite import ir
 from numba.core import cgutils, types
 
 from .launch import LANES
 from .llvm import (
-    FLOAT,
     FLOATS,
-    HALF,
     INT32,
     INT64,
     INTS,
     WIDTH,
     Builder,
+    Intrinsic,
     Value,
     at,
     broadcast,
     constant,
+    every,
     exponential,
     fused,
     greater,
     intrinsic,
     loaded,
-    pointer,
-    prefetch,
     spread,
     store,
 )  # fmt: skip
-from .processor import Element
-
-Intrinsic = Callable[..., Any]  # for kernels only
-
-
-@intrinsic
-def peek(context: Any, address: Any, index: Any) -> Any:
-    """The `index`-th int64 from an address on."""
-
-    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
-        place = builder.add(values[0], builder.mul(values[1], INT64(8)))
-        return loaded(builder, place, INT64)
-
-    return types.int64(types.int64, types.int64), emit
-
-
-@intrinsic
-def claim(context: Any, address: Any) -> Any:
-    """The int64 at an address, of which every thread that asks gets another value."""
-
-    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
-        return builder.atomic_rmw("add", pointer(builder, values[0], INT64), INT64(1), "seq_cst")
-
-    return types.int64(types.int64), emit
-
-
-@intrinsic
-def get(context: Any, address: Any) -> Any:
-    """The float32 at an address."""
-
-    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
-        return loaded(builder, values[0], FLOAT)
-
-    return types.float32(types.int64), emit
-
-
-@intrinsic
-def put(context: Any, address: Any, value: Any) -> Any:
-    """Store a float32 at an address."""
-
-    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
-        store(builder, values[1], values[0])
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.float32), emit
-
-
-@intrinsic
-def peek_int(context: Any, address: Any) -> Any:
-    """The int32 at an address, as int64."""
-
-    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
-        return builder.sext(loaded(builder, values[0], INT32), INT64)
-
-    return types.int64(types.int64), emit
-
-
-@intrinsic
-def put_int(context: Any, address: Any, value: Any) -> Any:
-    """Store an int64 as int32 at an address."""
-
-    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
-        store(builder, builder.trunc(values[1], INT32), values[0])
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64), emit
-
-
-@intrinsic
-def fill(context: Any, address: Any, value: Any, lanes: Any) -> Any:
-    """Store a float32 in so many `lanes`, a multiple of LANES."""
-
-    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
-        address, value, lanes = values
-        vector = spread(builder, value)
-        with cgutils.for_range_slice(builder, INT64(0), lanes, INT64(LANES), intp=INT64) as (i, _):
-            store(builder, vector, builder.add(address, builder.mul(i, INT64(4))))
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.float32, types.int64), emit
-
-
-def widening(element: Element) -> Intrinsic:
-    """`widen(to, start, lanes)`: store float32 of so many numbers of that kind."""
-    size = 4 if element == "float32" else 2
-    kind = FLOAT if element == "float32" else HALF
-
-    @intrinsic
-    def widen(context: Any, to: Any, start: Any, lanes: Any) -> Any:
-        def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
-            to, start, lanes = values
-            with cgutils.for_range_slice(builder, INT64(0), lanes, INT64(LANES), intp=INT64) as (
-                i,
-                _,
-            ):
-                place = builder.add(start, builder.mul(i, INT64(size)))
-                prefetch(builder, builder.add(place, builder.mul(lanes, INT64(size))))
-                found = builder.load(pointer(builder, place, ir.VectorType(kind, LANES)))
-                found.align = size
-                if element == "float16":
-                    found = builder.fpext(found, FLOATS)
-                store(builder, found, builder.add(to, builder.mul(i, INT64(4))))
-            return context.get_dummy_value()
-
-        return types.void(types.int64, types.int64, types.int64), emit
-
-    return widen
-
-
-def narrowing(element: Element) -> Intrinsic:
-    """`narrow(to, start, lanes)`: store so many float32 as numbers of that kind."""
-    size = 4 if element == "float32" else 2
-
-    @intrinsic
-    def narrow(context: Any, to: Any, start: Any, lanes: Any) -> Any:
-        def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
-            to, start, lanes = values
-            with cgutils.for_range_slice(builder, INT64(0), lanes, INT64(LANES), intp=INT64) as (
-                i,
-                _,
-            ):
-                found = loaded(builder, builder.add(start, builder.mul(i, INT64(4))))
-                if element == "float16":
-                    found = builder.fptrunc(found, ir.VectorType(HALF, LANES))
-                place = builder.add(to, builder.mul(i, INT64(size)))
-                builder.store(found, pointer(builder, place, found.type)).align = size
-            return context.get_dummy_value()
-
-        return types.void(types.int64, types.int64, types.int64), emit
-
-    return narrow
 
 
 @intrinsic
@@ -176,7 +42,7 @@ def turn(context: Any, to: Any, x: Any, cosines: Any, sines: Any, size: Any) -> 
         to, x, cosines, sines, size = values
         half = builder.lshr(size, INT64(1))
         across = builder.mul(half, INT64(4))
-        with cgutils.for_range_slice(builder, INT64(0), half, INT64(LANES), intp=INT64) as (i, _):
+        with every(builder, LANES, half) as i:
             first = builder.mul(i, INT64(4))
             second = builder.add(first, across)
             halves = [loaded(builder, builder.add(x, place)) for place in (first, second)]
@@ -309,7 +175,7 @@ def add_scaled(context: Any, to: Any, x: Any, factor: Any, lanes: Any) -> Any:
     def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
         to, x, factor, lanes = values
         by = spread(builder, factor)
-        with cgutils.for_range_slice(builder, INT64(0), lanes, INT64(LANES), intp=INT64) as (i, _):
+        with every(builder, LANES, lanes) as i:
             along = builder.mul(i, INT64(4))
             place = builder.add(to, along)
             sum_ = fused(
