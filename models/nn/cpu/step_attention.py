@@ -25,8 +25,10 @@ class EveryStep:
         return True
 
     def run(self, hidden: Tensor, step: Step, arena: Arena, layers: range) -> Tensor:
-        attention = ByUnits(self.model.heads, self.model.table, step, arena, self.native)
-        return self.model.through(hidden, attention, layers)
+        return self.model.through(hidden, self.attention(step, arena), layers)
+
+    def attention(self, step: Step, arena: Arena) -> "ByUnits":
+        return ByUnits(self.model.heads, self.model.table, step, arena, self.native)
 
     def logits(self, hidden: Tensor) -> Tensor | None:
         return None
