@@ -81,8 +81,12 @@ def _read(path: Path) -> bytes | None:
 
 
 def _write(path: Path, code: bytes) -> None:
-    with suppress(OSError):
+    """Kept if it can be, and nothing of it if it cannot."""
+    partial = path.with_suffix(f".{os.getpid()}")
+    try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial = path.with_suffix(f".{os.getpid()}")
         partial.write_bytes(hashlib.sha256(code).digest() + code)
         partial.replace(path)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink()

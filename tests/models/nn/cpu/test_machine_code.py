@@ -39,6 +39,15 @@ def test_code_that_is_kept_is_not_compiled_again_and_damaged_code_is(tmp_path: P
     assert len(notes) == 2
 
 
+def test_code_that_cannot_be_kept_is_used_and_nothing_of_it_stays(tmp_path: Path) -> None:
+    ours = native()
+    (tmp_path / f"{ours.code.name}.o" / "in the way").mkdir(parents=True)
+    code = load(tmp_path, print, ours.processor, lambda code: True)
+    assert code is not None
+    assert code.address("attend float32")
+    assert [path.name for path in tmp_path.iterdir()] == [f"{ours.code.name}.o"]
+
+
 def test_a_trial_tells_right_code_from_wrong_code() -> None:
     ours = native()
     assert sound(ours)
