@@ -34,10 +34,12 @@ class QuantisedRows:
     def of(cls, arena: Arena, start: int, stop: int, first: int) -> Self:
         """Those of rows `start .. stop`, whose keys are turned for `first ..`; on the host."""
         back = -torch.arange(first, first + stop - start)
-        keys = _turned(arena.table, arena.keys[:, :, start:stop].float(), back).cpu()
+        read = [arena.read(layer, start, stop) for layer in range(arena.layers)]
+        stored, values = (torch.stack(rows).float() for rows in zip(*read, strict=True))
+        keys = _turned(arena.table, stored, back).cpu()
         means = keys.mean(dim=2, keepdim=True)
         whole, key_scales = _quantised(keys - means, dim=2)
-        values, value_scales = _quantised(arena.values[:, :, start:stop].float().cpu(), dim=3)
+        values, value_scales = _quantised(values.cpu(), dim=3)
         return cls(whole, means, key_scales, values, value_scales)
 
     def __len__(self) -> int:
@@ -51,19 +53,18 @@ class QuantisedRows:
 
     def fits(self, arena: Arena) -> bool:
         """Whether they are a model's whose arenas have this shape."""
-        layers, kv_heads, _, head_dim = arena.keys.shape
-        return self.keys.shape == (layers, kv_heads, len(self), head_dim)
+        return self.keys.shape == (arena.layers, arena.kv_heads, len(self), arena.head_dim)
 
     def write(self, arena: Arena, row: int, position: int) -> None:
         """Fill rows `row ..`, for tokens that stand at `position ..`."""
         assert self.fits(arena), (self.keys.shape, arena.keys.shape)
-        stop, there = row + len(self), torch.arange(position, position + len(self))
+        there = torch.arange(position, position + len(self))
         device = arena.keys.device
         for layer in range(len(self.keys)):  # no more than one is there twice
             keys = self.keys[layer] * self.key_scales[layer] + self.key_means[layer]
-            arena.keys[layer, :, row:stop] = _turned(arena.table, keys.to(device), there)
-            values = self.values[layer] * self.value_scales[layer]
-            arena.values[layer, :, row:stop] = values.to(device)
+            keys = _turned(arena.table, keys.to(device), there)
+            values = (self.values[layer] * self.value_scales[layer]).to(device)
+            arena.write(layer, row, keys.transpose(0, 1), values.transpose(0, 1))
 
 
 def _turned(table: RotaryTable, keys: Tensor, by: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ...cache.pool import Codes
 from ..errors import ModelError, UnsupportedModel
 from ..hub.cache_folder import cache_folder, require_space
 from ..hub.download import ModelFiles, obtain
@@ -25,6 +26,7 @@ from ..nn.transformer import Transformer, assemble
 from ..tokenizer.bpe import Tokenizer
 from ..tokenizer.vocabulary import Vocabulary
 from .checkpoint import Checkpoint, open_checkpoint
+from .key_factors import key_factors
 from .smoothquant import smoothed
 from .store import Entry, Store, StoreKey
 from .tensor_file import MappedTensors
@@ -197,8 +199,9 @@ def _assemble(
 ) -> Loaded:
     machine = Machine.of(device, plan.native)
     chosen = choose(attention, device, plan.dtype, config, machine)
-    half = chosen.half if plan.form in INTEGERS else None
-    model = assemble(config, tensors, plan, chosen.partial, chosen.shortcut, half)
+    eight_bits = chosen.codes and plan.form in INTEGERS
+    element = Codes(key_factors(config, tensors, plan.form)) if eight_bits else None
+    model = assemble(config, tensors, plan, chosen.partial, chosen.shortcut, element)
     return Loaded(files.name, model, Tokenizer(vocabulary), config, plan, files, chosen.name)
 
 

@@ -62,13 +62,13 @@ class Backend:
 
 @dataclass(frozen=True)
 class Attention:
-    """What was chosen: for every step, and for steps that have a quicker way. `half`: what the
-    latter may keep keys and values in."""
+    """What was chosen: for every step, and for steps that have a quicker way. `codes`:
+    whether the latter takes keys and values in eight bits."""
 
     name: str
     partial: PartialAttention
     shortcut: "Callable[[Transformer], Shortcut] | None" = None
-    half: torch.dtype | None = None
+    codes: bool = False
 
 
 def installed(package: str) -> str | None:
@@ -144,8 +144,8 @@ def choose(
     if name == "numba":
         native = machine.native
         assert native is not None
-        half = torch.float16 if "float16" in native.processor.elements else None
-        return Attention(name, cpu_partial, lambda model: EveryStep(model, native), half)
+        codes = "int8" in native.processor.elements
+        return Attention(name, cpu_partial, lambda model: EveryStep(model, native), codes)
     if name != "triton":
         partial = partial_of(name, device)
         alone = partial is cpu_partial and dtype == torch.float32 and not rows_agree_in(config)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...cache.pool import Arena
+from ...cache.pool import Arena, Element, Floats
 from ...cache.rope import RotaryTable
 from ...cache.segment import Step
 from .attention import PartialAttention
@@ -61,13 +61,13 @@ class Transformer:
         attention: PartialAttention,
         dtype: torch.dtype,
         shortcut: "Callable[[Transformer], Shortcut] | None" = None,
-        kv_dtype: torch.dtype | None = None,
+        element: Element | None = None,
     ):
         """`linears` by the names of `weight_names`; `dtype`: of hidden states, and of keys and
-        values unless `kv_dtype` says another; `shortcut`: makes one for this model."""
+        values unless `element` says how they are kept; `shortcut`: makes one for this model."""
         self.config = config
         self.dtype = dtype
-        self.kv_dtype = kv_dtype or dtype
+        self.element = element or Floats(dtype)
         self.attention = attention
         self.embedding = embedding  # (vocabulary, hidden)
         self.device = embedding.device
@@ -83,9 +83,9 @@ class Transformer:
         self.shortcut = None if shortcut is None else shortcut(self)
 
     def new_arena(self, rows: int = 256) -> Arena:
-        """An empty KV arena of this model's shape and dtype, with room for `rows` tokens."""
+        """An empty KV arena of this model's shape, with room for `rows` tokens."""
         c = self.config
-        return Arena(c.layers, c.kv_heads, c.head_dim, self.kv_dtype, self.table, rows)
+        return Arena(c.layers, c.kv_heads, c.head_dim, self.element, self.table, rows)
 
     def settle(self, cancelled: Callable[[], bool] = lambda: False) -> bool:
         """Pack the kernels and record the passes that were left for later, until `cancelled`.
@@ -158,9 +158,9 @@ def assemble(
     plan: KernelPlan,
     attention: PartialAttention,
     shortcut: Callable[[Transformer], Shortcut] | None = None,
-    kv_dtype: torch.dtype | None = None,
+    element: Element | None = None,
 ) -> Transformer:
     """A transformer from what the store keeps (`kernels.stored`), with the kernels of `plan`."""
     built = linears(config, tensors, plan)
     embedding = tensors["embed.weight"]
-    return Transformer(config, embedding, built, attention, plan.dtype, shortcut, kv_dtype)
+    return Transformer(config, embedding, built, attention, plan.dtype, shortcut, element)

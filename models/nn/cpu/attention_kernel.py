@@ -1,20 +1,21 @@
 """Attention over all segments of a step in one launch per layer, for any number of tokens.
 
-The keys of each segment are cut into units of `UNIT_KEYS` (flash decoding); a unit and a key head
+The keys of each segment are cut into units of `UNIT_KEYS` (flash decoding); a key head and a unit
 are one piece of work, which any thread takes. It turns the queries for its segment's offset, goes
 over its keys in blocks with an online softmax (FlashAttention, arXiv 2205.14135, section 3.1), and
 leaves a partial; who finishes the last unit of a head merges them. In a block, a lane is a query:
 nothing is added up across lanes, and keys that a query does not see weigh exactly nothing. So each
 query's result is the same to the bit, whatever else is in the step and however many threads there
-are. `segment_attention.BySegments` is the specification.
+are. `segment_attention.BySegments` is the specification. What depends on how keys and values are
+kept is in `float_rows.py` and `code_rows.py`.
 """
 
 from typing import Any
 
 from numba import njit
 
+from . import code_rows, float_rows
 from .launch import (
-    BLOCK_KEYS,
     COS,
     DIM,
     HEAD_BYTES,
@@ -27,34 +28,30 @@ from .launch import (
     PARTIALS,
     RAW,
     RESULT,
-    SCALE,
     SCRATCH,
     SEGMENT,
     SIN,
     SLOT,
     SLOT_BYTES,
-    TILE,
     TOKEN,
     TOKENS,
     UNIT_KEYS,
     UNITS,
 )  # fmt: skip
-from .memory import claim, fill, get, narrowing, peek, peek_int, put, put_int, widening
-from .processor import Element
-from .vectors import add_scaled, exp_of_difference, mask, product, soften, turn
+from .memory import claim, fill, get, peek, peek_int, put, put_int
+from .processor import Element, Processor
+from .softmax import exp_of_difference
+from .vectors import add_scaled, turn
 
 LOWEST = -1e30  # of a query that has seen no key; finite, so that differences are numbers
-OUT_ROWS = 4  # queries whose values are weighed together
 
 
-def functions(element: Element, registers: int) -> tuple[Any, Any]:
+def functions(element: Element, processor: Processor) -> tuple[Any, Any]:
     """For keys and values of `element`: `remember(numbers)`, which turns and stores those of the
-    step's tokens, and `attend(numbers)`. `registers`: vectors of LANES that the processor holds."""
-    size = 4 if element == "float32" else 2
-    widen, narrow = widening(element), narrowing(element)
-    keys_at_once, out_vectors = (8, 4) if registers >= 32 else (2, 1)
-    score, score_half = _scoring(keys_at_once, 2), _scoring(2 * keys_at_once, 1)
-    weigh, weigh_one = product(OUT_ROWS, out_vectors, True), product(OUT_ROWS, 1, True)
+    step's tokens, and `attend(numbers)`."""
+    kind = code_rows if element == "int8" else float_rows
+    rows = kind.functions(processor)
+    row_bytes, keep, lay, lay_nobody, laid, block_keys, attend_block = rows
 
     @njit(error_model="numpy")
     def remember(n: Any) -> None:
@@ -68,8 +65,15 @@ def functions(element: Element, registers: int) -> tuple[Any, Any]:
             for head in range(kv_heads):
                 there = (first_head + head) * head_bytes
                 turn(turned, key, peek(n, COS) + angle, peek(n, SIN) + angle, dim)
-                narrow(peek(entry, 1) + there, turned, dim)
-                narrow(peek(entry, 2) + there, key + 4 * dim * kv_heads, dim)
+                value = key + 4 * dim * kv_heads
+                keep(
+                    n,
+                    first_head + head,
+                    peek(entry, 1) + there,
+                    peek(entry, 2) + there,
+                    turned,
+                    value,
+                )
                 key += 4 * dim
             entry += 8 * TOKEN
 
@@ -80,13 +84,11 @@ def functions(element: Element, registers: int) -> tuple[Any, Any]:
         return (queries + LANES - 1) // LANES * LANES
 
     @njit(error_model="numpy")
-    def turn_queries(
-        n: Any, head: Any, offset: Any, queries: Any, positions: Any, turned: Any
-    ) -> None:
+    def turn_queries(n: Any, head: Any, offset: Any, slot: Any) -> None:
         """A key head's queries, each in a lane, turned for `position - offset` and scaled."""
         heads, kv_heads, dim = peek(n, HEADS), peek(n, KV_HEADS), peek(n, DIM)
         group, lanes = heads // kv_heads, lanes_of(n)
-        scale = get(n + 8 * SCALE)
+        turned = slot + 8 * lanes
         entry = n + 8 * (HEADER + kv_heads)
         position = peek(entry, 0)
         lane = 0
@@ -96,17 +98,16 @@ def functions(element: Element, registers: int) -> tuple[Any, Any]:
             query = peek(n, RAW) + 4 * dim * (token * (heads + 2 * kv_heads) + head * group)
             for _ in range(group):
                 turn(turned, query, peek(n, COS) + angle, peek(n, SIN) + angle, dim)
-                for d in range(dim):
-                    put(queries + 4 * (d * lanes + lane), get(turned + 4 * d) * scale)
-                put_int(positions + 4 * lane, position)
+                lay(n, head, turned, turned + 4 * dim, lane, lanes, dim)
+                put_int(slot + 4 * lane, position)
                 query += 4 * dim
                 lane += 1
             entry += 8 * TOKEN
         while lane < lanes:  # nobody's, but they must be numbers
-            for d in range(dim):
-                put(queries + 4 * (d * lanes + lane), 0.0)
-            put_int(positions + 4 * lane, position)
+            lay_nobody(turned + 4 * dim, lane, lanes, dim)
+            put_int(slot + 4 * lane, position)
             lane += 1
+        laid(turned + 4 * dim, lanes, dim)
 
     @njit(error_model="numpy")
     def find_segment(n: Any, unit: Any) -> Any:
@@ -120,73 +121,35 @@ def functions(element: Element, registers: int) -> tuple[Any, Any]:
         return segment, unit
 
     @njit(error_model="numpy")
-    def attend_unit(n: Any, head: Any, unit: Any, slot: Any) -> None:
+    def attend_unit(n: Any, head: Any, unit: Any, segment: Any, own_unit: Any, slot: Any) -> None:
+        """Leave a partial: of each query maximum, sum and weighed values."""
         kv_heads, dim, lanes = peek(n, KV_HEADS), peek(n, DIM), lanes_of(n)
-        segment, own_unit = find_segment(n, unit)
-        position, offset = peek(segment, 3), peek(segment, 4)
+        row = row_bytes(dim)
         there = (peek(n, LAYER) * kv_heads + head) * peek(n, HEAD_BYTES)
         start = own_unit * UNIT_KEYS
         stop = min(start + UNIT_KEYS, peek(segment, 2))
-
-        queries = peek(n, SCRATCH) + slot * peek(n, SLOT_BYTES)
-        scores = queries + 4 * lanes * dim
-        keys = scores + 4 * BLOCK_KEYS * TILE
-        values = keys + 4 * BLOCK_KEYS * dim
-        positions = values + 4 * BLOCK_KEYS * dim
-        shrink = positions + 4 * lanes
-        turn_queries(n, head, offset, queries, positions, shrink + 4 * lanes)
-
-        most = peek(n, PARTIALS) + 4 * (unit * kv_heads + head) * lanes * (dim + 2)
-        sums = most + 4 * lanes
-        weighed = sums + 4 * lanes
-        fill(most, LOWEST, lanes)
-        fill(sums, 0.0, lanes)
-        fill(weighed, 0.0, lanes * dim)
-        for block in range(start, stop, BLOCK_KEYS):
-            first = position + block  # of its keys
-            if first > peek_int(positions + 4 * (lanes - 1)):
+        partial = peek(n, PARTIALS) + 4 * (unit * kv_heads + head) * lanes * (dim + 2)
+        fill(partial, LOWEST, lanes)
+        fill(partial + 4 * lanes, 0.0, lanes * (dim + 1))
+        for block in range(start, stop, block_keys):
+            first = peek(segment, 3) + block  # position of its keys
+            if first > peek_int(slot + 4 * (lanes - 1)):
                 return
-            count = min(BLOCK_KEYS, stop - block)
-            widen(keys, peek(segment, 0) + there + size * dim * block, count * dim)
-            widen(values, peek(segment, 1) + there + size * dim * block, count * dim)
-            lane = 0
-            while lane < lanes:
-                width = min(TILE, lanes - lane)
-                if first <= peek_int(positions + 4 * (lane + width - 1)):
-                    if width == TILE:
-                        score(scores, keys, count, dim, queries + 4 * lane, lanes)
-                    else:
-                        score_half(scores, keys, count, dim, queries + 4 * lane, lanes)
-                    for part in range(0, width, LANES):
-                        at, tile = 4 * (lane + part), scores + 4 * part
-                        if first + count - 1 > peek_int(positions + at):
-                            mask(tile, 4 * TILE, count, first, positions + at)
-                        soften(tile, 4 * TILE, count, most + at, sums + at, shrink + at)
-                    for row in range(lane, lane + width, OUT_ROWS):
-                        tile, d = scores + 4 * (row - lane), 0
-                        place, by = weighed + 4 * row * dim, shrink + 4 * row
-                        while d + LANES * out_vectors <= dim:
-                            weigh(
-                                place + 4 * d, 4 * dim, tile, 4, 4 * TILE, values + 4 * d, 4 * dim,
-                                count, by,
-                            )  # fmt: skip
-                            d += LANES * out_vectors
-                        while d < dim:
-                            weigh_one(
-                                place + 4 * d, 4 * dim, tile, 4, 4 * TILE, values + 4 * d, 4 * dim,
-                                count, by,
-                            )  # fmt: skip
-                            d += LANES
-                lane += width
+            keys = peek(segment, 0) + there + row * block
+            values = peek(segment, 1) + there + row * block
+            count = min(block_keys, stop - block)
+            attend_block(
+                keys, values, count, first, dim, slot, slot + 8 * lanes + 4 * dim, lanes, partial
+            )
 
     @njit(error_model="numpy")
-    def merge(n: Any, head: Any, slot: Any) -> None:
+    def merge(n: Any, head: Any, room: Any) -> None:
         """One head's partials, unit after unit: out = sum of w_i * weighed_i over sum of w_i *
         sum_i, with w_i = exp(most_i - the highest most)."""
         heads, kv_heads, dim = peek(n, HEADS), peek(n, KV_HEADS), peek(n, DIM)
         group, lanes, units = heads // kv_heads, lanes_of(n), peek(n, UNITS)
         queries = peek(n, TOKENS) * group
-        highest = peek(n, SCRATCH) + slot * peek(n, SLOT_BYTES)
+        highest = room
         sums, shares = highest + 4 * lanes, highest + 8 * lanes
         first = peek(n, PARTIALS) + 4 * head * lanes * (dim + 2)
         partial = 4 * kv_heads * lanes * (dim + 2)
@@ -219,33 +182,21 @@ def functions(element: Element, registers: int) -> tuple[Any, Any]:
     @njit(error_model="numpy")
     def attend(n: Any) -> None:
         kv_heads, units = peek(n, KV_HEADS), peek(n, UNITS)
-        slot = claim(n + 8 * SLOT)
+        slot = peek(n, SCRATCH) + claim(n + 8 * SLOT) * peek(n, SLOT_BYTES)
+        turned_head, turned_offset = -1, 0  # of the queries that lie there
         while True:
             task = claim(n + 8 * NEXT)
             if task >= units * kv_heads:
                 return
-            head = task % kv_heads
-            attend_unit(n, head, task // kv_heads, slot)
+            head, unit = task // units, task % units
+            segment, own_unit = find_segment(n, unit)
+            offset = peek(segment, 4)
+            if head != turned_head or offset != turned_offset:
+                turn_queries(n, head, offset, slot)
+                turned_head, turned_offset = head, offset
+            attend_unit(n, head, unit, segment, own_unit, slot)
             if claim(n + 8 * (HEADER + head)) == units - 1:
                 merge(n, head, slot)
+                turned_head = -1  # merging needs the room
 
     return remember, attend
-
-
-def _scoring(keys_at_once: int, vectors: int) -> Any:
-    many, single = product(keys_at_once, vectors, False), product(1, vectors, False)
-
-    @njit(error_model="numpy")
-    def score(scores: Any, keys: Any, count: Any, dim: Any, queries: Any, lanes: Any) -> None:
-        """Products of so many keys with `vectors` * LANES queries; a key has a row of TILE."""
-        key, row = 0, 4 * dim
-        while key + keys_at_once <= count:
-            place = scores + 4 * TILE * key
-            many(place, 4 * TILE, keys + row * key, row, 4, queries, 4 * lanes, dim, 0)
-            key += keys_at_once
-        while key < count:
-            place = scores + 4 * TILE * key
-            single(place, 4 * TILE, keys + row * key, row, 4, queries, 4 * lanes, dim, 0)
-            key += 1
-
-    return score

@@ -12,9 +12,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils, types
 
-from .launch import LANES
 from .llvm import (
-    FLOAT,
     FLOATS,
     INT16,
     INT32,
@@ -27,8 +25,6 @@ from .llvm import (
     call,
     constant,
     every,
-    fused,
-    greater,
     intrinsic,
     loaded,
     pointer,
@@ -98,12 +94,12 @@ def tile(how: Products, tokens: int, rows: int, ahead: bool) -> Intrinsic:
             token_rows = [at(builder, codes, size, token) for token in range(tokens)]
             weight_rows = [at(builder, weights, size, row) for row in range(rows)]
             with every(builder, how.step, size) as i:
-                own = [_bytes(builder, how, builder.add(place, i)) for place in token_rows]
+                own = [code_bytes(builder, how, builder.add(place, i)) for place in token_rows]
                 for row in range(rows):
                     place = builder.add(weight_rows[row], i)
                     if ahead:
                         prefetch(builder, at(builder, place, size, AHEAD))
-                    weight = _bytes(builder, how, place)
+                    weight = code_bytes(builder, how, place)
                     for token in range(tokens):
                         sum_ = builder.load(partial[token][row])
                         sum_ = dot(builder, how, sum_, own[token], weight)
@@ -120,7 +116,7 @@ def tile(how: Products, tokens: int, rows: int, ahead: bool) -> Intrinsic:
     return multiply
 
 
-def _bytes(builder: Builder, how: Products, address: Value) -> Value:
+def code_bytes(builder: Builder, how: Products, address: Value) -> Value:
     found = builder.load(pointer(builder, address, ir.VectorType(BYTE, how.step)))
     found.align = 1
     return found
@@ -177,95 +173,3 @@ def finish(
         types.int64, types.int64, types.int64, types.float32, types.int64, types.int64
     )
     return signature, emit
-
-
-@intrinsic
-def square_sums(context: Any, x: Any, size: Any, to: Any) -> Any:
-    """Sums of squares of `size` float32 in LANES lanes."""
-
-    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
-        x, size, to = values
-        sums = cgutils.alloca_once(builder, FLOATS)
-        builder.store(constant(0.0), sums)
-        with every(builder, LANES, size) as i:
-            own = loaded(builder, builder.add(x, builder.mul(i, INT64(4))))
-            builder.store(fused(builder, own, own, builder.load(sums)), sums)
-        store(builder, builder.load(sums), to)
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64, types.int64), emit
-
-
-@intrinsic
-def inverse_root(context: Any, x: Any) -> Any:
-    """1 / the square root of a float32."""
-
-    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
-        root = call(builder, "llvm.sqrt.f32", FLOAT, values[0])
-        return builder.fdiv(FLOAT(1.0), root)
-
-    return types.float32(types.float32), emit
-
-
-@intrinsic
-def scale_by(context: Any, to: Any, x: Any, weights: Any, factor: Any, size: Any) -> Any:
-    """Store (x * factor) * weights, `size` float32."""
-
-    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
-        to, x, weights, factor, size = values
-        by = spread(builder, factor)
-        with every(builder, LANES, size) as i:
-            along = builder.mul(i, INT64(4))
-            own = builder.fmul(loaded(builder, builder.add(x, along)), by)
-            weight = loaded(builder, builder.add(weights, along))
-            store(builder, builder.fmul(own, weight), builder.add(to, along))
-        return context.get_dummy_value()
-
-    signature = types.void(types.int64, types.int64, types.int64, types.float32, types.int64)
-    return signature, emit
-
-
-@intrinsic
-def largest(context: Any, x: Any, size: Any, to: Any) -> Any:
-    """The largest magnitudes of `size` float32 in LANES lanes; no number where one of them is
-    none."""
-
-    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
-        x, size, to = values
-        found = cgutils.alloca_once(builder, FLOATS)
-        doubt = cgutils.alloca_once(builder, FLOATS)  # zero, or not a number
-        builder.store(constant(0.0), found)
-        builder.store(constant(0.0), doubt)
-        magnitude = constant(0x7FFFFFFF, INTS)
-        with every(builder, LANES, size) as i:
-            own = loaded(builder, builder.add(x, builder.mul(i, INT64(4))))
-            bits = builder.and_(builder.bitcast(own, INTS), magnitude)
-            above = greater(builder, builder.bitcast(bits, FLOATS), builder.load(found))
-            builder.store(above, found)
-            builder.store(fused(builder, own, constant(0.0), builder.load(doubt)), doubt)
-        store(builder, builder.fadd(builder.load(found), builder.load(doubt)), to)
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64, types.int64), emit
-
-
-@intrinsic
-def encode(context: Any, to: Any, x: Any, step: Any, size: Any) -> Any:
-    """Store the codes of `size` float32, a byte each: x / step, rounded to the nearest, at most
-    CODES, and ZERO higher."""
-
-    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
-        to, x, step, size = values
-        by = spread(builder, step)
-        with every(builder, LANES, size) as i:
-            own = loaded(builder, builder.add(x, builder.mul(i, INT64(4))))
-            whole = call(builder, "llvm.rint.v16f32", FLOATS, builder.fdiv(own, by))
-            whole = greater(builder, whole, constant(-CODES))  # also what is not a number
-            below = builder.fcmp_ordered("<", whole, constant(CODES))
-            whole = builder.select(below, whole, constant(CODES))
-            codes = builder.add(builder.fptosi(whole, INTS), constant(ZERO, INTS))
-            found = builder.trunc(codes, ir.VectorType(BYTE, LANES))
-            builder.store(found, pointer(builder, builder.add(to, i), found.type)).align = 1
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64, types.float32, types.int64), emit

@@ -25,7 +25,7 @@ def compiled(processor: Processor) -> bytes:
     """Object code with all kernels, each void (int64 *) under its name."""
     functions: dict[str, Any] = {}
     for element in processor.elements:
-        remember, attend = attention_kernel.functions(element, processor.registers)
+        remember, attend = attention_kernel.functions(element, processor)
         functions |= {f"remember {element}": remember, f"attend {element}": attend}
     if processor.dot is not None:
         prepare, multiply, add_up = int8_kernel.functions(processor.dot)

@@ -14,12 +14,7 @@ from .codes import (
     CODES,
     PRODUCTS,
     ZERO,
-    encode,
     finish,
-    inverse_root,
-    largest,
-    scale_by,
-    square_sums,
     tile,
 )
 from .launch import (
@@ -47,8 +42,9 @@ from .launch import (
     SUMS,
     WEIGHTS,
 )  # fmt: skip
-from .memory import claim, get, peek, peek_int, put
+from .memory import claim, encode, get, peek, peek_int, put
 from .processor import Dot
+from .vectors import inverse_root, largest, scale_by, square_sums
 
 
 def functions(how: Dot) -> tuple[Any, Any, Any]:

@@ -9,13 +9,15 @@ NEXT = 0
 # key head, then tokens (position, address of the key and of the value in the first layer and head)
 # and segments (address of the first key and of the first value there, length, position, offset).
 SLOT, LAYER, RAW, RESULT = range(1, 5)
-(TOKENS, HEADS, KV_HEADS, DIM, SCALE, COS, SIN, HEAD_BYTES, SCRATCH, SLOT_BYTES, PARTIALS,
- UNITS) = range(5, 17)  # fmt: skip
-HEADER = 17
+(TOKENS, HEADS, KV_HEADS, DIM, SCALE, COS, SIN, HEAD_BYTES, SCRATCH, SLOT_BYTES, PARTIALS, UNITS,
+ QUERY_FACTORS, KEY_FACTORS) = range(5, 19)  # fmt: skip
+HEADER = 19
 TOKEN, SEGMENT = 3, 5
 
 UNIT_KEYS = 256  # of one piece of work
 BLOCK_KEYS = 32  # of one step of its softmax: what is at work fits into the first cache
+CODE_BLOCK_KEYS = 64  # where keys and values are codes
+STEP_BYTES = 2  # behind a row of codes: bfloat16
 LANES = 16  # queries side by side
 TILE = 2 * LANES  # queries whose scores are worked out together
 
@@ -34,11 +36,20 @@ def padded(rows: int) -> int:
 
 
 def slot_floats(rows: int, dim: int) -> int:
-    """Of one thread's memory in `attend`, for so many queries of a key head: turned queries,
-    scores, a block of keys and of values, positions, what earlier sums shrink by, one turned query.
-    """
+    """Of one thread's memory in `attend`, for so many queries of a key head: positions, what
+    earlier sums shrink by, turned queries, one of them, scores."""
     lanes = padded(rows)
-    return lanes * dim + BLOCK_KEYS * TILE + 2 * BLOCK_KEYS * dim + 2 * lanes + dim
+    return 2 * lanes + lanes * dim + dim + BLOCK_KEYS * TILE
+
+
+def code_slot_floats(rows: int, dim: int) -> int:
+    """The same where keys and values are codes: positions, what earlier sums shrink by, steps of
+    queries, what their sums begin with, their codes, one turned query, its lanes and its codes,
+    scores, weights as codes, steps and the largest of weights, steps of a block's keys and of its
+    values, and these."""
+    lanes, block = padded(rows), CODE_BLOCK_KEYS
+    queries = 4 * lanes + lanes * dim // 4 + dim + LANES + dim // 4
+    return queries + block * TILE + block * TILE // 4 + 2 * TILE + 2 * block + block * dim // 4
 
 
 def partial_floats(rows: int, dim: int) -> int:

@@ -17,7 +17,7 @@ from .launch import LANES
 WIDTH = 4 * LANES  # of as many float32, in bytes
 
 INT16, INT32, INT64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
-HALF, FLOAT = ir.HalfType(), ir.FloatType()
+FLOAT = ir.FloatType()
 FLOATS, INTS = ir.VectorType(FLOAT, LANES), ir.VectorType(INT32, LANES)
 Builder = Any  # llvmlite has no types
 Value = Any

@@ -7,25 +7,27 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
+from .codes import BYTE, CODES, ZERO
 from .launch import LANES
 from .llvm import (
     FLOAT,
     FLOATS,
-    HALF,
+    INT16,
     INT32,
     INT64,
+    INTS,
     Builder,
-    Intrinsic,
     Value,
+    call,
+    constant,
     every,
+    greater,
     intrinsic,
     loaded,
     pointer,
-    prefetch,
     spread,
     store,
 )  # fmt: skip
-from .processor import Element
 
 
 @intrinsic
@@ -105,46 +107,90 @@ def fill(context: Any, address: Any, value: Any, lanes: Any) -> Any:
     return types.void(types.int64, types.float32, types.int64), emit
 
 
-def widening(element: Element) -> Intrinsic:
-    """`widen(to, start, lanes)`: store float32 of so many numbers of that kind."""
-    size = 4 if element == "float32" else 2
-    kind = FLOAT if element == "float32" else HALF
+@intrinsic
+def encode(context: Any, to: Any, x: Any, step: Any, size: Any) -> Any:
+    """Store the codes of `size` float32, a byte each: x / step, rounded to the nearest, at most
+    CODES, and ZERO higher."""
 
-    @intrinsic
-    def widen(context: Any, to: Any, start: Any, lanes: Any) -> Any:
-        def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
-            to, start, lanes = values
-            with every(builder, LANES, lanes) as i:
-                place = builder.add(start, builder.mul(i, INT64(size)))
-                prefetch(builder, builder.add(place, builder.mul(lanes, INT64(size))))
-                found = builder.load(pointer(builder, place, ir.VectorType(kind, LANES)))
-                found.align = size
-                if element == "float16":
-                    found = builder.fpext(found, FLOATS)
-                store(builder, found, builder.add(to, builder.mul(i, INT64(4))))
-            return context.get_dummy_value()
+    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
+        to, x, step, size = values
+        by = spread(builder, step)
+        with every(builder, LANES, size) as i:
+            own = loaded(builder, builder.add(x, builder.mul(i, INT64(4))))
+            whole = call(builder, "llvm.rint.v16f32", FLOATS, builder.fdiv(own, by))
+            whole = greater(builder, whole, constant(-CODES))  # also what is not a number
+            below = builder.fcmp_ordered("<", whole, constant(CODES))
+            whole = builder.select(below, whole, constant(CODES))
+            codes = builder.add(builder.fptosi(whole, INTS), constant(ZERO, INTS))
+            found = builder.trunc(codes, ir.VectorType(BYTE, LANES))
+            builder.store(found, pointer(builder, builder.add(to, i), found.type)).align = 1
+        return context.get_dummy_value()
 
-        return types.void(types.int64, types.int64, types.int64), emit
-
-    return widen
+    return types.void(types.int64, types.int64, types.float32, types.int64), emit
 
 
-def narrowing(element: Element) -> Intrinsic:
-    """`narrow(to, start, lanes)`: store so many float32 as numbers of that kind."""
-    size = 4 if element == "float32" else 2
+@intrinsic
+def step_at(context: Any, address: Any) -> Any:
+    """The bfloat16 at an address, as float32."""
 
-    @intrinsic
-    def narrow(context: Any, to: Any, start: Any, lanes: Any) -> Any:
-        def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
-            to, start, lanes = values
-            with every(builder, LANES, lanes) as i:
-                found = loaded(builder, builder.add(start, builder.mul(i, INT64(4))))
-                if element == "float16":
-                    found = builder.fptrunc(found, ir.VectorType(HALF, LANES))
-                place = builder.add(to, builder.mul(i, INT64(size)))
-                builder.store(found, pointer(builder, place, found.type)).align = size
-            return context.get_dummy_value()
+    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
+        high = builder.load(pointer(builder, values[0], INT16))
+        high.align = 2
+        bits = builder.shl(builder.zext(high, INT32), INT32(16))
+        return builder.bitcast(bits, FLOAT)
 
-        return types.void(types.int64, types.int64, types.int64), emit
+    return types.float32(types.int64), emit
 
-    return narrow
+
+@intrinsic
+def put_step(context: Any, address: Any, value: Any) -> Any:
+    """Store a float32, not below zero, as the next bfloat16 that is not below it, and give that."""
+
+    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
+        address, value = values
+        bits = builder.add(builder.bitcast(value, INT32), INT32(0xFFFF))
+        high = builder.lshr(bits, INT32(16))
+        builder.store(builder.trunc(high, INT16), pointer(builder, address, INT16)).align = 2
+        return builder.bitcast(builder.shl(high, INT32(16)), FLOAT)
+
+    return types.float32(types.int64, types.float32), emit
+
+
+@intrinsic
+def interleave(context: Any, to: Any, a: Any, b: Any, c: Any, d: Any, size: Any) -> Any:
+    """Store four rows of `size` codes as signed numbers, the four of a column together."""
+
+    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
+        to, *rows, size = values
+        kind = ir.VectorType(BYTE, LANES)
+
+        def mixed(x: Value, y: Value) -> Value:
+            lanes = [lane for pair in range(x.type.count) for lane in (pair, pair + x.type.count)]
+            numbers = ir.Constant(ir.VectorType(INT32, len(lanes)), lanes)
+            return builder.shuffle_vector(x, y, numbers)
+
+        with every(builder, LANES, size) as i:
+            own = []
+            for row in rows:
+                found = builder.load(pointer(builder, builder.add(row, i), kind))
+                found.align = 1
+                own.append(builder.xor(found, constant(ZERO, kind)))
+            even, odd = mixed(own[0], own[2]), mixed(own[1], own[3])
+            store(builder, mixed(even, odd), builder.add(to, builder.mul(i, INT64(4))))
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 6), emit
+
+
+@intrinsic
+def copy(context: Any, to: Any, start: Any, lanes: Any) -> Any:
+    """Store so many float32, a multiple of LANES, somewhere else as well."""
+
+    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
+        to, start, lanes = values
+        with every(builder, LANES, lanes) as i:
+            along = builder.mul(i, INT64(4))
+            store(builder, loaded(builder, builder.add(start, along)), builder.add(to, along))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), emit

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import llvmlite.binding as llvm
 
-Element = Literal["float32", "float16"]  # of keys and values
+Element = Literal["float32", "int8"]  # of keys and values
 Dot = Literal["vnni-512", "vnni-256", "avx2"]  # how it multiplies bytes
 
 
@@ -32,7 +32,7 @@ class Processor:
 
     @property
     def elements(self) -> tuple[Element, ...]:
-        return ("float32", "float16") if self.has("f16c") else ("float32",)
+        return ("float32",) if self.dot is None else ("float32", "int8")
 
     @property
     def dot(self) -> Dot | None:

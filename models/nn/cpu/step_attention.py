@@ -5,12 +5,21 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ....cache.pool import Arena
+from ....cache.pool import Arena, Codes
 from ....cache.rope import RotaryTable
 from ....cache.segment import Step
 from ..segment_attention import Heads
 from ..transformer import Transformer
-from .launch import HEADER, LAYER, RAW, RESULT, UNIT_KEYS, partial_floats, slot_floats
+from .launch import (
+    HEADER,
+    LAYER,
+    RAW,
+    RESULT,
+    UNIT_KEYS,
+    code_slot_floats,
+    partial_floats,
+    slot_floats,
+)
 from .native import Native
 from .team import LEAST_PRODUCTS, bits, numbers
 
@@ -42,7 +51,9 @@ class ByUnits:
     for a few at the beginning."""
 
     def __init__(self, heads: Heads, table: RotaryTable, step: Step, arena: Arena, native: Native):
-        element = str(arena.keys.dtype).removeprefix("torch.")
+        codes = arena.element if isinstance(arena.element, Codes) else None
+        element = "float32" if codes is None else "int8"
+        assert codes is not None or arena.keys.dtype == torch.float32, arena.keys.dtype
         self.heads, self.native = heads, native
         self.arena = arena  # whose memory is read
         self.remember = native.code.address(f"remember {element}")
@@ -53,31 +64,19 @@ class ByUnits:
         keys = sum(segment.length for segment in step.visible)
         worth = 1 + rows * heads.kv_heads * keys * dim // LEAST_PRODUCTS
         self.threads = min(torch.get_num_threads(), units * heads.kv_heads, worth)
-        slot = slot_floats(rows, dim)
+        slot = slot_floats(rows, dim) if codes is None else code_slot_floats(rows, dim)
         self.scratch = torch.empty(self.threads * slot)
         self.partials = torch.empty(units * heads.kv_heads * partial_floats(rows, dim))
         cos, sin = _angles(table, step)
-        head_bytes = arena.rows * dim * arena.keys.element_size()
+        factors = (0, 0) if codes is None else (codes.factors.data_ptr(), codes.inverse.data_ptr())
+        row_bytes = arena.row_bytes
         header = [
-            *(
-                0,
-                0,
-                0,
-                0,
-                0,
-                len(step),
-                heads.heads,
-                heads.kv_heads,
-                dim,
-                bits(heads.scale),
-                cos,
-                sin,
-            ),
-            *(head_bytes, self.scratch.data_ptr(), 4 * slot, self.partials.data_ptr(), units),
+            *(0, 0, 0, 0, 0, len(step), heads.heads, heads.kv_heads, dim, bits(heads.scale)),
+            *(cos, sin, arena.rows * row_bytes, self.scratch.data_ptr(), 4 * slot),
+            *(self.partials.data_ptr(), units, *factors),
         ]
         assert len(header) == HEADER
         found = [*header, *[0] * heads.kv_heads]
-        row_bytes = dim * arena.keys.element_size()
         first_key, first_value = arena.keys.data_ptr(), arena.values.data_ptr()
         for part in step.parts:
             for index, position in enumerate(part.positions):

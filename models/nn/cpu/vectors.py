@@ -11,8 +11,8 @@ from numba.core import cgutils, types
 
 from .launch import LANES
 from .llvm import (
+    FLOAT,
     FLOATS,
-    INT32,
     INT64,
     INTS,
     WIDTH,
@@ -21,9 +21,9 @@ from .llvm import (
     Value,
     at,
     broadcast,
+    call,
     constant,
     every,
-    exponential,
     fused,
     greater,
     intrinsic,
@@ -105,70 +105,6 @@ def product(rows: int, vectors: int, scaled: bool) -> Intrinsic:
 
 
 @intrinsic
-def mask(context: Any, scores: Any, row: Any, keys: Any, first: Any, positions: Any) -> Any:
-    """Minus infinity in the scores of LANES queries, whose `positions` are int32, for those of so
-    many `keys`, from position `first` on, that come after them."""
-
-    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
-        scores, row, keys, first, positions = values
-        own = loaded(builder, positions, INTS)
-        with cgutils.for_range(builder, keys, intp=INT64) as loop:
-            place = builder.add(scores, builder.mul(row, loop.index))
-            key = spread(builder, builder.trunc(builder.add(first, loop.index), INT32), INTS)
-            later = builder.icmp_signed(">", key, own)
-            kept = builder.select(later, constant(float("-inf")), loaded(builder, place))
-            store(builder, kept, place)
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * 5), emit
-
-
-@intrinsic
-def soften(
-    context: Any, scores: Any, row: Any, keys: Any, most: Any, sums: Any, shrink: Any
-) -> Any:
-    """One step of an online softmax (arXiv 1805.02867) for LANES queries: scores become exp(score -
-    most) with the new `most`, `sums` goes on, and `shrink` is what came before is multiplied by."""
-
-    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
-        scores, row, keys, most, sums, shrink = values
-        before = loaded(builder, most)
-        highest = cgutils.alloca_once(builder, FLOATS)
-        builder.store(before, highest)
-        with cgutils.for_range(builder, keys, intp=INT64) as loop:
-            place = builder.add(scores, builder.mul(row, loop.index))
-            builder.store(greater(builder, loaded(builder, place), builder.load(highest)), highest)
-        now = builder.load(highest)
-        store(builder, now, most)
-        by = exponential(builder, builder.fsub(before, now))
-        store(builder, by, shrink)
-        total = cgutils.alloca_once(builder, FLOATS)
-        builder.store(builder.fmul(loaded(builder, sums), by), total)
-        with cgutils.for_range(builder, keys, intp=INT64) as loop:
-            place = builder.add(scores, builder.mul(row, loop.index))
-            weight = exponential(builder, builder.fsub(loaded(builder, place), now))
-            store(builder, weight, place)
-            builder.store(builder.fadd(builder.load(total), weight), total)
-        store(builder, builder.load(total), sums)
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * 6), emit
-
-
-@intrinsic
-def exp_of_difference(context: Any, to: Any, a: Any, b: Any) -> Any:
-    """Store exp(a - b) of LANES float32, none of them above zero."""
-
-    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
-        to, a, b = values
-        difference = builder.fsub(loaded(builder, a), loaded(builder, b))
-        store(builder, exponential(builder, difference), to)
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64, types.int64), emit
-
-
-@intrinsic
 def add_scaled(context: Any, to: Any, x: Any, factor: Any, lanes: Any) -> Any:
     """to += factor * x, for so many `lanes`, a multiple of LANES."""
 
@@ -185,3 +121,73 @@ def add_scaled(context: Any, to: Any, x: Any, factor: Any, lanes: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64, types.float32, types.int64), emit
+
+
+@intrinsic
+def square_sums(context: Any, x: Any, size: Any, to: Any) -> Any:
+    """Sums of squares of `size` float32 in LANES lanes."""
+
+    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
+        x, size, to = values
+        sums = cgutils.alloca_once(builder, FLOATS)
+        builder.store(constant(0.0), sums)
+        with every(builder, LANES, size) as i:
+            own = loaded(builder, builder.add(x, builder.mul(i, INT64(4))))
+            builder.store(fused(builder, own, own, builder.load(sums)), sums)
+        store(builder, builder.load(sums), to)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), emit
+
+
+@intrinsic
+def inverse_root(context: Any, x: Any) -> Any:
+    """1 / the square root of a float32."""
+
+    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
+        root = call(builder, "llvm.sqrt.f32", FLOAT, values[0])
+        return builder.fdiv(FLOAT(1.0), root)
+
+    return types.float32(types.float32), emit
+
+
+@intrinsic
+def scale_by(context: Any, to: Any, x: Any, weights: Any, factor: Any, size: Any) -> Any:
+    """Store (x * factor) * weights, `size` float32."""
+
+    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
+        to, x, weights, factor, size = values
+        by = spread(builder, factor)
+        with every(builder, LANES, size) as i:
+            along = builder.mul(i, INT64(4))
+            own = builder.fmul(loaded(builder, builder.add(x, along)), by)
+            weight = loaded(builder, builder.add(weights, along))
+            store(builder, builder.fmul(own, weight), builder.add(to, along))
+        return context.get_dummy_value()
+
+    signature = types.void(types.int64, types.int64, types.int64, types.float32, types.int64)
+    return signature, emit
+
+
+@intrinsic
+def largest(context: Any, x: Any, size: Any, to: Any) -> Any:
+    """The largest magnitudes of `size` float32 in LANES lanes; no number where one of them is
+    none."""
+
+    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
+        x, size, to = values
+        found = cgutils.alloca_once(builder, FLOATS)
+        doubt = cgutils.alloca_once(builder, FLOATS)  # zero, or not a number
+        builder.store(constant(0.0), found)
+        builder.store(constant(0.0), doubt)
+        magnitude = constant(0x7FFFFFFF, INTS)
+        with every(builder, LANES, size) as i:
+            own = loaded(builder, builder.add(x, builder.mul(i, INT64(4))))
+            bits = builder.and_(builder.bitcast(own, INTS), magnitude)
+            above = greater(builder, builder.bitcast(bits, FLOATS), builder.load(found))
+            builder.store(above, found)
+            builder.store(fused(builder, own, constant(0.0), builder.load(doubt)), doubt)
+        store(builder, builder.fadd(builder.load(found), builder.load(doubt)), to)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), emit
