@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ...cache.pool import Codes
+from ...cache.element import Codes
 from ..errors import ModelError, UnsupportedModel
 from ..hub.cache_folder import cache_folder, require_space
 from ..hub.download import ModelFiles, obtain

@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...cache.pool import Arena, Element, Floats
+from ...cache.element import Element, Floats
+from ...cache.pool import Arena
 from ...cache.rope import RotaryTable
 from ...cache.segment import Step
 from .attention import PartialAttention

@@ -27,8 +27,11 @@ def filled(model: Transformer, context: int) -> CachedSequence:
     sequence = CachedSequence(model.new_arena(context + max(SIZES)))
     sequence.append([0] * context)
     generator = torch.Generator(model.device).manual_seed(0)
-    for stored in (sequence.arena.keys, sequence.arena.values):
-        stored.normal_(generator=generator)
+    arena = sequence.arena
+    for layer in range(arena.layers):
+        size = (2, context, arena.kv_heads, arena.head_dim)
+        noise = torch.randn(size, generator=generator, device=model.device)
+        arena.write(layer, 0, *noise.to(model.dtype))
     return sequence
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import llvmlite.binding as llvm
 from numba import types
 
-from . import attention_kernel, int8_kernel
+from .kernels import attention_kernel, int8_kernel
 from .processor import Processor
 
 # What C calls: numba's own functions have a place for a result and one for an exception.

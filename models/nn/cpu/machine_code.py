@@ -19,6 +19,7 @@ import llvmlite.binding as llvm
 from .processor import Processor
 
 PACKAGES = ("numba", "llvmlite")
+SOURCES = ("keyturn.models.nn.cpu", "keyturn.models.nn.cpu.kernels")
 DIGEST = 32  # bytes before the code
 
 
@@ -65,10 +66,11 @@ def _name(processor: Processor) -> str:
 def _depends_on(processor: Processor) -> Iterator[str]:
     yield from (processor.name, *sorted(processor.features))
     yield from (f"{package} {version(package)}" for package in PACKAGES)
-    files = resources.files("keyturn.models.nn.cpu").iterdir()
-    for file in sorted(files, key=lambda file: file.name):
-        if file.name.endswith(".py"):
-            yield file.read_text(encoding="utf-8")
+    for package in SOURCES:
+        files = resources.files(package).iterdir()
+        for file in sorted(files, key=lambda file: file.name):
+            if file.name.endswith(".py"):
+                yield file.read_text(encoding="utf-8")
 
 
 def _read(path: Path) -> bytes | None:

@@ -42,6 +42,17 @@ class Processor:
             return "vnni-256"
         return "avx2" if self.has("avx2") else None
 
+    @property
+    def query_codes(self) -> int:
+        """The largest of a query in attention over codes: "avx2" adds two products up in sixteen
+        bits, of codes of keys up to 255 there."""
+        return 63 if self.dot == "avx2" else 127
+
+    @property
+    def weight_codes(self) -> int:
+        """The largest of a weight there, by values up to 127."""
+        return 127 if self.dot == "avx2" else 255
+
     def target(self) -> Any:
         """LLVM's, to compile for it."""
         llvm.initialize_native_target()

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ....cache.pool import Arena, Codes
+from ....cache.element import Codes
+from ....cache.pool import Arena
 from ....cache.rope import RotaryTable
 from ....cache.segment import Step
 from ..segment_attention import Heads

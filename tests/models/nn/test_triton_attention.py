@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.testing import assert_close
 
+from keyturn.cache.element import Floats
 from keyturn.cache.segment import Step
 from keyturn.models.nn.attention import readable_partial
 from keyturn.models.nn.segment_attention import BySegments, Heads
@@ -37,7 +38,7 @@ def projections(case: Case, dtype: torch.dtype = torch.float32) -> Tensor:
 
 def compare(case: Case, dtype: torch.dtype, splits: int, spare: int = 0, **tolerance: Any) -> None:
     """Kernel against twin, with room for `spare` tokens more than there are."""
-    step, arena, table = build(case, dtype)
+    step, arena, table = build(case, Floats(dtype))
     other, raw = copy_of(arena), projections(case, dtype)
     expected = BySegments(case.heads, table, step, arena, readable_partial)(raw, LAYER)
     kernel = StepKernels(case.heads, table, len(step) + spare, splits=splits).show(step, other)
@@ -79,7 +80,7 @@ def test_half_precision_is_within_its_rounding(case: Case) -> None:
 def test_keys_and_values_in_bfloat16_are_stored_within_its_rounding() -> None:
     """Only they: the interpreter multiplies bfloat16 matrices as if they were integers."""
     case = Case(Heads(2, 2, 64, 0.125), [(5, 0)], [(1, 3)], 1)
-    step, arena, table = build(case, torch.bfloat16)
+    step, arena, table = build(case, Floats(torch.bfloat16))
     other, raw = copy_of(arena), projections(case, torch.bfloat16)
     BySegments(case.heads, table, step, arena, readable_partial)(raw, LAYER)
     StepKernels(case.heads, table, 3, splits=1).show(step, other)(raw, LAYER)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from hypothesis import strategies as st
 
+from keyturn.cache.element import Codes, Element, Floats
 from keyturn.cache.pool import Arena
 from keyturn.cache.rope import RotaryTable, plain_rope
 from keyturn.cache.segment import Part, Segment, Step
@@ -12,6 +13,7 @@ from keyturn.models.nn.segment_attention import Heads
 
 LAYERS = 2
 LAYER = 1  # the one that tests look at
+FLOAT32 = Floats(torch.float32)
 
 
 @dataclass(frozen=True)
@@ -40,16 +42,16 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(heads, pieces, parts, draw(st.integers(0, 99)))
 
 
-def build(case: Case, dtype: torch.dtype = torch.float32) -> tuple[Step, Arena, RotaryTable]:
+def build(case: Case, element: Element = FLOAT32) -> tuple[Step, Arena, RotaryTable]:
     """The step of a case, its arena and the rotary table; everything before it is stored."""
     torch.manual_seed(case.seed)
     h = case.heads
     table = RotaryTable(plain_rope(h.head_dim, 1e4), torch.device("cpu"))
     total = sum(length + 1 for length, _ in case.pieces)
     queries = sum(queries for _, queries in case.parts)
-    arena = Arena(LAYERS, h.kv_heads, h.head_dim, dtype, table, total + queries + 16)
-    arena.keys.normal_()
-    arena.values.normal_()
+    arena = Arena(LAYERS, h.kv_heads, h.head_dim, element, table, total + queries + 16)
+    for layer in range(LAYERS):
+        arena.write(layer, 0, *torch.randn(2, arena.rows, h.kv_heads, h.head_dim))
     visible, parts = [], []
     position, row = 0, 3
     waiting = list(case.parts)
@@ -72,3 +74,10 @@ def copy_of(arena: Arena) -> Arena:
     other.keys.copy_(arena.keys)
     other.values.copy_(arena.values)
     return other
+
+
+def codes(heads: Heads, seed: int) -> Codes:
+    """Eight bits, with other factors for every pair of channels."""
+    draw = torch.Generator().manual_seed(seed)
+    half = torch.rand(LAYERS, heads.kv_heads, heads.head_dim // 2, generator=draw)
+    return Codes(torch.exp2(4 * torch.cat((half, half), dim=2) - 2))

@@ -51,9 +51,10 @@ def test_code_that_cannot_be_kept_is_used_and_nothing_of_it_stays(tmp_path: Path
 def test_a_trial_tells_right_code_from_wrong_code() -> None:
     ours = native()
     assert sound(ours)
-    other = {"attend float32": ours.code.address("attend float16")}
-    code = SimpleNamespace(address=lambda kernel: other.get(kernel, ours.code.address(kernel)))
-    assert not sound(replace(ours, code=code))  # type: ignore[arg-type]
+    for element in ("float32", "int8"):
+        other = {f"attend {element}": ours.code.address(f"remember {element}")}
+        code = SimpleNamespace(address=lambda kernel: other.get(kernel, ours.code.address(kernel)))  # noqa: B023
+        assert not sound(replace(ours, code=code))  # type: ignore[arg-type]
 
 
 def test_another_processor_has_code_of_another_name() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from numba.core import cgutils, types
 
-from .launch import LANES
+from ..launch import LANES
 from .llvm import (
     FLOAT,
     FLOATS,

@@ -12,7 +12,7 @@ import numba.extending
 from llvmlite import ir
 from numba.core import cgutils
 
-from .launch import LANES
+from ..launch import LANES
 
 WIDTH = 4 * LANES  # of as many float32, in bytes
 

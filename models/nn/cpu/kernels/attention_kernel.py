@@ -14,8 +14,7 @@ from typing import Any
 
 from numba import njit
 
-from . import code_rows, float_rows
-from .launch import (
+from ..launch import (
     COS,
     DIM,
     HEAD_BYTES,
@@ -38,8 +37,9 @@ from .launch import (
     UNIT_KEYS,
     UNITS,
 )  # fmt: skip
+from ..processor import Element, Processor
+from . import code_rows, float_rows
 from .memory import claim, fill, get, peek, peek_int, put, put_int
-from .processor import Element, Processor
 from .softmax import exp_of_difference
 from .vectors import add_scaled, turn
 

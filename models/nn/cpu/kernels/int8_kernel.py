@@ -10,14 +10,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from .codes import (
-    CODES,
-    PRODUCTS,
-    ZERO,
-    finish,
-    tile,
-)
-from .launch import (
+from ..launch import (
     BIAS,
     BLOCK,
     BLOCKS,
@@ -42,8 +35,15 @@ from .launch import (
     SUMS,
     WEIGHTS,
 )  # fmt: skip
+from ..processor import Dot
+from .codes import (
+    CODES,
+    PRODUCTS,
+    ZERO,
+    finish,
+    tile,
+)
 from .memory import claim, encode, get, peek, peek_int, put
-from .processor import Dot
 from .vectors import inverse_root, largest, scale_by, square_sums
 
 

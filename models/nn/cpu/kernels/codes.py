@@ -12,6 +12,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils, types
 
+from ..processor import Dot
 from .llvm import (
     FLOATS,
     INT16,
@@ -32,7 +33,6 @@ from .llvm import (
     spread,
     store,
 )  # fmt: skip
-from .processor import Dot
 
 BYTE = ir.IntType(8)
 CODES = 127  # a code's largest value; stored as unsigned bytes, ZERO higher

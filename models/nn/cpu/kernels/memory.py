@@ -7,8 +7,8 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
+from ..launch import LANES
 from .codes import BYTE, CODES, ZERO
-from .launch import LANES
 from .llvm import (
     FLOAT,
     FLOATS,

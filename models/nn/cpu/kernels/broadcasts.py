@@ -2,7 +2,7 @@
 with columns of signed ones, a column to a lane. So nothing is added up across lanes.
 
 Where a processor adds two products up in sixteen bits ("avx2"), sums are exact because the signed
-numbers, or the codes, are small enough (`QUERY_CODES`, `WEIGHT_CODES`).
+numbers, or the codes, are small enough (`Processor.query_codes`, `weight_codes`).
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils, types
 
+from ..launch import LANES
 from .codes import BYTE, ZERO, Products, code_bytes, dot
-from .launch import LANES
 from .llvm import (
     FLOATS,
     INT32,
@@ -30,10 +30,6 @@ from .llvm import (
     loaded,
     store,
 )  # fmt: skip
-from .processor import Dot
-
-QUERY_CODES: dict[Dot, int] = {"vnni-512": 127, "vnni-256": 127, "avx2": 63}  # largest of a query
-WEIGHT_CODES: dict[Dot, int] = {"vnni-512": 255, "vnni-256": 255, "avx2": 127}  # of a weight
 
 
 def scoring(how: Products, keys: int, vectors: int) -> Intrinsic:

@@ -4,9 +4,9 @@ from typing import Any
 
 from numba import njit
 
-from .launch import BLOCK_KEYS, DIM, LANES, SCALE, TILE
+from ..launch import BLOCK_KEYS, DIM, LANES, SCALE, TILE
+from ..processor import Processor
 from .memory import copy, get, peek, peek_int, put
-from .processor import Processor
 from .softmax import mask, soften
 from .vectors import product
 

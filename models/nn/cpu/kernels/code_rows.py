@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from .broadcasts import QUERY_CODES, WEIGHT_CODES, excess_of, scoring, weighing
-from .codes import CODES, PRODUCTS, Products
-from .launch import (
+from ..launch import (
     CODE_BLOCK_KEYS,
     DIM,
     KEY_FACTORS,
@@ -25,8 +23,10 @@ from .launch import (
     STEP_BYTES,
     TILE,
 )  # fmt: skip
+from ..processor import Processor
+from .broadcasts import excess_of, scoring, weighing
+from .codes import CODES, PRODUCTS, Products
 from .memory import encode, fill, get, interleave, peek, peek_int, put, put_int, put_step, step_at
-from .processor import Processor
 from .softmax import mask, rounding, soften_scaled
 from .vectors import largest, scale_by
 
@@ -42,8 +42,8 @@ def functions(processor: Processor) -> tuple[Any, ...]:
     keys_at_once, out_vectors = (8, 4) if how.lanes == LANES else (2, 1)
     score, score_half = _scoring(how, keys_at_once, 2), _scoring(how, 2 * keys_at_once, 1)
     weigh, weigh_one = weighing(how, OUT_ROWS, out_vectors), weighing(how, OUT_ROWS, 1)
-    excess, round_off = excess_of(how), rounding(WEIGHT_CODES[processor.dot])
-    query_codes = QUERY_CODES[processor.dot]
+    excess, round_off = excess_of(how), rounding(processor.weight_codes)
+    query_codes = processor.query_codes
 
     @njit(error_model="numpy")
     def row_bytes(dim: Any) -> Any:
