@@ -19,7 +19,10 @@ HUGEST_STEP = 2.0**60  # so that products of codes and steps stay numbers
 class Element(Protocol):
     """How a row of keys or values is kept. Keys and values are (kv_heads, tokens, head_dim)."""
 
-    dtype: torch.dtype  # of the tensors
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the tensors."""
+        ...
 
     def width(self, head_dim: int) -> int:
         """Numbers of that dtype in a row."""

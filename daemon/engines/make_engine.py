@@ -114,7 +114,8 @@ def budget(choice: ModelChoice, loaded: "Loaded") -> "Budget":
 
     most_bytes = allowance(choice, loaded)(0)
     if choice.spill_folder:
-        spill = DiskSpill(Path(choice.spill_folder).expanduser(), loaded.files.sha256)
+        kept_as = f"{loaded.files.sha256} {loaded.plan.form}"  # weights say how keys are kept
+        spill = DiskSpill(Path(choice.spill_folder).expanduser(), kept_as)
     elif loaded.model.device.type != "cpu":
         spill = HostSpill(HOST_SHARE * most_bytes)
     else:
