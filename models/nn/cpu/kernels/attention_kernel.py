@@ -38,7 +38,8 @@ from ..launch import (
     UNITS,
 )  # fmt: skip
 from ..processor import Element, Processor
-from . import code_rows, float_rows
+from .code_rows import code_rows
+from .float_rows import float_rows
 from .memory import claim, fill, get, peek, peek_int, put, put_int
 from .softmax import exp_of_difference
 from .vectors import add_scaled, turn
@@ -49,8 +50,7 @@ LOWEST = -1e30  # of a query that has seen no key; finite, so that differences a
 def functions(element: Element, processor: Processor) -> tuple[Any, Any]:
     """For keys and values of `element`: `remember(numbers)`, which turns and stores those of the
     step's tokens, and `attend(numbers)`."""
-    kind = code_rows if element == "int8" else float_rows
-    rows = kind.functions(processor)
+    rows = code_rows(processor) if element == "int8" else float_rows(processor)
     row_bytes, keep, lay, lay_nobody, laid, block_keys, attend_block = rows
 
     @njit(error_model="numpy")

@@ -26,7 +26,20 @@ from ..launch import (
 from ..processor import Processor
 from .broadcasts import excess_of, scoring, weighing
 from .codes import CODES, PRODUCTS, Products
-from .memory import encode, fill, get, interleave, peek, peek_int, put, put_int, put_step, step_at
+from .memory import (
+    ask_for,
+    encode,
+    fill,
+    get,
+    interleave,
+    peek,
+    peek_int,
+    put,
+    put_int,
+    put_step,
+    step_at,
+)
+from .rows import Rows
 from .softmax import mask, rounding, soften_scaled
 from .vectors import largest, scale_by
 
@@ -35,8 +48,7 @@ SIGNED = 0x80808080  # makes signed numbers of four codes
 HUGEST_STEP = 2.0**60  # of a row: products stay numbers
 
 
-def functions(processor: Processor) -> tuple[Any, ...]:
-    """As `attention_kernel` takes them apart."""
+def code_rows(processor: Processor) -> Rows:
     assert processor.dot is not None
     how = PRODUCTS[processor.dot]
     keys_at_once, out_vectors = (8, 4) if how.lanes == LANES else (2, 1)
@@ -128,7 +140,10 @@ def functions(processor: Processor) -> tuple[Any, ...]:
 
         row = dim + STEP_BYTES
         fours = (count + 3) // 4
-        for key in range(count):
+        for key in range(count):  # and those of the next block are asked for
+            for rows in (keys, values):
+                for line in range(0, row, 64):
+                    ask_for(rows + row * (key + CODE_BLOCK_KEYS) + line)
             put(key_steps + 4 * key, step_at(keys + row * key + dim))
             put(value_steps + 4 * key, step_at(values + row * key + dim))
         for key in range(0, count, 4):
@@ -193,7 +208,7 @@ def functions(processor: Processor) -> tuple[Any, ...]:
                         d += LANES
             lane += width
 
-    return row_bytes, keep, lay, lay_nobody, laid, CODE_BLOCK_KEYS, attend_block
+    return Rows(row_bytes, keep, lay, lay_nobody, laid, CODE_BLOCK_KEYS, attend_block)
 
 
 def _scoring(how: Products, keys_at_once: int, vectors: int) -> Any:

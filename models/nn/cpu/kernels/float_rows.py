@@ -7,14 +7,14 @@ from numba import njit
 from ..launch import BLOCK_KEYS, DIM, LANES, SCALE, TILE
 from ..processor import Processor
 from .memory import copy, get, peek, peek_int, put
+from .rows import Rows
 from .softmax import mask, soften
 from .vectors import product
 
 OUT_ROWS = 4  # queries whose values are weighed together
 
 
-def functions(processor: Processor) -> tuple[Any, ...]:
-    """As `attention_kernel` takes them apart."""
+def float_rows(processor: Processor) -> Rows:
     keys_at_once, out_vectors = (8, 4) if processor.registers >= 32 else (2, 1)
     score, score_half = _scoring(keys_at_once, 2), _scoring(2 * keys_at_once, 1)
     weigh, weigh_one = product(OUT_ROWS, out_vectors, True), product(OUT_ROWS, 1, True)
@@ -84,7 +84,7 @@ def functions(processor: Processor) -> tuple[Any, ...]:
                         d += LANES
             lane += width
 
-    return row_bytes, keep, lay, lay_nobody, laid, BLOCK_KEYS, attend_block
+    return Rows(row_bytes, keep, lay, lay_nobody, laid, BLOCK_KEYS, attend_block)
 
 
 def _scoring(keys_at_once: int, vectors: int) -> Any:

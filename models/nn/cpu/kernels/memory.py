@@ -25,6 +25,7 @@ from .llvm import (
     intrinsic,
     loaded,
     pointer,
+    prefetch,
     spread,
     store,
 )  # fmt: skip
@@ -180,6 +181,17 @@ def interleave(context: Any, to: Any, a: Any, b: Any, c: Any, d: Any, size: Any)
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 6), emit
+
+
+@intrinsic
+def ask_for(context: Any, address: Any) -> Any:
+    """`llvm.prefetch`, for a kernel."""
+
+    def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
+        prefetch(builder, values[0])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), emit
 
 
 @intrinsic
