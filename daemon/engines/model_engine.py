@@ -147,6 +147,8 @@ class ModelEngine:
         return {
             "device": str(self._loaded.model.device),
             "kernels": str(self._loaded.plan),
+            "weight_bits": self._loaded.plan.weight_bits,
+            "cache_bits": self._cache_bits(),
             "kernels_to_pack": self._loaded.model.kernels_to_pack(),
             "attention": self._loaded.attention,
             "cache_bytes": self._budget.used_bytes,
@@ -178,6 +180,12 @@ class ModelEngine:
         # These make sessions of the engine.
         del self._completer, self._loaded, self._sessions, self._project
         give_back(device)
+
+    def _cache_bits(self) -> float:
+        """Of each number in cached keys and values, what goes with them included."""
+        config = self._loaded.config
+        numbers = 2 * config.layers * config.kv_heads * config.head_dim  # of a token
+        return round(8 * self._loaded.model.new_arena(0).bytes_per_row / numbers, 2)
 
     def _session(self, file: File) -> FileSession | None:
         """The file's, with room for a whole context; none for one that is too long to follow.
