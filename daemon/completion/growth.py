@@ -13,6 +13,7 @@ from ...models.prompts.fim import Prompt, PromptOptions, Span
 
 QUICK_TOKENS = 256  # a prompt that takes more is not waited for, if there is a quicker one
 NARROW_TOKENS = 768  # of the narrowest window's prompt
+MOST_TOKENS = 2 * NARROW_TOKENS  # encoded before an answer, where a window may grow
 ALMOST = 64  # tokens that a step may lack for an answer to wait for its end
 WIDER_BY_TOKENS = 128  # a step is given up where somebody asks before its end
 
@@ -25,6 +26,7 @@ class Planned:
     target: Target
     plan: EditPlan
     window: Span  # characters of the text
+    whole: bool  # whether that is all of it
 
 
 Plan = Callable[[PromptOptions], Planned]
@@ -62,14 +64,12 @@ class Growth:
     def next(self, plan: Plan) -> Planned | None:
         """What idle time has to encode; None when the window is as wide as is wished."""
         while (wish := self._wish) is not None:
-            planned = plan(wish)
-            last = planned.plan.encoded <= WIDER_BY_TOKENS
-            if not last:
-                planned = plan(_within(_wider(self._reached), wish))
+            options = _within(_wider(self._reached), wish)
+            planned = plan(options)  # one for each step: it takes milliseconds in a wide window
             if not _is_there(planned.plan):
                 return planned
             self._reached = _wider(self._reached)
-            if last:
+            if planned.whole or options == wish:
                 self._wish = None
         return None
 
