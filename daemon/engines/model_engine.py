@@ -3,12 +3,14 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ...api.report import Completion
 from ...api.uris import is_headless
 from ...cache.budget import Budget
+from ...cache.errors import OverBudget
 from ...models.device import Aside, aside, give_back
 from ...models.errors import ModelError
 from ...models.loading.loader import Loaded
@@ -85,7 +87,7 @@ class ModelEngine:
                 cancelled=job.cancelled.is_set,
                 stream=job.stream,
             ),
-            session=self._session(file),
+            session=self._session(file, job.request.options.max_tokens),
             others=self._sessions.others(file.key),
         )
         meta = replace(found.meta, total_ms=(time.monotonic() - started) * 1e3)
@@ -116,7 +118,9 @@ class ModelEngine:
             if interrupted():
                 break
             session = self._sessions.get(file.key)
-            more |= self._project.follow(file, session, self._window(file.key)[::-1], interrupted)
+            around = self._window(file.key)[::-1]
+            with suppress(OverBudget):  # then it is shown nothing: its own text comes first
+                more |= self._project.follow(file, session, around, interrupted)
             self._make_exact(file.key, interrupted)
         here = [file.key for file in self._open_files() if file.key.client == key.client]
         used = [other for other, _ in self._sessions if other in here]
@@ -127,7 +131,7 @@ class ModelEngine:
             self._project.stir()
 
     def _make_exact(self, key: FileKey, interrupted: Callable[[], bool]) -> None:
-        session = self._sessions.get(key)
+        session = self._sessions.confine(key)
         if session is not None:
             self._refresher.run(Apart(session, self._aside), interrupted)
 
@@ -187,21 +191,22 @@ class ModelEngine:
         numbers = 2 * config.layers * config.kv_heads * config.head_dim  # of a token
         return round(8 * self._loaded.model.new_arena(0).bytes_per_row / numbers, 2)
 
-    def _session(self, file: File) -> FileSession | None:
-        """The file's, with room for a whole context; none for one that is too long to follow.
-        Raises `OverBudget`."""
+    def _session(self, file: File, limit_tokens: int) -> FileSession | None:
+        """The file's, with room for an answer of so many tokens; none for one that is too long to
+        follow. Raises `OverBudget`."""
         if len(file.text.text) > MOST_CHARACTERS:
             self.forget(file.key)
             return None
         if self._allowance is not None:
             self._budget.most_bytes = self._allowance(self._budget.used_bytes)
+        narrow_first = self._refresher.work is not IdleWork.OFF and not is_headless(file.key.uri)
+        more = self._completer.more_tokens(limit_tokens) if narrow_first else None
         evicted = self._budget.evicted
-        session = self._sessions.use(file.key)
+        session = self._sessions.use(file.key, more)
         if self._budget.evicted > evicted:
             give_back(self._loaded.model.device)
         session.show(file.text.text)
-        idle = self._refresher.work is not IdleWork.OFF
-        session.narrow_first = idle and not is_headless(file.key.uri)
+        session.narrow_first = narrow_first
         if self._project is not None and not is_headless(file.key.uri):
             self._project.greet(file, session)
         return session
