@@ -22,6 +22,7 @@ from ..file_text import Edited
 from ..server.engine_thread import File, OpenFiles
 from ..server.jobs import Complete, FileKey
 from .project_context import ProjectContext
+from .read_ahead import ReadAhead
 from .sessions import Sessions
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class ModelEngine:
         self._path_of = path_of
         held_tokens = self._completer.context_tokens + self._completer.project_tokens
         self._sessions = Sessions(self._completer.new_session, budget, held_tokens)
+        self._ahead = ReadAhead(loaded.tokenizer)
         self._allowance = allowance
         self._aside = aside(loaded.model.device)
         self._open_files = open_files
@@ -109,9 +111,12 @@ class ModelEngine:
     def prepare(self, key: FileKey, interrupted: Callable[[], bool]) -> bool:
         """Show what is open in a window what it should see of its project: what one file says may
         matter in all the others. It is enough to look again for the file that was used last."""
-        if self._project is None or self._refresher.work is IdleWork.OFF:
+        if self._refresher.work is IdleWork.OFF:
             return False
         if is_headless(key.uri):  # asked about once, and closed: it would be too late
+            return False
+        self._read_ahead(key)
+        if self._project is None:
             return False
         more = False
         for file in self._window(key):
@@ -125,6 +130,13 @@ class ModelEngine:
         here = [file.key for file in self._open_files() if file.key.client == key.client]
         used = [other for other, _ in self._sessions if other in here]
         return more and key == (used or here)[-1]
+
+    def _read_ahead(self, key: FileKey) -> None:
+        file = next((each for each in self._open_files() if each.key == key), None)
+        if file is None or len(file.text.text) > MOST_CHARACTERS:
+            return
+        if self._sessions.get(key) is None:
+            self._ahead.read(file)
 
     def _stir(self) -> None:
         if self._project is not None:
@@ -144,6 +156,7 @@ class ModelEngine:
 
     def forget(self, key: FileKey) -> None:
         self._sessions.close(key)
+        self._ahead.take(key)
         if self._project is not None:
             self._project.forget(key)
 
@@ -205,6 +218,8 @@ class ModelEngine:
         session = self._sessions.use(file.key, more)
         if self._budget.evicted > evicted:
             give_back(self._loaded.model.device)
+        if (text := self._ahead.take(file.key)) is not None and not session.text.text:
+            session.text = text
         session.show(file.text.text)
         session.narrow_first = narrow_first
         if self._project is not None and not is_headless(file.key.uri):
