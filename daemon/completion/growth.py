@@ -15,6 +15,9 @@ QUICK_TOKENS = 256  # a prompt that takes more is not waited for, if there is a 
 NARROW_TOKENS = 768  # of the narrowest window's prompt
 MOST_TOKENS = 2 * NARROW_TOKENS  # encoded before an answer, where a window may grow
 ALMOST = 64  # tokens that a step may lack for an answer to wait for its end
+EDIT_TOKENS = 96  # what an edit takes with its repairs: no reason to begin anew, however wide
+USUAL_TOKENS = 2048  # of a window: what is encoded in a wider one attends to more
+AS_MUCH_TOKENS = 1_536  # attending to so many takes as long as all else that a token goes through
 WIDER_BY_TOKENS = 128  # a step is given up where somebody asks before its end
 
 
@@ -27,6 +30,12 @@ class Planned:
     plan: EditPlan
     window: Span  # characters of the text
     whole: bool  # whether that is all of it
+
+    @property
+    def cost(self) -> float:
+        """The time that encoding takes, in tokens of a window of the usual width."""
+        wider = max(USUAL_TOKENS, len(self.target.tokens)) - USUAL_TOKENS
+        return self.plan.encoded * (1 + wider / (USUAL_TOKENS + AS_MUCH_TOKENS))
 
 
 Plan = Callable[[PromptOptions], Planned]
@@ -43,10 +52,10 @@ class Growth:
         """What to encode for an answer, of what `plan` makes of the wide window's options or of
         narrower ones."""
         wide, self._wish = plan(options), None
-        if not narrow_first or wide.plan.encoded <= QUICK_TOKENS:
+        if not narrow_first or wide.plan.encoded <= EDIT_TOKENS or wide.cost <= QUICK_TOKENS:
             return wide
         narrow = self._narrow(plan, options)
-        if 2 * narrow.plan.encoded > wide.plan.encoded:
+        if 2 * narrow.cost > wide.cost:
             return wide
         self._wish = options
         return narrow

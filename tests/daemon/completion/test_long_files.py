@@ -153,6 +153,22 @@ def test_typing_in_a_window_that_has_grown_encodes_what_is_typed() -> None:
         assert len(planned.prompt.tokens) > WIDTH - WIDTH // 4
 
 
+def test_what_is_waited_for_counts_what_it_attends_to_and_no_edit_begins_a_window_anew() -> None:
+    widths = []
+    for pasted in (1, 20):  # lines of about a dozen tokens
+        file, cursor = session(), place(1_200)
+        options = PromptOptions(8_192, order=Order.SUFFIX_FIRST, heal=False)
+        prepare(file, cursor, options)
+        grow(file)
+        text = "    d = a[b] + c[7]\n" * pasted
+        file.edit(cursor, cursor, text)
+        planned, _ = prepare(file, cursor + len(text), options)
+        assert file.encoded_tokens < 2 * QUICK_TOKENS
+        widths.append(len(planned.prompt.tokens))
+    assert widths[0] > 7_000
+    assert widths[1] <= NARROW_TOKENS
+
+
 @pytest.mark.parametrize("order", [Order.PSM, Order.SUFFIX_FIRST])
 def test_the_first_tokens_stay_in_the_cache_as_they_are_whatever_the_window_does(
     order: Order,
