@@ -66,6 +66,17 @@ class Budget:
         if self._spill is not None and not sequence.tokens:
             self._spill.restore(key, sequence)
 
+    def confine(self, key: Hashable) -> bool:
+        """Keep what is added to a file in idle time to what all others leave free now; False if it
+        has given way: then nothing is to be added."""
+        sequence = self._sequences.get(key)
+        if sequence is None:
+            return False
+        arena = sequence.arena
+        free = self.most_bytes - self.used_bytes
+        sequence.most_rows = arena.rows + max(0, free) // arena.bytes_per_row
+        return True
+
     def forget(self, key: Hashable) -> None:
         """The file was closed: nothing of it is worth keeping."""
         sequence = self._sequences.pop(key, None)

@@ -32,22 +32,32 @@ def staleness(tokens: int, inexact: Sequence[tuple[range, int]]) -> Staleness:
     )
 
 
+def near_span(
+    inexact: Sequence[tuple[range, int]], cursor: int, most: int, near: int = 64
+) -> range | None:
+    """At most `most` tokens that have missed an edit, less than `near` from the cursor; None where
+    there are none.
+
+    `inexact`: spans with the number of edits that their tokens have missed. `cursor`: index of the
+    token after the cursor.
+    """
+    missing = [span for span, edits in inexact if edits and _distance(span, cursor) < near]
+    if not missing:
+        return None
+    span = min(missing, key=lambda s: _distance(s, cursor))
+    if span.stop <= cursor:
+        return range(max(span.start, span.stop - most), span.stop)
+    start = max(span.start, cursor)
+    return range(start, min(span.stop, start + most))
+
+
 def next_span(
     inexact: Sequence[tuple[range, int]], cursor: int, most: int, near: int = 64
 ) -> range | None:
-    """At most `most` tokens to encode next, or None when everything is exact.
-
-    `inexact`: spans with the number of edits that their tokens have missed. `cursor`: index of the
-    token after the cursor. `near`: how far from it tokens are taken out of turn.
-    """
-    missing = [span for span, edits in inexact if edits]
-    if missing:
-        span = min(missing, key=lambda s: _distance(s, cursor))
-        if _distance(span, cursor) < near:
-            if span.stop <= cursor:
-                return range(max(span.start, span.stop - most), span.stop)
-            start = max(span.start, cursor)
-            return range(start, min(span.stop, start + most))
+    """At most `most` tokens to encode next, or None when everything is exact: what is near out of
+    turn, as in `near_span`, then in order of position."""
+    if (found := near_span(inexact, cursor, most, near)) is not None:
+        return found
     if inexact:
         first = inexact[0][0]
         return range(first.start, min(first.stop, first.start + most))

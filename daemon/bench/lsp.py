@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from ..server.metrics import percentile
+from ..server.percentile import percentile
 from . import _options
 from ._peers.front import KEYTURN, Front
 from ._peers.front import environment as world

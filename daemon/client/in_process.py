@@ -76,12 +76,12 @@ class LocalBackend:
 
     async def complete(self, request: CompletionRequest) -> list[Completion]:
         answer: asyncio.Future[Reply] = self._loop.create_future()
-        seconds = request.options.deadline_ms / 1e3
+        seconds, started = request.options.deadline_ms / 1e3, time.monotonic()
 
         def reply(outcome: Reply) -> None:
             self._loop.call_soon_threadsafe(self._settle, job, outcome)
 
-        deadline = time.monotonic() + seconds
+        deadline = started + seconds
         job = jobs.Complete(FileKey(0, request.uri), request, deadline, reply)
         self._answers[job] = answer
         try:
@@ -94,7 +94,8 @@ class LocalBackend:
             self._engine.withdraw(job)
             self._answers.pop(job, None)
         if outcome.completions is not None:
-            self._metrics.completed(outcome.completions)
+            took_ms = (time.monotonic() - started) * 1e3
+            self._metrics.completed(outcome.completions, request.trigger, took_ms)
             return list(outcome.completions)
         if outcome.error is not None:
             raise BackendError(outcome.error)

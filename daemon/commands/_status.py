@@ -16,6 +16,10 @@ def lines(status: Mapping[str, Any]) -> Iterator[str]:
     engine.pop("model", None)  # stands above
     for name, arm in engine.pop("speculation", {}).items():
         yield f"drafts     {_arm(name, arm)}"
+    for kind, cost in status.get("costs", {}).items():
+        yield f"{kind:<10} {_cost(cost)}"
+    if weights := engine.pop("weight_bits", 0):
+        yield f"bits       {weights} in weights, {engine.pop('cache_bits'):g} in keys and values"
     files = engine.pop("files", ())
     project = engine.pop("project", {})
     for problem in engine.pop("problems", ()):
@@ -33,6 +37,8 @@ def lines(status: Mapping[str, Any]) -> Iterator[str]:
     if status["protocol_errors"]:
         yield f"refused    {status['protocol_errors']} malformed messages"
     for phase, found in status["latency_ms"].items():
+        if phase in ("first_token", "decode"):  # stand above, counted from the question
+            continue
         label = phase.replace("_", " ")
         yield f"{label:<10} p50 {found['p50']} ms, p95 {found['p95']} ms of {found['n']}"
     if status["acceptance"] is not None:
@@ -64,6 +70,16 @@ def _arm(name: str, arm: Mapping[str, Any]) -> str:
         return f"none in {arm['rounds']} passes"
     gain = "unknown" if arm["gain"] is None else f"{arm['gain']:.2f} times as fast as plain"
     return f"{name}: {arm['accepted']} of {arm['drafted']} taken, {gain}"
+
+
+def _cost(cost: Mapping[str, Any]) -> str:
+    """Of one kind of suggestions: medians, and what 95 % of them do not exceed."""
+    first, whole = (
+        f"{cost[name]['p50']:,.0f} ms (95%: {cost[name]['p95']:,.0f})"
+        for name in ("first_token_ms", "whole_ms")
+    )
+    times = f"first token after {first}, all of it after {whole}"
+    return f"{times}, {cost['drafted_share']:.0%} of tokens from drafts; the last {cost['n']:,}"
 
 
 def _span(seconds: float) -> str:

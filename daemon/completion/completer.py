@@ -30,10 +30,12 @@ from ..workspace.language import language_of
 from .candidates import INTERRUPTED, Brief, Candidates
 from .file_session import FileSession
 from .grammars import Grammars
+from .growth import MOST_TOKENS, NARROW_TOKENS
 from .nothing_said import says_nothing
 from .regions import region_at
 from .request import Candidate, Found, InfillRequest, Near, distinct
 
+STRIDE_TOKENS = 512  # windows that the cache has no room for get narrower by so many
 MOST_CHARACTERS = 1_000_000  # of a file with a session, which tokenises all of it
 
 
@@ -85,7 +87,7 @@ class Completer:
         if says_nothing(request.prefix, request.suffix) and not schema:
             return Found((), replace(meta, finish=Finish.EOS))
         clock = Clock()
-        limit = min(request.options.max_tokens, self.context_tokens // 2)
+        limit = self._limit_tokens(request.options.max_tokens)
         near = request.near(self.context_tokens * CHARACTERS_PER_TOKEN)
         if len(request.prefix) + len(request.suffix) > MOST_CHARACTERS:
             session = None
@@ -140,6 +142,11 @@ class Completer:
         """What every prompt begins with: chunks of other files are encoded behind it."""
         return self._builder.sink(self._prompt_options(0))
 
+    def more_tokens(self, limit_tokens: int) -> int:
+        """How many a session's cache may need beside what it has, to answer with so many, if its
+        window may grow later."""
+        return MOST_TOKENS + self.project_tokens + self._limit_tokens(limit_tokens)
+
     def forget(self) -> None:
         """Start anew, whatever state an interrupt from outside has left the own sequence in."""
         self._sequence = CachedSequence(self.loaded.model.new_arena())
@@ -172,7 +179,9 @@ class Completer:
     ) -> "Ready":
         if not session.shows(request.prefix, request.suffix):
             session.show(request.prefix + request.suffix)
-        planned = session.plan(len(request.prefix), self._prompt_options(limit_tokens))
+        most_rows = session.sequence.most_rows
+        options = self._prompt_options(limit_tokens, most_rows)
+        planned = session.plan(len(request.prefix), options)
         plan = planned.plan
 
         def fill(brief: Brief) -> Tensor:
@@ -189,9 +198,16 @@ class Completer:
         scene = session.scene(len(request.prefix), planned.prompt, language_of(request.path).id)
         return Ready(planned.prompt, session.sequence, reused, scene, fill, use, session.project)
 
-    def _prompt_options(self, limit_tokens: int) -> PromptOptions:
+    def _limit_tokens(self, asked: int) -> int:
+        return min(asked, self.context_tokens // 2)
+
+    def _prompt_options(self, limit_tokens: int, most_rows: int | None = None) -> PromptOptions:
+        """`most_rows`: of the cache, where that has less room than a whole context takes."""
         options = self.options
         budget = self.context_tokens - limit_tokens
+        if most_rows is not None and most_rows < budget + self.project_tokens + limit_tokens:
+            room = most_rows - self.project_tokens - limit_tokens
+            budget = min(budget, max(NARROW_TOKENS, room // STRIDE_TOKENS * STRIDE_TOKENS))
         return PromptOptions(budget, options.prefix_share, options.order, options.heal)
 
     # endregion

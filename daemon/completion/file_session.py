@@ -20,14 +20,14 @@ from torch import Tensor
 
 from ...api.report import ProjectUse
 from ...cache.errors import ContextOverflow, OverBudget
-from ...cache.plan import Repair, Target, plan_edit, probed
+from ...cache.plan import Repair, plan_edit, probed
 from ...cache.sequence import CachedSequence
-from ...cache.staleness import Staleness, next_span, staleness
+from ...cache.staleness import Staleness, near_span, next_span, staleness
 from ...cache.tokens import TokenisedText
 from ...models.grammar.followed import Followed
 from ...models.nn.reencode import encode, most_deviating
 from ...models.nn.transformer import Transformer
-from ...models.prompts.fim import Prompt, PromptBuilder, PromptOptions, Span
+from ...models.prompts.fim import Prompt, PromptBuilder, PromptOptions
 from ...models.speculative.draft import Scene
 from ...models.tokenizer.bpe import Tokenizer
 from ..file_text import Edited
@@ -36,6 +36,7 @@ from .deleted_text import Scraps
 from .diff import hunks
 from .growth import Growth, Planned
 from .related import Related
+from .target import Shown, show
 from .window import Windows, shifted
 
 SCENE_TOKENS = 50_000  # left and right of the cursor, to be repeated
@@ -134,16 +135,18 @@ class FileSession:
     def _plan(self, cursor: int, options: PromptOptions, repair: Repair | None = None) -> Planned:
         room, share = self.builder.room_tokens(options), options.prefix_share
         window = self.windows.show(self.text, cursor, room, share)
-        prompt, target, related = self._target(cursor, options, window)
-        sequence = self.sequence
+        shown = show(self.builder, self.text, cursor, window, options, self.chunks.tokens)
+        target, sequence = shown.target, self.sequence
         overdue = self._overdue()
         stale = [span for span, edits in sequence.inexact() if edits or overdue]
         # Chunks are left to idle time.
         stale = [range(max(span.start, target.chunks.stop), span.stop) for span in stale]
         if repair is None:
             repair = replace(self.repair, tail=len(target.tokens)) if overdue else self.repair
+        related = self._related(window.stop, shown)
         plan = plan_edit(sequence.tokens, sequence.labels, target, repair, stale, related)
-        return Planned(prompt, target, plan, window)
+        whole = window == (0, len(self.text.text))
+        return Planned(shown.prompt, target, plan, window, whole)
 
     @property
     def shown(self) -> tuple[int, int]:
@@ -172,8 +175,7 @@ class FileSession:
         if spans := self._deviating(planned):
             raise_if_cancelled()
             hidden = self._again(spans)
-        if len(self.sequence.segments) > MANY_SEGMENTS:
-            self.sequence.compact()
+        self._tidy()
         self.related.clear()
         self._note_staleness()
         self._cursor = planned.prompt.prefix.stop
@@ -195,6 +197,10 @@ class FileSession:
             *self.scraps.tokens(self.tokenizer),
         )
         return Scene(language, before, after, others, held)
+
+    def _tidy(self) -> None:
+        if len(self.sequence.segments) > MANY_SEGMENTS:
+            self.sequence.compact()
 
     def _overdue(self) -> bool:
         """Whether idle time has not come for so long that what is stale must not wait for it."""
@@ -234,30 +240,14 @@ class FileSession:
         self.encoded_tokens += len(step)
         return hidden
 
-    def _target(
-        self, cursor: int, options: PromptOptions, window: Span
-    ) -> tuple[Prompt, Target, list[range]]:
-        room = self.builder.room_tokens(options)
-        text, (start, stop) = self.text, window
-        left, right = text.part(start, cursor), text.part(cursor, stop)
-        prompt = self.builder.assemble(
-            left.ids[max(0, len(left.ids) - room) :],
-            right.ids[: max(0, room - len(left.ids))],
-            options,
-            self.chunks.tokens,
-        )
-        prefix, suffix = range(*prompt.prefix), range(*prompt.suffix)
-        labels = [0] * len(prompt.tokens)
-        skipped = max(0, len(left.ids) - room)
-        labels[prefix.start : prefix.stop] = left.labels[skipped : skipped + len(prefix)]
-        # Negative: a token that changes sides has been encoded for the other role.
-        labels[suffix.start : suffix.stop] = [-label for label in right.labels[: len(suffix)]]
-        target = Target(list(prompt.tokens), labels, prefix, suffix, range(*prompt.chunks))
-        shift = suffix.start + right.at - right.first
-        found = self.related.lines(text.text, cursor, stop, self.repair.related)
-        spans = [range(text.index(a) + shift, text.index(b) + shift) for a, b in found]
+    def _related(self, stop: int, shown: Shown) -> list[range]:
+        """What the suffix, up to character `stop` of the text, says of names that were edited."""
+        text, suffix = self.text, shown.target.suffix
+        found = self.related.lines(text.text, self.asked_at, stop, self.repair.related)
+        by = shown.shift
+        spans = [range(text.index(a) + by, text.index(b) + by) for a, b in found]
         inside = [range(max(s.start, suffix.start), min(s.stop, suffix.stop)) for s in spans]
-        return prompt, target, [span for span in inside if span]
+        return [span for span in inside if span]
 
     # endregion
     # region Idle time
@@ -266,11 +256,12 @@ class FileSession:
         return staleness(len(self.sequence), self.sequence.inexact())
 
     def refresh(self, most_tokens: int) -> int:
-        """Encode the next few tokens that a wider window needs, or that are stale; how many, 0 when
-        the cache is what a fresh prefill of the wide window would give."""
-        if grown := self._grow(most_tokens):
+        """Encode the next few tokens that an edit near the cursor, a wider window or exactness
+        needs; how many, 0 when the cache is what a fresh prefill of the wide window would give."""
+        span = near_span(self.sequence.inexact(), self._cursor, most_tokens)
+        if span is None and (grown := self._grow(most_tokens)):
             return grown
-        span = next_span(self.sequence.inexact(), self._cursor, most_tokens)
+        span = span or next_span(self.sequence.inexact(), self._cursor, most_tokens)
         if span is None:
             return 0
         self._again([span])
@@ -293,6 +284,7 @@ class FileSession:
         except (ContextOverflow, OverBudget):  # the wide prompt will say so when it is asked for
             self._growth.end()
             return 0
+        self._tidy()  # every step leaves two segments, which an answer would have to attend to
         self._cursor = planned.prompt.prefix.stop
         self._note_staleness()
         return len(step)

@@ -13,7 +13,11 @@ from ...models.prompts.fim import Prompt, PromptOptions, Span
 
 QUICK_TOKENS = 256  # a prompt that takes more is not waited for, if there is a quicker one
 NARROW_TOKENS = 768  # of the narrowest window's prompt
+MOST_TOKENS = 2 * NARROW_TOKENS  # encoded before an answer, where a window may grow
 ALMOST = 64  # tokens that a step may lack for an answer to wait for its end
+EDIT_TOKENS = 96  # what an edit takes with its repairs: no reason to begin anew, however wide
+USUAL_TOKENS = 2048  # of a window: what is encoded in a wider one attends to more
+AS_MUCH_TOKENS = 1_536  # attending to so many takes as long as all else that a token goes through
 WIDER_BY_TOKENS = 128  # a step is given up where somebody asks before its end
 
 
@@ -25,6 +29,13 @@ class Planned:
     target: Target
     plan: EditPlan
     window: Span  # characters of the text
+    whole: bool  # whether that is all of it
+
+    @property
+    def cost(self) -> float:
+        """The time that encoding takes, in tokens of a window of the usual width."""
+        wider = max(USUAL_TOKENS, len(self.target.tokens)) - USUAL_TOKENS
+        return self.plan.encoded * (1 + wider / (USUAL_TOKENS + AS_MUCH_TOKENS))
 
 
 Plan = Callable[[PromptOptions], Planned]
@@ -41,10 +52,10 @@ class Growth:
         """What to encode for an answer, of what `plan` makes of the wide window's options or of
         narrower ones."""
         wide, self._wish = plan(options), None
-        if not narrow_first or wide.plan.encoded <= QUICK_TOKENS:
+        if not narrow_first or wide.plan.encoded <= EDIT_TOKENS or wide.cost <= QUICK_TOKENS:
             return wide
         narrow = self._narrow(plan, options)
-        if 2 * narrow.plan.encoded > wide.plan.encoded:
+        if 2 * narrow.cost > wide.cost:
             return wide
         self._wish = options
         return narrow
@@ -62,14 +73,12 @@ class Growth:
     def next(self, plan: Plan) -> Planned | None:
         """What idle time has to encode; None when the window is as wide as is wished."""
         while (wish := self._wish) is not None:
-            planned = plan(wish)
-            last = planned.plan.encoded <= WIDER_BY_TOKENS
-            if not last:
-                planned = plan(_within(_wider(self._reached), wish))
+            options = _within(_wider(self._reached), wish)
+            planned = plan(options)  # one for each step: it takes milliseconds in a wide window
             if not _is_there(planned.plan):
                 return planned
             self._reached = _wider(self._reached)
-            if last:
+            if planned.whole or options == wish:
                 self._wish = None
         return None
 

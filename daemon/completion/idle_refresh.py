@@ -13,6 +13,7 @@ import psutil
 
 STEP_MS = 20.0
 MOST_TOKENS = 64
+AGAIN_TOKENS = 8  # of the step after one of a single token that took too long
 GENTLE_REST = 3.0  # times as long as a step took: a quarter of the time is work
 GLANCE_SECONDS = 0.01  # how often a rest looks whether there is something better to do
 
@@ -70,8 +71,8 @@ class Refresher:
         return total
 
     def _adapt(self, count: int, took_ms: float) -> None:
-        if took_ms > STEP_MS:
-            self.step_tokens = max(1, self.step_tokens // 2)
+        if took_ms > STEP_MS:  # eight tokens take little longer than one that takes so long
+            self.step_tokens = self.step_tokens // 2 or AGAIN_TOKENS
         elif count == self.step_tokens and took_ms < STEP_MS / 3:
             self.step_tokens = min(MOST_TOKENS, self.step_tokens * 2)
 

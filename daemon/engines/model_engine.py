@@ -3,12 +3,14 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ...api.report import Completion
 from ...api.uris import is_headless
 from ...cache.budget import Budget
+from ...cache.errors import OverBudget
 from ...models.device import Aside, aside, give_back
 from ...models.errors import ModelError
 from ...models.loading.loader import Loaded
@@ -20,6 +22,7 @@ from ..file_text import Edited
 from ..server.engine_thread import File, OpenFiles
 from ..server.jobs import Complete, FileKey
 from .project_context import ProjectContext
+from .read_ahead import ReadAhead
 from .sessions import Sessions
 
 logger = logging.getLogger(__name__)
@@ -64,6 +67,7 @@ class ModelEngine:
         self._path_of = path_of
         held_tokens = self._completer.context_tokens + self._completer.project_tokens
         self._sessions = Sessions(self._completer.new_session, budget, held_tokens)
+        self._ahead = ReadAhead(loaded.tokenizer)
         self._allowance = allowance
         self._aside = aside(loaded.model.device)
         self._open_files = open_files
@@ -85,7 +89,7 @@ class ModelEngine:
                 cancelled=job.cancelled.is_set,
                 stream=job.stream,
             ),
-            session=self._session(file),
+            session=self._session(file, job.request.options.max_tokens),
             others=self._sessions.others(file.key),
         )
         meta = replace(found.meta, total_ms=(time.monotonic() - started) * 1e3)
@@ -107,27 +111,39 @@ class ModelEngine:
     def prepare(self, key: FileKey, interrupted: Callable[[], bool]) -> bool:
         """Show what is open in a window what it should see of its project: what one file says may
         matter in all the others. It is enough to look again for the file that was used last."""
-        if self._project is None or self._refresher.work is IdleWork.OFF:
+        if self._refresher.work is IdleWork.OFF:
             return False
         if is_headless(key.uri):  # asked about once, and closed: it would be too late
+            return False
+        self._read_ahead(key)
+        if self._project is None:
             return False
         more = False
         for file in self._window(key):
             if interrupted():
                 break
             session = self._sessions.get(file.key)
-            more |= self._project.follow(file, session, self._window(file.key)[::-1], interrupted)
+            around = self._window(file.key)[::-1]
+            with suppress(OverBudget):  # then it is shown nothing: its own text comes first
+                more |= self._project.follow(file, session, around, interrupted)
             self._make_exact(file.key, interrupted)
         here = [file.key for file in self._open_files() if file.key.client == key.client]
         used = [other for other, _ in self._sessions if other in here]
         return more and key == (used or here)[-1]
+
+    def _read_ahead(self, key: FileKey) -> None:
+        file = next((each for each in self._open_files() if each.key == key), None)
+        if file is None or len(file.text.text) > MOST_CHARACTERS:
+            return
+        if self._sessions.get(key) is None:
+            self._ahead.read(file)
 
     def _stir(self) -> None:
         if self._project is not None:
             self._project.stir()
 
     def _make_exact(self, key: FileKey, interrupted: Callable[[], bool]) -> None:
-        session = self._sessions.get(key)
+        session = self._sessions.confine(key)
         if session is not None:
             self._refresher.run(Apart(session, self._aside), interrupted)
 
@@ -140,6 +156,7 @@ class ModelEngine:
 
     def forget(self, key: FileKey) -> None:
         self._sessions.close(key)
+        self._ahead.take(key)
         if self._project is not None:
             self._project.forget(key)
 
@@ -147,6 +164,8 @@ class ModelEngine:
         return {
             "device": str(self._loaded.model.device),
             "kernels": str(self._loaded.plan),
+            "weight_bits": self._loaded.plan.weight_bits,
+            "cache_bits": self._cache_bits(),
             "kernels_to_pack": self._loaded.model.kernels_to_pack(),
             "attention": self._loaded.attention,
             "cache_bytes": self._budget.used_bytes,
@@ -179,21 +198,30 @@ class ModelEngine:
         del self._completer, self._loaded, self._sessions, self._project
         give_back(device)
 
-    def _session(self, file: File) -> FileSession | None:
-        """The file's, with room for a whole context; none for one that is too long to follow.
-        Raises `OverBudget`."""
+    def _cache_bits(self) -> float:
+        """Of each number in cached keys and values, what goes with them included."""
+        config = self._loaded.config
+        numbers = 2 * config.layers * config.kv_heads * config.head_dim  # of a token
+        return round(8 * self._loaded.model.new_arena(0).bytes_per_row / numbers, 2)
+
+    def _session(self, file: File, limit_tokens: int) -> FileSession | None:
+        """The file's, with room for an answer of so many tokens; none for one that is too long to
+        follow. Raises `OverBudget`."""
         if len(file.text.text) > MOST_CHARACTERS:
             self.forget(file.key)
             return None
         if self._allowance is not None:
             self._budget.most_bytes = self._allowance(self._budget.used_bytes)
+        narrow_first = self._refresher.work is not IdleWork.OFF and not is_headless(file.key.uri)
+        more = self._completer.more_tokens(limit_tokens) if narrow_first else None
         evicted = self._budget.evicted
-        session = self._sessions.use(file.key)
+        session = self._sessions.use(file.key, more)
         if self._budget.evicted > evicted:
             give_back(self._loaded.model.device)
+        if (text := self._ahead.take(file.key)) is not None and not session.text.text:
+            session.text = text
         session.show(file.text.text)
-        idle = self._refresher.work is not IdleWork.OFF
-        session.narrow_first = idle and not is_headless(file.key.uri)
+        session.narrow_first = narrow_first
         if self._project is not None and not is_headless(file.key.uri):
             self._project.greet(file, session)
         return session

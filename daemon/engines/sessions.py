@@ -9,6 +9,7 @@ from itertools import accumulate
 
 from ...api.uris import KEPT_SCHEME
 from ...cache.budget import Budget
+from ...cache.sequence import CachedSequence
 from ...models.speculative.draft import Tokens
 from ..completion.file_session import FileSession
 from ..server.jobs import FileKey
@@ -21,7 +22,7 @@ class Sessions:
     """Owns which file has which session."""
 
     def __init__(self, new: Callable[[], FileSession], budget: Budget, tokens: int) -> None:
-        """`tokens`: of one prompt and its completion."""
+        """`tokens`: of the longest prompt and its completion."""
         self._new = new
         self._budget = budget
         self._tokens = tokens
@@ -33,14 +34,27 @@ class Sessions:
     def get(self, key: FileKey) -> FileSession | None:
         return self._sessions.get(_owner(key))
 
-    def use(self, key: FileKey) -> FileSession:
-        """The file's, with room for a whole context. Raises `OverBudget`."""
+    def use(self, key: FileKey, more_tokens: int | None = None) -> FileSession:
+        """The file's, with room for so many tokens more than are cached; without a number, for a
+        whole context. Raises `OverBudget`."""
         key = _owner(key)
         session = self._sessions.pop(key, None) or self._new()
         self._sessions[key] = session
-        self._budget.use(key, session.sequence, self._tokens)
+        self._budget.use(key, session.sequence, self._room(key, session.sequence, more_tokens))
         self._give_up(key)
         return session
+
+    def confine(self, key: FileKey) -> FileSession | None:
+        """The file's, for idle work: it takes nothing from other files. None if it has given its
+        cache up."""
+        return self.get(key) if self._budget.confine(_owner(key)) else None
+
+    def _room(self, key: FileKey, sequence: CachedSequence, more_tokens: int | None) -> int:
+        spilled = not sequence.tokens and key in self._budget
+        if more_tokens is None or spilled:
+            return self._tokens
+        fit = self._budget.most_bytes // sequence.arena.bytes_per_row
+        return min(self._tokens, max(more_tokens, min(len(sequence) + more_tokens, fit)))
 
     def others(self, key: FileKey) -> list[Tokens]:
         """The tokens of the other files in the same window, the last one used last."""

@@ -184,7 +184,8 @@ class Connection:
         if waiting is None or waiting.job is not job:
             return  # answered already
         if outcome.completions is not None:
-            self._server.metrics.completed(outcome.completions)
+            took_ms = (time.monotonic() - waiting.started) * 1e3
+            self._server.metrics.completed(outcome.completions, job.request.trigger, took_ms)
             self._settle(request_id, "completed")
             self.send(protocol.Completed(request_id, outcome.completions))
         elif outcome.cancelled:

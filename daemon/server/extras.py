@@ -23,7 +23,7 @@ async def start_extras(server: DaemonServer, reread: Callable[[], Config]) -> As
         try:
             from .prometheus import serve_metrics
 
-            metrics = await serve_metrics(port, server.counts)
+            metrics = await serve_metrics(port, server.measured)
             extras.callback(metrics.close)
         except ImportError:
             logger.error("no metrics at port %d: install keyturn[metrics]", port)

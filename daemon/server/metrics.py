@@ -2,7 +2,6 @@
 Prometheus.
 """
 
-import math
 import time
 from collections import Counter, deque
 from collections.abc import Iterable
@@ -10,7 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...api.report import Completion
+from ...api.request import Trigger
 from ...lsp.backend import Feedback, Outcome
+from .costs import Costs
+from .percentile import percentile
 
 WINDOW = 1_000  # latencies remembered per phase
 
@@ -26,6 +28,7 @@ class Metrics:
     accepted_characters: int = 0
     protocol_errors: int = 0
     connections: int = 0
+    costs: Costs = field(default_factory=Costs)
     _latencies_ms: dict[str, deque[float]] = field(default_factory=dict)
 
     def ended(self, how: str, took_ms: float) -> None:
@@ -34,14 +37,17 @@ class Metrics:
         if how == "completed":
             self._note("total", took_ms)
 
-    def completed(self, completions: Iterable[Completion]) -> None:
-        """What the engine said about the time it took."""
+    def completed(
+        self, completions: Iterable[Completion], trigger: Trigger, took_ms: float
+    ) -> None:
+        """What the engine said about the time it took; `took_ms` counts from the question."""
         for completion in completions:
             self.shown_characters += len(completion.text)
             meta = completion.meta
             self._note("first_token", meta.tokenise_ms + meta.prefill_ms)
             self._note("decode", meta.decode_ms)
             self._note("engine", meta.total_ms)
+            self.costs.note(trigger, meta, took_ms)
             return  # the rest of a list tell the same
 
     def feedback(self, feedback: Feedback) -> None:
@@ -61,6 +67,7 @@ class Metrics:
             "accepted_characters": self.accepted_characters,
             "protocol_errors": self.protocol_errors,
             "connections": self.connections,
+            "costs": self.costs.summary(),
             "latency_ms": {
                 phase: {"p50": percentile(kept, 50), "p95": percentile(kept, 95), "n": len(kept)}
                 for phase, kept in self._latencies_ms.items()
@@ -69,12 +76,3 @@ class Metrics:
 
     def _note(self, phase: str, ms: float) -> None:
         self._latencies_ms.setdefault(phase, deque(maxlen=WINDOW)).append(ms)
-
-
-def percentile(values: Iterable[float], percent: float) -> float | None:
-    """By nearest rank; None of nothing."""
-    ordered = sorted(values)
-    if not ordered:
-        return None
-    rank = max(1, math.ceil(percent / 100 * len(ordered)))
-    return round(ordered[rank - 1], 2)

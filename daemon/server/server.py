@@ -178,8 +178,13 @@ class DaemonServer:
         if file is None:
             self._loop.call_later(INSPECT_SECONDS, settle, {})
 
-    def counts(self) -> dict[str, Any]:
+    async def measured(self) -> dict[str, Any]:
         """What Prometheus is told."""
+        found = self._loop.create_future()
+        self._inspect(None, found.set_result)
+        return {"engine": await found, **self._counts()}
+
+    def _counts(self) -> dict[str, Any]:
         return {
             **self.metrics.summary(),
             "clients": len(self._connections),
@@ -188,7 +193,7 @@ class DaemonServer:
 
     def _status(self, engine: dict[str, Any]) -> dict[str, Any]:
         return {
-            **self.counts(),
+            **self._counts(),
             "version": self.version,
             "pid": self.pid,
             "phase": self.state.phase.value,

@@ -73,6 +73,11 @@ class KernelPlan:
             return torch.bfloat16
         return torch.float32 if self.form in LEVELS else getattr(torch, self.form)
 
+    @property
+    def weight_bits(self) -> int:
+        """Of each number in a linear weight."""
+        return int("".join(filter(str.isdigit, self.form)))
+
     def __str__(self) -> str:
         named = [f"{kernel} up to {most} tokens" for most, kernel in self.buckets]
         inexact = "" if self.exact else "; sums are not exact here, last bits depend on the batch"

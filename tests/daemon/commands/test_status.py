@@ -1,8 +1,13 @@
 """`keyturn daemon status` for a person."""
 
 import asyncio
+import re
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from keyturn.api.request import Trigger
 from keyturn.daemon import protocol
 from keyturn.daemon.commands._status import lines
 from keyturn.lsp.backend import Feedback, Outcome, StatusQuery
@@ -43,3 +48,51 @@ async def test_everything_that_the_daemon_knows_is_a_line(tmp_path: Path):
     assert "refused    1 malformed messages" in said
     assert any(line.startswith("total      p50 ") for line in said)
     assert said[-1] == "accepted   100% of suggestions"
+
+
+async def test_what_suggestions_cost_is_told_apart_for_those_asked_for_by_hand(tmp_path: Path):
+    async with Daemon(tmp_path / "run", make=lambda *_: model_engine(2)) as daemon:
+        client = daemon.client()
+        await ready(client, PAGE)
+        for offset in (300, 301, 302):
+            await client.complete(request(offset=offset, max_tokens=4))
+        asked = replace(request(offset=310, candidates=3, max_tokens=4), trigger=Trigger.INVOKED)
+        await client.complete(asked)
+        status = await client.control(StatusQuery())
+    costs = status["costs"]
+    assert {kind: cost["n"] for kind, cost in costs.items()} == {"automatic": 3, "explicit": 1}
+    for cost in costs.values():
+        assert 0 < cost["first_token_ms"]["p50"] <= cost["whole_ms"]["p50"]
+        assert cost["whole_ms"]["p50"] <= cost["whole_ms"]["p95"]
+        assert 0 <= cost["drafted_share"] <= 1
+        assert cost["tokens"] > 0
+    said = {line.split()[0]: line for line in lines(status)}
+    times = r"\d+ ms \(95%: \d+\)"
+    for kind, count in (("automatic", 3), ("explicit", 1)):
+        form = rf"first token after {times}, all of it after {times}, \d+% of tokens from drafts"
+        assert re.fullmatch(rf"{kind} +{form}; the last {count}", said[kind])
+    assert said["bits"] == "bits       32 in weights, 32 in keys and values"
+    assert said["kernels"].startswith("kernels    float32")
+
+
+@pytest.mark.parametrize("text", ["", "# Copyright 2026 The authors\n"])
+async def test_what_the_model_was_not_asked_for_makes_no_suggestion_look_cheap(
+    tmp_path: Path, text: str
+):
+    async with Daemon(tmp_path / "run", make=lambda *_: model_engine(2)) as daemon:
+        client = daemon.client()
+        await ready(client, text)
+        assert [each.text for each in await client.complete(request(offset=len(text)))] == [""]
+        status = await client.control(StatusQuery())
+    assert status["requests"] == {"completed": 1}
+    assert status["costs"] == {}
+
+
+async def test_without_a_model_there_are_no_costs_and_no_bits(tmp_path: Path):
+    async with Daemon(tmp_path / "run") as daemon:
+        client = daemon.client()
+        await ready(client)
+        await client.complete(request())
+        said = {line.split()[0] for line in lines(await client.control(StatusQuery()))}
+    assert "total" in said
+    assert not said & {"automatic", "explicit", "bits"}

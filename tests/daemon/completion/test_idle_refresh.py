@@ -65,3 +65,20 @@ def test_a_rest_is_cut_short_too() -> None:
     machine = Machine(1000, 100.0)
     machine.refresher(IdleWork.GENTLE).run(machine, lambda: machine.now > 0.85)
     assert machine.now < 0.9
+
+
+def test_where_a_single_token_takes_too_long_steps_are_not_made_of_single_tokens() -> None:
+    machine = Machine(3000, token_ms=2.0, step_ms=25.0)
+    machine.refresher(IdleWork.FULL).run(machine, lambda: False)
+    assert machine.steps < 3000 / 3
+    assert machine.longest_ms <= 25.0 + 8 * 2.0
+
+
+def test_after_a_busy_moment_steps_are_short_again() -> None:
+    machine = Machine(3000, token_ms=4.0)
+    refresher = machine.refresher(IdleWork.FULL)
+    machine.step_ms = 25.0
+    refresher.run(machine, lambda: machine.steps >= 20)
+    machine.step_ms, machine.steps, machine.longest_ms = 1.0, 0, 0.0
+    refresher.run(machine, lambda: False)
+    assert machine.longest_ms <= STEP_MS

@@ -13,7 +13,9 @@ from keyturn.daemon.server.extras import start_extras
 from keyturn.daemon.server.prometheus import MOST_CONNECTIONS
 from keyturn.daemon.workspace.watch import Watcher
 from keyturn.lsp.backend import Feedback, Outcome, StatusQuery
+from support.daemon.model_engines import model_engine
 from support.daemon.running import Daemon, ready, request
+from support.models.tiny_tokenizer import PAGE
 from support.until import until_async
 
 
@@ -147,6 +149,25 @@ async def test_prometheus_reads_the_counts(tmp_path: Path):
         for _, writer in silent:
             writer.close()
         assert (await client.control(StatusQuery()))["phase"] == "ready"
+        await extras.aclose()
+
+
+async def test_prometheus_reads_what_suggestions_cost_and_how_the_model_computes(tmp_path: Path):
+    port = free_port()
+    config = load_config({"daemon.metrics_port": port}, tmp_path, {}, tmp_path)
+    async with Daemon(tmp_path / "run", make=lambda *_: model_engine(2)) as daemon:
+        extras = await start_extras(daemon.server, lambda: config)
+        client = daemon.client()
+        await ready(client, PAGE)
+        await client.complete(request(offset=300, max_tokens=4))
+        text = await get(port, "/metrics")
+        for until in ("first_token", "whole"):
+            labels = f'asked="automatic",percentile="p95",until="{until}"'
+            assert f"keyturn_suggestion_milliseconds{{{labels}}}" in text
+        assert 'keyturn_drafted_share{asked="automatic"}' in text
+        assert "keyturn_weight_bits 32.0" in text
+        assert "keyturn_cache_bits 32.0" in text
+        assert 'keyturn_kernels{kernels="float32 (float32 weights)"} 1.0' in text
         await extras.aclose()
 
 

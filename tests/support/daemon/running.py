@@ -7,6 +7,7 @@ from typing import Any
 from keyturn.api.request import CompletionOptions, CompletionRequest
 from keyturn.daemon.client.client import DaemonClient
 from keyturn.daemon.paths import DaemonPaths, make_private
+from keyturn.daemon.server.engine_thread import MakeEngine
 from keyturn.daemon.server.idle_limits import IdleLimits
 from keyturn.daemon.server.server import DaemonServer
 from keyturn.lsp.backend import BackendState, OpenDocument, StatusQuery
@@ -17,12 +18,20 @@ URI = "file:///a.py"
 
 
 class Daemon:
-    def __init__(self, folder: Path, idle: IdleLimits | None = None, version: str = "1.0") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        idle: IdleLimits | None = None,
+        version: str = "1.0",
+        make: MakeEngine | None = None,
+    ) -> None:
+        """`make`: something else than tiny engines."""
         make_private(folder)
         self.paths = DaemonPaths(folder, folder / "log")
         self.maker = TinyMaker()
         limits = idle or IdleLimits(0, 0)
-        self.server = DaemonServer(self.paths, version, self.maker, limits, ("tiny", "other"))
+        made = make or self.maker
+        self.server = DaemonServer(self.paths, version, made, limits, ("tiny", "other"))
         self.running: asyncio.Task[None] | None = None
         self.states: list[BackendState] = []
         self._clients: list[asyncio.Task[None]] = []
