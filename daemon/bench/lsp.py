@@ -10,9 +10,12 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
+import psutil
 
 from ..server.percentile import percentile
 from . import _options
@@ -40,7 +43,7 @@ def command(
     requests: int, starts: int, model: str, device: str, dtype: str, threads: int, as_json: bool
 ) -> None:
     """Measure the round trip without the engine, and how fast the processes are there."""
-    with tempfile.TemporaryDirectory(prefix="keyturn-") as folder:
+    with tempfile.TemporaryDirectory(prefix="keyturn-") as folder, _ending_processes():
         figures = _measure(world(Path(folder) / "lookup", "lookup"), requests, starts)
         if model:
             environment = world(Path(folder) / "model", model)
@@ -52,6 +55,16 @@ def command(
         return
     for name, value in figures.items():
         click.echo(f"{name:<22} {value:8.2f}")
+
+
+@contextmanager
+def _ending_processes() -> Iterator[None]:
+    """An interrupt that comes while a process is being started leaves nobody else to end it."""
+    try:
+        yield
+    finally:
+        for process in psutil.Process().children():
+            process.terminate()
 
 
 def _cancelling(environment: dict[str, str], times: int = 50) -> dict[str, float | None]:
