@@ -22,7 +22,7 @@ from .step_attention import ByUnits
 TRIED_HEADS = (Heads(14, 2, 64, 0.125), Heads(12, 2, 128, 128**-0.5), Heads(4, 4, 96, 96**-0.5))
 TRIED_TOKENS = (1, 2, 3, 9, 40)  # half a tile of queries, a whole one, and more
 TRIED_KEYS = (3, BLOCK_KEYS - 1, 2 * BLOCK_KEYS, UNIT_KEYS + 5)
-TOLERANCES = {"float32": 1e-4, "int8": 2e-2}
+TOLERANCES = {"float32": 1e-4, "int8": 5e-2}
 
 
 @torch.inference_mode()

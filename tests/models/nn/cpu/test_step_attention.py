@@ -74,8 +74,11 @@ def compare_codes(case: Case, processor: str) -> None:
     partial = by_rounded_queries(largest, element.factors[LAYER])
     with patch.object(arena, "write"):
         expected = BySegments(case.heads, table, step, arena, partial)(raw, LAYER)
-    tolerance = 2.5 / ours.processor.weight_codes  # a value of 4, and half a code of its weight
-    assert_close(found, expected, atol=tolerance, rtol=tolerance)
+    # Half a code of each weight: for 64 keys of a few codes each a deviation of 1.4 codes in one
+    # entry, and with few keys that count much less in most.
+    code = 1 / ours.processor.weight_codes
+    assert_close(found, expected, atol=7 * code, rtol=7 * code)
+    assert (found - expected).abs().mean() < code
 
 
 def own_rows(step: Step) -> list[int]:
