@@ -39,7 +39,7 @@ from ..paths import daemon_paths
 from ..workspace.language import language_of
 from ._exit_codes import NOTHING, exit_code, one_line_errors
 
-DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
+DTYPES = ("auto", "float32", "bfloat16", "float16", "int8", "int5")
 
 
 @click.command("complete", context_settings={"allow_extra_args": True})

@@ -14,8 +14,6 @@ from torch import Tensor
 
 from ..nn.config import ModelConfig
 from ..nn.kernels import Form, read_weight
-from ..nn.linear import Int8Weight
-from ..nn.weight_only import Int4Weight
 
 LEAST = 1e-5
 
@@ -28,7 +26,7 @@ def key_factors(config: ModelConfig, tensors: Mapping[str, Tensor], form: Form) 
 
 def _of_layer(config: ModelConfig, tensors: Mapping[str, Tensor], form: Form, layer: int) -> Tensor:
     weight = read_weight(tensors, f"layers.{layer}.qkv", form)
-    if isinstance(weight, Int8Weight | Int4Weight):
+    if not isinstance(weight, Tensor):
         weight = weight.dequantise()
     rows = (config.heads + config.kv_heads) * config.head_dim
     weight = weight[:rows].float()

@@ -19,7 +19,7 @@ from ..nn.attention import cpu_partial
 from ..nn.attention_backends import Machine, choose
 from ..nn.autotune import fastest
 from ..nn.config import ModelConfig
-from ..nn.cpu.native import Native
+from ..nn.cpu.native import Native, missing
 from ..nn.cpu.proof import sound
 from ..nn.kernels import INTEGERS, LEVELS, Form, KernelPlan, stored
 from ..nn.transformer import Transformer, assemble
@@ -32,7 +32,7 @@ from .store import Entry, Store, StoreKey
 from .tensor_file import MappedTensors
 
 FORM_BYTES: Mapping[Form, int] = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1, "int7": 1,
-                                          "int4": 1}  # fmt: skip
+                                          "int5": 1, "int4": 1}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def load(
 ) -> Loaded:
     """Load a model by name, repository or path, fetching and converting it the first time.
 
-    `dtype`: auto, float32, bfloat16, float16, int8 or int4; `plan` overrides it with exact kernels.
-    `cache` defaults to `cache_folder()`; `progress` to silence. `settle`: pack the
+    `dtype`: auto, float32, bfloat16, float16, int8, int5 or int4; `plan` overrides it with exact
+    kernels. `cache` defaults to `cache_folder()`; `progress` to silence. `settle`: pack the
     fastest kernels now, which takes seconds, rather than when `Transformer.settle` is called.
     `attention`: auto, or a backend by name (`attention_backends.NAMES`). Raises `ModelError`.
     """
@@ -167,7 +167,12 @@ def pick_plan(device: torch.device, dtype: str, cache: Path, progress: Progress)
             return KernelPlan("int8", "int8-bfloat16")
         case "auto" | "int8" if device.type == "cpu":
             native = _native(device, cache, progress)
-            return fastest(cache, progress.note, dtype == "int8", native=native)
+            return fastest(cache, progress.note, dtype, native=native)
+        case "int5" if device.type == "cpu":
+            native = _native(device, cache, progress)
+            if native is None:
+                raise UnsupportedModel(f"dtype 'int5' cannot be had here: {missing()}")
+            return KernelPlan("int5", "int5-numba", native=native)
     raise UnsupportedModel(f"dtype {dtype!r} does not exist on {device.type}")
 
 

@@ -20,34 +20,29 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import psutil
 import torch
 from torch import Tensor
 
+from .cpu.int5_weight import Int5Weight
 from .cpu.native import Native
-from .kernels import LEVELS, Form, Kernel, KernelPlan, form_of, make
-from .linear import CODES, Int8Weight, Linear, onednn_has_amx, onednn_limit
+from .exactness import FBGEMM, FORMS_TO_TRY, INTEGER_SUMS, ONEDNN, OWN, SHORT, exact, probe
+from .kernels import LEVELS, Form, Kernel, KernelPlan, Weight, form_of, make
+from .linear import Int8Weight, Linear, onednn_has_amx, onednn_limit
 
+Wanted = Literal["auto", "int8"]
 TOKENS = (1, 4, 8, 16, 64, 256)
-OWN: Kernel = "int8-numba"
-FBGEMM: Kernel = "int8-fbgemm"
-ONEDNN: Kernel = "int8-onednn"
-INTEGER_SUMS: tuple[Kernel, ...] = (OWN, FBGEMM, ONEDNN)
 INTEGER: tuple[Kernel, ...] = (*INTEGER_SUMS, "int8-weight-only")
 FLOATING: tuple[Kernel, ...] = ("bfloat16", "float32")
-KERNELS_TO_TRY: tuple[Kernel, ...] = (*INTEGER, *FLOATING)
+KERNELS_TO_TRY: tuple[Kernel, ...] = (SHORT, *INTEGER, *FLOATING)
 WORTHWHILE = 0.9  # a second kernel costs memory: it must take less than this share of the time
 NO_WORSE = 1.25  # times as long as any other may our own kernel take for any number of tokens
 SHAPE = (4864, 896)  # the largest matrix of the default model's layers
 MATRICES = 12  # 50 MB as int8, past most caches' reach
-
-
 ROUNDS = 7
 BUSY_PERCENT = 30.0  # of all processors, before we start
-
-FORMS_TO_TRY: tuple[Form, ...] = ("int8", "int7")  # the finer first
-PROBES = ((512, 896), (40, 4864), (384, 4864))  # shapes (out, in) that exactness is tried on
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,7 @@ class Measured:
 def fastest(
     folder: Path,
     note: Callable[[str], None],
-    integers_only: bool = False,
+    wanted: Wanted = "auto",
     take: Callable[[], Measured] | None = None,
     busy: Callable[[], bool] | None = None,
     native: Native | None = None,
@@ -75,13 +70,13 @@ def fastest(
     here = machine(native)
     if here not in known:
         if (busy or is_busy)():
-            plan = unmeasured(native)
+            plan = unmeasured(native, wanted)
             note(f"this machine is busy: taking {plan} without measuring")
             return plan
         note("measuring which kernels are fastest here, once")
         known[here] = measure(native) if take is None else take()
         _write(path, known)
-    return replace(choose(known[here], integers_only), native=native)
+    return replace(choose(known[here], wanted), native=native)
 
 
 def is_busy() -> bool:
@@ -104,6 +99,8 @@ def machine(native: Native | None = None) -> str:
 def measure(native: Native | None = None) -> Measured:
     """Time every kernel that works here."""
     form, sound = probe(native)
+    if _short_is_exact(native):
+        sound.insert(0, SHORT)
     weights = [torch.randn(SHAPE) for _ in range(MATRICES)]
     made: dict[Kernel, list[Linear]] = {}
     for kernel in KERNELS_TO_TRY:
@@ -118,46 +115,12 @@ def measure(native: Native | None = None) -> Measured:
     return Measured(form, sound, times)
 
 
-@torch.inference_mode()
-def probe(native: Native | None = None) -> tuple[Form, list[Kernel]]:
-    """The finest form that every integer kernel here is exact on, and those kernels; where there is
-    none, the finest that any is exact on. x86 processors without VNNI saturate on the full range,
-    and are given fewer levels."""
-    ones = [torch.ones(32, 64)]
-    runs: list[Kernel] = [k for k in INTEGER_SUMS if _make_all(k, ones, 63, native)]
-    tried: list[tuple[Form, list[Kernel]]] = [
-        (form, [k for k in runs if exact(k, LEVELS[form], native)]) for form in FORMS_TO_TRY
-    ]
-    some = next((found for found in tried if found[1]), tried[-1])
-    return next((found for found in tried if found[1] == runs), some)
-
-
-def exact(kernel: Kernel, levels: int, native: Native | None = None) -> bool:
-    """Whether a kernel's every entry is the exact integer sum, rounded to float32 and scaled once:
-    for random and for extreme codes, alone and in a batch."""
-    random = torch.Generator().manual_seed(0)
-
-    def codes(*shape: int, most: int) -> Tensor:
-        return torch.randint(-most, most + 1, shape, generator=random)
-
-    for outs, ins in PROBES:
-        values, x = codes(outs, ins, most=levels), codes(20, ins, most=CODES)
-        values[::4], x[::4] = values[::4].sign() * levels, x[::4].sign() * CODES
-        values[1::4], x[1::4] = levels, CODES
-        x[:, 0] = CODES  # the peak, so that codes are what they are
-        scales = torch.rand(outs, generator=random) + 0.01
-        right = (x.double() @ values.double().T).float() * scales
-        linear = make(kernel, Int8Weight(values.to(torch.int8), scales), native=native)
-        for tokens in (1, 3, len(x)):
-            if not torch.equal(linear(x[:tokens].float()), right[:tokens]):
-                return False
-    return True
-
-
-def unmeasured(native: Native | None = None) -> KernelPlan:
+def unmeasured(native: Native | None = None, wanted: Wanted = "auto") -> KernelPlan:
     """What won on most processors seen so far, as far as it is sound on this one."""
     if native is not None and native.processor.dot == "avx2":  # where it reads prompts slowly
-        return replace(unmeasured(), native=native)
+        return replace(unmeasured(wanted=wanted), native=native)
+    if wanted == "auto" and _short_is_exact(native):
+        return KernelPlan("int5", SHORT, native=native)
     form, sound = probe(native)
     if not sound:
         return replace(KernelPlan.floating("float32"), native=native)
@@ -165,8 +128,8 @@ def unmeasured(native: Native | None = None) -> KernelPlan:
     return KernelPlan(form, sound[0], early=early, native=native)
 
 
-def choose(found: Measured, integers_only: bool = False) -> KernelPlan:
-    """The fastest plan: integers, unless a float kernel wins over all sizes together."""
+def choose(found: Measured, wanted: Wanted = "auto") -> KernelPlan:
+    """The fastest plan. `auto`: integers, unless a float kernel wins over all sizes together."""
     times = _worthwhile(found)
     integers: list[Kernel] = [k for k in INTEGER if k in times]
     alike: list[Kernel] = [k for k in integers if k in found.exact]
@@ -174,7 +137,7 @@ def choose(found: Measured, integers_only: bool = False) -> KernelPlan:
     def per_token(kernel: Kernel) -> float:
         return sum(t / tokens for t, tokens in zip(times[kernel], TOKENS, strict=True))
 
-    candidates: list[Kernel] = integers if integers_only and integers else list(times)
+    candidates: list[Kernel] = integers if wanted == "int8" and integers else list(times)
     best = min(candidates, key=per_token)
     if best not in integers:
         return KernelPlan(form_of(best), best)
@@ -195,39 +158,48 @@ def choose(found: Measured, integers_only: bool = False) -> KernelPlan:
 
 
 def _worthwhile(found: Measured) -> dict[Kernel, list[float]]:
-    """What was measured, without our own kernel where another is much faster for some number of
-    tokens: fast single tokens do not make up for slow prompts."""
-    times = found.times_us
-    others = [times[kernel] for kernel in found.exact if kernel in times and kernel != OWN]
-    if OWN not in times or not others:
-        return times
-    best = [min(lap) for lap in zip(*others, strict=True)]
-    if all(own <= NO_WORSE * other for own, other in zip(times[OWN], best, strict=True)):
-        return times
-    return {kernel: lap for kernel, lap in times.items() if kernel != OWN}
+    """What was measured, without those kernels of our own that take much longer than another for
+    some number of tokens: fast single tokens do not make up for slow prompts."""
+    times = dict(found.times_us)
+    for ours in (OWN, SHORT):
+        others = [times[k] for k in found.exact if k in times and k not in (OWN, SHORT)]
+        if ours in times and others:
+            best = [min(lap) for lap in zip(*others, strict=True)]
+            if any(own > NO_WORSE * other for own, other in zip(times[ours], best, strict=True)):
+                del times[ours]
+    return times
+
+
+def _short_is_exact(native: Native | None) -> bool:
+    return native is not None and exact(SHORT, "int5", native)
 
 
 def _make_all(
     kernel: Kernel, weights: Sequence[Tensor], levels: int, native: Native | None
 ) -> list[Linear]:
     """The kernel for each weight; none at all where this torch build or processor lacks it."""
-    if kernel == OWN and native is None:
+    if kernel in (OWN, SHORT) and native is None:
         return []
     try:
-        if kernel in INTEGER:
-            whole = [Int8Weight.quantise(w, levels) for w in weights]
-            linears = [make(kernel, weight, native=native) for weight in whole]
-        else:
-            linears = [make(kernel, w.to(getattr(torch, kernel))) for w in weights]
+        linears = [make(kernel, _weight(kernel, w, levels), native=native) for w in weights]
         linears[0](_input(kernel, 1, weights[0].shape[1]))
     except (RuntimeError, AttributeError):
         return []
     return linears
 
 
+def _weight(kernel: Kernel, weight: Tensor, levels: int) -> Tensor | Weight:
+    """What the kernel reads."""
+    if kernel == SHORT:
+        return Int5Weight.quantise(weight)
+    if kernel in INTEGER:
+        return Int8Weight.quantise(weight, levels)
+    return weight.to(getattr(torch, kernel))
+
+
 def _input(kernel: Kernel, tokens: int, features: int) -> Tensor:
     x = torch.randn(tokens, features)
-    return x if kernel in INTEGER else x.to(getattr(torch, kernel))
+    return x if kernel in (SHORT, *INTEGER) else x.to(getattr(torch, kernel))
 
 
 def _time_us(linears: Sequence[Linear], x: Tensor) -> float:

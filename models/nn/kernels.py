@@ -10,8 +10,9 @@ from torch import Tensor
 from ..errors import ModelError
 from . import weight_names
 from .config import ModelConfig
-from .cpu.int8_linear import StoredLinear
+from .cpu.int5_weight import Int5Weight
 from .cpu.native import Native
+from .cpu.stored_linear import StoredLinear
 from .linear import (
     BucketedLinear,
     FbgemmProduct,
@@ -28,17 +29,21 @@ from .linear import (
 )
 from .weight_only import Int4Weight, WeightOnlyLinear
 
+Weight = Int8Weight | Int5Weight | Int4Weight
+
 # The last two keep activations in bfloat16; they are for GPUs, and run anywhere.
 Kernel = Literal["float32", "bfloat16", "float16", "int8-numba", "int8-fbgemm", "int8-onednn",
-                 "int8-weight-only", "int8-bfloat16", "int4-bfloat16"]  # fmt: skip
+                 "int8-weight-only", "int5-numba", "int8-bfloat16", "int4-bfloat16"]  # fmt: skip
 KERNELS: tuple[Kernel, ...] = get_args(Kernel)
 
 # What is stored for a linear weight. "int7" are int8 bytes of at most 63: x86 processors without
 # VNNI add pairs of products in saturating 16-bit arithmetic, which 255 * 63 * 2 just does not fill.
-# "int4" is int4 in groups where the shape allows it and for all but the head, int8 elsewhere.
-Form = Literal["float32", "bfloat16", "float16", "int8", "int7", "int4"]
+# "int5" and "int4" are such groups where the shape allows it. Elsewhere the former are "int7", also
+# in front of attention, where five bits lose most for the least memory; the latter "int8", also the
+# head.
+Form = Literal["float32", "bfloat16", "float16", "int8", "int7", "int5", "int4"]
 FORMS: tuple[Form, ...] = get_args(Form)
-LEVELS: Mapping[str, int] = {"int8": 127, "int7": 63}  # forms that integer activations read too
+LEVELS: Mapping[str, int] = {"int8": 127, "int7": 63, "int5": 63}  # of bytes, times codes
 INTEGERS = (*LEVELS, "int4")
 
 
@@ -109,6 +114,11 @@ def stored(
 
 def integer(name: str, weight: Tensor, form: Form) -> Iterator[tuple[str, Tensor]]:
     """One linear weight as the integer kernels read it."""
+    if form == "int5" and not name.endswith("qkv") and Int5Weight.takes(weight):
+        grouped = Int5Weight.quantise(weight)
+        yield f"{name}.packed", grouped.packed
+        yield f"{name}.scales", grouped.scales
+        return
     if form == "int4" and name != "head" and Int4Weight.takes(weight):
         fine = Int4Weight.quantise(weight)
         yield f"{name}.codes", fine.codes
@@ -147,9 +157,9 @@ def linears(
     return {name: build(name) for name in names or weight_names.linear_names(config)}
 
 
-def read_weight(
-    tensors: Mapping[str, Tensor], name: str, form: Form
-) -> Tensor | Int8Weight | Int4Weight:
+def read_weight(tensors: Mapping[str, Tensor], name: str, form: Form) -> Tensor | Weight:
+    if form == "int5" and (packed := tensors.get(f"{name}.packed")) is not None:
+        return Int5Weight(packed, tensors[f"{name}.scales"])
     if form == "int4" and (codes := tensors.get(f"{name}.codes")) is not None:
         return Int4Weight(codes, tensors[f"{name}.scales_zeros"])
     if form in INTEGERS:
@@ -171,7 +181,7 @@ def read_norm(
 
 def make(
     kernel: Kernel,
-    weight: Tensor | Int8Weight | Int4Weight,
+    weight: Tensor | Weight,
     bias: Tensor | None = None,
     norm: Norm | None = None,
     native: Native | None = None,
@@ -182,7 +192,9 @@ def make(
             return FloatLinear(weight, bias, norm)
         case (("int8-bfloat16" | "int4-bfloat16"), Int8Weight()) | ("int4-bfloat16", Int4Weight()):
             return WeightOnlyLinear(weight, torch.bfloat16, bias, norm)
-        case "int8-numba", Int8Weight() if native is not None:
+        case "int5-numba", Int5Weight() if native is not None:
+            return StoredLinear(weight, bias, norm, native)
+        case (("int8-numba" | "int5-numba"), Int8Weight()) if native is not None:
             if StoredLinear.takes(weight):
                 return StoredLinear(weight, bias, norm, native)
             product = FbgemmProduct(weight)

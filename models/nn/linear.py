@@ -5,7 +5,7 @@ coarsens the others and a token's result does not depend on what else is in the 
 are whole numbers before a kernel sees them and the only scale it applies is the weight's, so that
 its result has one right value, to the bit: the exact integer sum, times the scale. That makes one
 kernel as good as another, and a verified token of a draft identical to the same token decoded
-alone, wherever `autotune.exact` finds the kernels to keep to it.
+alone, wherever `exactness.exact` finds the kernels to keep to it.
 """
 
 import os
@@ -55,6 +55,12 @@ class Int8Weight:
         weight = weight.float()
         scales = (weight.abs().amax(dim=1) / levels).clamp_min(torch.finfo(torch.float32).tiny)
         return cls((weight / scales[:, None]).round().to(torch.int8), scales)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(out, in) of the matrix."""
+        outs, ins = self.values.shape
+        return outs, ins
 
     def dequantise(self) -> Tensor:
         return self.values.float() * self.scales[:, None]
@@ -211,8 +217,9 @@ class BucketedLinear:
 class LateLinear:
     """A kernel that is ready at once, until `settle` replaces it by one that is worth its packing.
 
-    Both must be exact here (`autotune.exact`), so that settling changes no result. FBGEMM packs ten
-    times slower than oneDNN (a second for a large head), and is the faster one for a single token.
+    Both must be exact here (`exactness.exact`), so that settling changes no result. FBGEMM packs
+    ten times slower than oneDNN (a second for a large head), and is the faster one for a single
+    token.
     """
 
     def __init__(self, early: Linear, make_late: Callable[[], Linear]):

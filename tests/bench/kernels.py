@@ -1,4 +1,5 @@
-"""Our own kernels for a processor beside those of its libraries, in turns.
+"""Our own kernels for a processor beside those of its libraries, in turns; `int8` are ours for int8
+weights, where the automatic choice is another.
 
     python tests/bench/kernels.py [--context N]... [--tokens N]... [--rounds N]
 
@@ -35,7 +36,7 @@ def main(model: str, contexts: tuple[int, ...], sizes: tuple[int, ...], rounds: 
     """Print milliseconds, medians of the rounds."""
     libraries = {"fbgemm": KernelPlan("int8", "int8-fbgemm"),
                  "onednn": KernelPlan("int8", "int8-onednn")}  # fmt: skip
-    arms = {"ours": load(model)} | {
+    arms = {"ours": load(model), "int8": load(model, dtype="int8")} | {
         name: load(model, plan=plan, attention="torch", settle=True)
         for name, plan in libraries.items()
     }

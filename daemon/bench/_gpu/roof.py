@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from ....models.nn.kernels import KernelPlan
     from ....models.nn.transformer import Transformer
 
-BITS = {"float32": 32, "bfloat16": 16, "float16": 16, "int8": 8, "int7": 8, "int4": 4.5}
+BITS = {"float32": 32, "bfloat16": 16, "float16": 16, "int8": 8, "int7": 8, "int5": 5.25,
+        "int4": 4.5}  # fmt: skip
 
 
 def wait(device: "torch.device") -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import llvmlite.binding as llvm
 from numba import types
 
-from .kernels import attention_kernel, int8_kernel
+from .kernels import attention_kernel, int5_kernel, int8_kernel
 from .processor import Processor
 
 # What C calls: numba's own functions have a place for a result and one for an exception.
@@ -29,7 +29,8 @@ def compiled(processor: Processor) -> bytes:
         functions |= {f"remember {element}": remember, f"attend {element}": attend}
     if processor.dot is not None:
         prepare, multiply, add_up = int8_kernel.functions(processor.dot)
-        functions |= {"prepare": prepare, "multiply": multiply, "add up": add_up}
+        functions |= {"prepare": prepare, "multiply int8": multiply, "add up int8": add_up}
+        functions["multiply int5"] = int5_kernel.function(processor.dot)
     return _object_code(_linked(functions), functions, processor)
 
 

@@ -21,12 +21,13 @@ STEP_BYTES = 2  # behind a row of codes: bfloat16
 LANES = 16  # queries side by side
 TILE = 2 * LANES  # queries whose scores are worked out together
 
-# `prepare`
-ROWS, SIZE, INPUT, NORM, EPS, ROOM, CODED, STEPS = range(1, 9)
+# `prepare`; codes of TOGETHER tokens are laid together for five-bit weights, otherwise LAID is 0.
+ROWS, SIZE, INPUT, NORM, EPS, ROOM, CODED, STEPS, LAID, GROUP_SUMS = range(1, 11)
+TOGETHER = 8
 
 # `multiply`; `add_up` reads the same: CODES_AT are a row of ones then, and MULTIPLIED the sums.
 (CODE_ROWS, INS, OUTS, BLOCK, BLOCKS, CODES_AT, STEPS_AT, WEIGHTS, SUMS, SCALES, BIAS, RESIDUAL,
- MULTIPLIED) = range(1, 14)  # fmt: skip
+ MULTIPLIED, GROUP_SUMS_AT) = range(1, 15)  # fmt: skip
 ROW_MULTIPLE = 16  # rows of a block but the last, which has at least as many
 
 

@@ -1,7 +1,7 @@
 """A trial of freshly compiled kernels against the readable ones, on numbers of our own.
 
 What they are compiled with has been seen to make wrong code of right kernels, for one processor and
-one shape. (The sums of int8 products are tried by `autotune.exact`.)
+one shape. (The sums of int8 products are tried by `exactness.exact`.)
 """
 
 from itertools import product

@@ -7,7 +7,7 @@ which loses nothing but guesses (FR-Spec, arXiv 2502.14856).
 
 from torch import Tensor
 
-from ...nn.cpu.int8_linear import StoredLinear
+from ...nn.cpu.stored_linear import StoredLinear
 from ...nn.linear import BucketedLinear, FloatLinear, Int8Linear, LateLinear, Linear, Norm
 
 

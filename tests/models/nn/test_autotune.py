@@ -10,20 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keyturn.models.nn.autotune import (
-    FBGEMM,
-    INTEGER_SUMS,
-    ONEDNN,
-    OWN,
-    Measured,
-    choose,
-    exact,
-    fastest,
-    machine,
-    measure,
-    probe,
-    unmeasured,
-)
+from keyturn.models.nn.autotune import Measured, choose, fastest, machine, measure, unmeasured
+from keyturn.models.nn.exactness import FBGEMM, INTEGER_SUMS, ONEDNN, OWN, SHORT, exact, probe
 from keyturn.models.nn.kernels import LEVELS, Form, Kernel, KernelPlan, make
 from keyturn.models.nn.linear import FloatLinear, Int8Weight, LateLinear
 
@@ -60,7 +48,16 @@ def test_our_own_kernel_is_left_alone_where_it_reads_prompts_slowly() -> None:
     own = [1, 1, 2, 3, 20, 80]
     found = times(int8_numba=own, int8_fbgemm=[2, 2, 3, 4, 10, 30])
     assert choose(found) == KernelPlan("int8", FBGEMM)
-    assert choose(found, integers_only=True) == KernelPlan("int8", FBGEMM)
+    assert choose(found, wanted="int8") == KernelPlan("int8", FBGEMM)
+
+
+def test_five_bits_are_taken_where_they_are_fast_and_never_where_eight_are_asked_for() -> None:
+    exact: list[Kernel] = [SHORT, *INTEGER_SUMS]
+    fast = times(exact, int5_numba=[1] * 6, int8_numba=[2] * 6, int8_fbgemm=[3] * 6)
+    assert choose(fast) == KernelPlan("int5", SHORT)
+    assert choose(fast, wanted="int8") == KernelPlan("int8", OWN)
+    slow = times(exact, int5_numba=[1] * 5 + [9], int8_numba=[2] * 6, int8_fbgemm=[3] * 6)
+    assert choose(slow) == KernelPlan("int8", OWN)
 
 
 def test_kernels_that_round_each_in_its_own_way_are_not_mixed() -> None:
@@ -89,7 +86,7 @@ def test_a_second_kernel_must_be_worth_its_memory() -> None:
 def test_floats_are_taken_where_they_win_and_never_where_integers_are_asked_for() -> None:
     found = times(int8_fbgemm=[9, 9, 9, 9, 20, 80], bfloat16=[2, 2, 2, 2, 10, 40])
     assert choose(found) == KernelPlan.floating("bfloat16")
-    assert choose(found, integers_only=True).rest == FBGEMM
+    assert choose(found, wanted="int8").rest == FBGEMM
 
 
 def test_what_was_measured_is_remembered(tmp_path: Path) -> None:
@@ -144,24 +141,23 @@ def test_saturating_sums_are_not_exact() -> None:
     form, sound = probe()
     assert sound, "no integer kernel of this processor gives exact sums"
     if form == "int7":
-        assert not all(exact(kernel, 127) for kernel in sound)
+        assert not all(exact(kernel, "int8") for kernel in sound)
 
 
 def test_what_a_busy_machine_is_given_is_exact_here() -> None:
     plan = unmeasured()
-    levels = LEVELS[plan.form]
     kernels: set[Kernel] = {plan.rest, plan.early or plan.rest}
     assert plan.early != plan.rest
-    assert all(exact(kernel, levels) for kernel in kernels)
+    assert all(exact(kernel, plan.form) for kernel in kernels)
 
 
 @pytest.mark.slow
 def test_a_chosen_plan_is_exact_here() -> None:
     found = measure()
     assert min(t for kernel in found.times_us.values() for t in kernel) > 0
-    plan = choose(found, integers_only=True)
+    plan = choose(found, wanted="int8")
     kernels: set[Kernel] = {plan.rest, *(k for _, k in plan.buckets), plan.early or plan.rest}
-    assert plan.exact == all(exact(kernel, LEVELS[plan.form]) for kernel in kernels)
+    assert plan.exact == all(exact(kernel, plan.form) for kernel in kernels)
 
 
 @given(st.integers(1, 20), st.integers(1, 300), st.integers(1, 90), st.integers(0, 999))

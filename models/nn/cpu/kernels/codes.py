@@ -157,8 +157,12 @@ def finish(
 
     def emit(context: Any, builder: Builder, signature: Any, values: Sequence[Value]) -> Value:
         place, sums, scales, step, bias, residual = values
-        excess = builder.mul(loaded(builder, sums, INTS), constant(ZERO, INTS))
-        whole = builder.sub(loaded(builder, place, INTS), excess)
+        exact = cgutils.alloca_once(builder, INTS)
+        builder.store(loaded(builder, place, INTS), exact)
+        with builder.if_then(builder.icmp_signed("!=", sums, INT64(0))):
+            excess = builder.mul(loaded(builder, sums, INTS), constant(ZERO, INTS))
+            builder.store(builder.sub(builder.load(exact), excess), exact)
+        whole = builder.load(exact)
         scaled = builder.fmul(builder.sitofp(whole, FLOATS), loaded(builder, scales))
         total = cgutils.alloca_once(builder, FLOATS)
         builder.store(builder.fmul(scaled, spread(builder, step)), total)

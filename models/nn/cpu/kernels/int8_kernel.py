@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from ..int5_weight import GROUP
 from ..launch import (
     BIAS,
     BLOCK,
@@ -18,8 +19,10 @@ from ..launch import (
     CODED,
     CODES_AT,
     EPS,
+    GROUP_SUMS,
     INPUT,
     INS,
+    LAID,
     LANES,
     MULTIPLIED,
     NEXT,
@@ -33,16 +36,12 @@ from ..launch import (
     STEPS,
     STEPS_AT,
     SUMS,
+    TOGETHER,
     WEIGHTS,
 )  # fmt: skip
 from ..processor import Dot
-from .codes import (
-    CODES,
-    PRODUCTS,
-    ZERO,
-    finish,
-    tile,
-)
+from .codes import CODES, PRODUCTS, ZERO, finish, tile
+from .five_bits import lay_together
 from .memory import claim, encode, get, peek, peek_int, put
 from .vectors import inverse_root, largest, scale_by, square_sums
 
@@ -79,7 +78,13 @@ def functions(how: Dot) -> tuple[Any, Any, Any]:
                 doubt += get(lanes + 4 * lane) * np.float32(0.0)  # or not a number
             step = most / np.float32(CODES) + doubt
             put(peek(n, STEPS) + 4 * row, step)
-            encode(peek(n, CODED) + size * row, x, step, size)
+            coded = peek(n, CODED) + size * row
+            encode(coded, x, step, size)
+            if peek(n, LAID) != 0:
+                before, groups = row // TOGETHER * TOGETHER, size // GROUP
+                laid = peek(n, LAID) + before * size + (row - before) * GROUP
+                sums = peek(n, GROUP_SUMS) + 4 * (before * groups + row - before)
+                lay_together(laid, sums, coded, size)
 
     @njit(error_model="numpy")
     def products(n: Any, first: Any) -> None:

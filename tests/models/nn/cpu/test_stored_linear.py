@@ -1,4 +1,4 @@
-"""Our product with stored int8 weights: exact sums, for any shape and any number of tokens."""
+"""Our products with int8 and five-bit weights as stored: exact sums, whatever shape and batch."""
 
 import pytest
 import torch
@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.testing import assert_close
 
-from keyturn.models.nn.autotune import exact
-from keyturn.models.nn.cpu.int8_linear import StoredLinear
-from keyturn.models.nn.kernels import LEVELS, make
+from keyturn.models.nn.cpu.int5_weight import GROUP, ROWS, Int5Weight
+from keyturn.models.nn.cpu.stored_linear import StoredLinear
+from keyturn.models.nn.exactness import exact
+from keyturn.models.nn.kernels import LEVELS, Form, make
 from keyturn.models.nn.linear import CODES, Int8Linear, Int8Weight, LayerNorm, RmsNorm
 from support.models.native import native, processors
 
@@ -17,32 +18,39 @@ if not processors():
     pytest.skip("our kernels need an x86 processor with AVX2", allow_module_level=True)
 
 EVERYWHERE = pytest.mark.parametrize("processor", processors())
+FORMS = pytest.mark.parametrize("form", ["int8", "int5"])
 shapes = st.tuples(st.integers(16, 300), st.sampled_from([64, 128, 192, 896]))
 
 
-def levels(processor: str) -> int:
-    return LEVELS["int7" if native(processor).processor.dot == "avx2" else "int8"]
+def whole_form(processor: str) -> Form:
+    return "int7" if native(processor).processor.dot == "avx2" else "int8"
 
 
-def random_weight(outs: int, ins: int, processor: str) -> Int8Weight:
-    return Int8Weight.quantise(torch.randn(outs, ins), levels(processor))
+def random_weight(
+    outs: int, ins: int, processor: str, form: str = "int8"
+) -> Int8Weight | Int5Weight:
+    if form == "int5":
+        return Int5Weight.quantise(torch.randn(outs // ROWS * ROWS, ins))
+    return Int8Weight.quantise(torch.randn(outs, ins), LEVELS[whole_form(processor)])
 
 
-def plain(weight: Int8Weight, x: Tensor) -> Tensor:
+def plain(weight: Int8Weight | Int5Weight, x: Tensor) -> Tensor:
     """The readable one, in float64 between the rounding of codes and of the result."""
+    whole = weight.whole() if isinstance(weight, Int5Weight) else weight.values
     step = x.abs().amax(-1, keepdim=True) / CODES
     codes = (x / step).round().nan_to_num().double()
-    return (codes @ weight.values.double().T).float() * weight.scales * step
+    return (codes @ whole.double().T).float() * weight.scales * step
 
 
 @EVERYWHERE
+@FORMS
 @given(shape=shapes, tokens=st.integers(1, 20), seed=st.integers(0, 99))
 @settings(max_examples=40, deadline=None)
 def test_every_entry_is_the_exact_sum_scaled(
-    processor: str, shape: tuple[int, int], tokens: int, seed: int
+    processor: str, form: str, shape: tuple[int, int], tokens: int, seed: int
 ) -> None:
     torch.manual_seed(seed)
-    weight = random_weight(*shape, processor)
+    weight = random_weight(*shape, processor, form)
     x = torch.randn(tokens, shape[1]) * torch.rand(tokens, 1) * 9
     linear = StoredLinear(weight, None, None, native(processor))
     assert torch.equal(linear(x), plain(weight, x))
@@ -50,21 +58,22 @@ def test_every_entry_is_the_exact_sum_scaled(
 
 @EVERYWHERE
 def test_its_sums_are_exact_for_extreme_codes(processor: str) -> None:
-    assert exact("int8-numba", levels(processor), native(processor))
+    assert exact("int8-numba", whole_form(processor), native(processor))
+    assert exact("int5-numba", "int5", native(processor))
 
 
 @EVERYWHERE
-@given(shape=shapes, tokens=st.integers(2, 9), normed=st.booleans(), seed=st.integers(0, 99))
+@FORMS
+@given(shape=shapes, tokens=st.integers(2, 19), normed=st.booleans(), seed=st.integers(0, 99))
 @settings(max_examples=30, deadline=None)
 def test_each_token_gets_bit_for_bit_what_it_gets_alone(
-    processor: str, shape: tuple[int, int], tokens: int, normed: bool, seed: int
+    processor: str, form: str, shape: tuple[int, int], tokens: int, normed: bool, seed: int
 ) -> None:
     torch.manual_seed(seed)
-    outs, ins = shape
+    weight = random_weight(*shape, processor, form)
+    outs, ins = weight.shape
     norm = RmsNorm(torch.randn(ins), 1e-6) if normed else None
-    linear = StoredLinear(
-        random_weight(outs, ins, processor), torch.randn(outs), norm, native(processor)
-    )
+    linear = StoredLinear(weight, torch.randn(outs), norm, native(processor))
     x, residual = torch.randn(tokens, ins), torch.randn(tokens, outs)
     together = linear.add_to(residual, x)
     for token in range(tokens):
@@ -95,10 +104,11 @@ def test_norm_bias_and_residual_are_those_of_the_other_kernels(
 
 
 @EVERYWHERE
+@FORMS
 def test_a_token_of_zeros_gives_zeros_and_what_is_no_number_stays_with_its_token(
-    processor: str,
+    processor: str, form: str
 ) -> None:
-    linear = StoredLinear(random_weight(40, 64, processor), None, None, native(processor))
+    linear = StoredLinear(random_weight(40, 64, processor, form), None, None, native(processor))
     x = torch.randn(4, 64)
     x[1], x[2, 5], x[3, 6] = 0, torch.nan, torch.inf
     found = linear(x)
@@ -113,3 +123,9 @@ def test_a_shape_that_it_does_not_take_is_left_to_another_kernel() -> None:
     odd = Int8Weight.quantise(torch.randn(32, 40))
     for weight in (narrow, odd):
         assert isinstance(make("int8-numba", weight, native=native()), Int8Linear)
+
+
+def test_five_bits_take_rows_and_groups_that_are_whole() -> None:
+    assert Int5Weight.takes(torch.zeros(ROWS, GROUP))
+    assert not Int5Weight.takes(torch.zeros(ROWS + 1, GROUP))
+    assert not Int5Weight.takes(torch.zeros(ROWS, GROUP + 4))
