@@ -36,3 +36,5 @@ Seed = Annotated[int, Range(-(2**63), 2**63 - 1)]
 Temperature = Annotated[float, Range(0, 100)]
 TopP = Annotated[float, Range(1e-6, 1)]
 Share = Annotated[float, Range(0, 1)]
+Slope = Annotated[float, Range(0.1, 10)]  # of a correction
+Shift = Annotated[float, Range(-10, 10)]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from .confidence import Confidence
 from .request import GrammarMode
 
 
@@ -104,10 +105,12 @@ class CompletionMeta:
 class Completion:
     """Replace `[start, end)` of the document by `text`; `start == end` is a plain insertion.
 
-    Without text it is only the account of a search that found nothing.
+    Without text it is only the account of a search that found nothing. `confidence` is None where
+    nobody can say.
     """
 
     text: str
     start: int
     end: int
     meta: CompletionMeta = field(default_factory=CompletionMeta)
+    confidence: Confidence | None = None

@@ -18,6 +18,7 @@ SUBCOMMANDS = {
     "config": "Show the settings in force and where each came from.",
     "model": "List, fetch, inspect and remove models.",
     "project": "Show or remove what was read of a project's files.",
+    "feedback": "Show or forget what was learnt from accepted and rejected suggestions.",
     "exits": "Train the early exits that a model drafts its own tokens with.",
     "doctor": "Say what was found on this machine, and what is missing.",
     "bench": "Measure this machine: one benchmark per subcommand.",

@@ -58,6 +58,7 @@ class DaemonSettings:
     exit_minutes: float = 60.0
     log_level: str = "info"
     metrics_port: int = 0
+    learn: bool = True  # from what becomes of suggestions, how far their confidence can be trusted
 
 
 SECTIONS: dict[str, type] = {

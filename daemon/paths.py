@@ -22,10 +22,15 @@ class UnsafeDirectory(KeyturnError):
 
 @dataclass(frozen=True, slots=True)
 class DaemonPaths:
-    """`runtime` holds the socket and the locks; `log` outlives a restart of the machine."""
+    """`runtime` holds the socket and the locks; `log` outlives a restart of the machine, and so
+    does `feedback`: how suggestions were received."""
 
     runtime: Path
     log: Path
+
+    @property
+    def feedback(self) -> Path:
+        return self.log.with_name("feedback.txt")
 
     @property
     def socket(self) -> Path:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from ..api.bounds import Count, Offset, Version
+from ..api.bounds import Count, Offset, Share, Version
 from ..api.report import Completion
 from ..api.request import CompletionRequest
 
@@ -65,11 +65,15 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """One suggestion's outcome; `characters` of it are now in the document."""
+    """One suggestion's outcome; `characters` of it are now in the document. One that was held back
+    and not `shown` has one, too: it may have been typed."""
 
     uri: str
     outcome: Outcome
     characters: Count
+    shown: bool = True
+    likely: Share | None = None  # that its first line is right, as was estimated, uncorrected
+    right: bool | None = None  # whether its first line is in the document now; None: not known yet
 
 
 @dataclass(frozen=True, slots=True)

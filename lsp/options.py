@@ -15,6 +15,7 @@ from ..api.request import CompletionOptions, Extent, GrammarMode, SpeculationMod
 from ..api.uris import path_in
 from .backend import ProjectRules
 from .position import whole_characters
+from .worth import Eagerness
 
 Multiline = Literal["auto", "always", "never"]
 
@@ -51,6 +52,7 @@ class Options:
     disabled_globs: tuple[str, ...] = SECRETS
     max_file_chars: int = 1_000_000
     project: bool = True  # whether the project's other files may be read
+    eagerness: Eagerness = "normal"  # to show what nobody has asked for
 
     def allows(self, uri: str, language: str, length: int) -> bool:
         """Whether to suggest in this document at all."""
@@ -139,6 +141,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "multiline": get_args(Multiline),
     "grammar": tuple(mode.value for mode in GrammarMode),
     "speculate": tuple(mode.value for mode in SpeculationMode),
+    "eagerness": get_args(Eagerness),
 }
 RANGES = {
     "max_tokens": (1, 1024),

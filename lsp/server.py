@@ -125,10 +125,11 @@ class KeyturnServer(LanguageServer):
     # endregion
     # region Completions
     async def suggest(
-        self, uri: str, position: types.Position, trigger: Trigger
+        self, uri: str, position: types.Position, trigger: Trigger, everything: bool = False
     ) -> list[Completion]:
         try:
-            found = await self.session.complete(uri, position_of(position), trigger)
+            place = position_of(position)
+            found = await self.session.complete(uri, place, trigger, everything)
         except Superseded as error:
             raise asyncio.CancelledError from error  # answered as cancelled
         if found and self._troubled:
@@ -191,7 +192,8 @@ def _register_menu(server: KeyturnServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions())
     async def completion(params: types.CompletionParams) -> types.CompletionList:
         uri = params.text_document.uri
-        completions = await server.suggest(uri, params.position, Trigger.TYPING)
+        # A menu stands beside the text, and shows others' entries too.
+        completions = await server.suggest(uri, params.position, Trigger.TYPING, everything=True)
         items = server.items(uri, completions, menu_items)
         return types.CompletionList(is_incomplete=True, items=items)
 

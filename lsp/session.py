@@ -29,6 +29,7 @@ from .extent import wants_block
 from .options import Options
 from .outcome import Account, Outcomes
 from .suggestions import Suggestions
+from .worth import worth_showing
 
 LOADING_MS = 10_000  # for a request that the user made while the model is not there yet
 NOT_THERE_YET = (Phase.STARTING, Phase.LOADING, Phase.DOWNLOADING, Phase.ASLEEP)
@@ -103,7 +104,7 @@ class Session:
             feedback = self._outcomes.edit(uri, edit)
             if feedback is not None:
                 self._tell(feedback)
-                if feedback.outcome is not Outcome.REJECTED:
+                if feedback.shown and feedback.outcome is not Outcome.REJECTED:
                     accepted_to = edit.start + len(edit.text)
         if accepted_to is not None:
             self._compute_ahead(document, accepted_to)
@@ -147,8 +148,11 @@ class Session:
 
     # endregion
     # region Completions
-    async def complete(self, uri: str, place: Position, trigger: Trigger) -> list[Completion]:
-        """Suggestions for `place`, best first, all of them insertions at it.
+    async def complete(
+        self, uri: str, place: Position, trigger: Trigger, everything: bool = False
+    ) -> list[Completion]:
+        """Suggestions for `place`, best first, all of them insertions at it; where nobody has asked
+        for them, and it need not be `everything`, only what is likely to be right.
 
         A newer call for the same document cancels this one, unless the user asked for this one and
         it comes by itself, at the same place: then both have the same answer. Raises `Superseded`
@@ -165,14 +169,15 @@ class Session:
             known = self._suggestions.fitting(uri, document.text, offset)
             if known or asked or self.options.waits_to_be_asked(uri):
                 self._stop_asking(uri)
-                return self._show(uri, known, known=True)
+                return self._show(uri, known, asked or everything, known=True)
         self._stop_asking(uri)
         task = asyncio.current_task()
         assert task is not None, "complete() runs in a task of its own"
         asking = Asking(document.version, offset, trigger, task)
         self._asking[uri] = asking
         try:
-            return self._show(uri, await self._ask(document, offset, trigger))
+            found = await self._ask(document, offset, trigger)
+            return self._show(uri, found, everything or trigger is Trigger.INVOKED)
         except Superseded:
             raise
         except BackendError as error:
@@ -258,10 +263,25 @@ class Session:
             options = replace(options, deadline_ms=max(options.deadline_ms, LOADING_MS))
         return CompletionRequest(document.uri, document.version, offset, trigger, options)
 
-    def _show(self, uri: str, found: list[Completion], known: bool = False) -> list[Completion]:
+    def _worth_showing(self, uri: str, found: list[Completion]) -> list[Completion]:
+        """What is on the screen stays there as it is typed along, whatever one thinks of it now."""
+        worth: list[Completion] = []
+        for each in found:
+            chosen = worth_showing(each, self.options.eagerness)
+            standing = self._outcomes.standing(uri, each.start)
+            if standing and each.text.startswith(standing):
+                longer = chosen is not None and len(chosen.text) > len(standing)
+                chosen = chosen if longer else replace(each, text=standing)
+            worth += [] if chosen is None else [chosen]
+        return worth
+
+    def _show(
+        self, uri: str, found: list[Completion], everything: bool, known: bool = False
+    ) -> list[Completion]:
+        chosen = found if everything else self._worth_showing(uri, found)
         if found:
-            self._outcomes.show(uri, found[0], known)
-        return found
+            self._outcomes.show(uri, (chosen or found)[0], known, visible=bool(chosen))
+        return chosen
 
     def _stop_asking(self, uri: str) -> None:
         previous = self._asking.pop(uri, None)

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from ..api.confidence import Confidence
 from ..api.report import Completion, CompletionMeta, Finish
 from .extent import fits_word
 
@@ -26,6 +27,7 @@ class Suggestion:
     after: int  # hash of the document behind the anchor
     after_length: int
     meta: CompletionMeta
+    confidence: Confidence | None
 
     def rest(self, document: str, offset: int) -> Completion | None:
         """What is left of it at `offset` of `document`; None if it doesn't fit there."""
@@ -44,7 +46,8 @@ class Suggestion:
         if hash(document[: self.anchor]) != self.before:
             return None
         end = offset + closed + self.replaced
-        return Completion(self.text[typed:], offset, end, self.meta)
+        confidence = self.confidence and self.confidence.after(typed)
+        return Completion(self.text[typed:], offset, end, self.meta, confidence)
 
     def _is_early(self) -> bool:
         """Whether there may be time for all of it now, or more of the project to show the model."""
@@ -84,6 +87,7 @@ class Suggestions:
                 after=after,
                 after_length=len(document) - offset,
                 meta=completion.meta,
+                confidence=completion.confidence,
             )
             self._kept[uri, suggestion] = None
             self._kept.move_to_end((uri, suggestion))
@@ -124,4 +128,5 @@ def as_insertion(document: str, offset: int, completion: Completion) -> Completi
     text = completion.text[len(standing) :]
     if not text or not fits_word(document, offset, text):
         return None
-    return replace(completion, text=text, start=offset)
+    confidence = completion.confidence and completion.confidence.after(len(standing))
+    return replace(completion, text=text, start=offset, confidence=confidence)

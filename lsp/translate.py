@@ -135,6 +135,8 @@ def account_of(account: Account) -> dict[str, object]:
     meta, project = account.meta, account.meta.project or ProjectUse()
     return {
         "known": account.known,
+        "shown": account.shown,
+        "likely": None if account.likely is None else round(account.likely, 3),
         "model": meta.model,
         "device": meta.device,
         "finish": meta.finish.value if meta.finish else "",

@@ -43,6 +43,8 @@ def lines(status: Mapping[str, Any]) -> Iterator[str]:
         yield f"{label:<10} p50 {found['p50']} ms, p95 {found['p95']} ms of {found['n']}"
     if status["acceptance"] is not None:
         yield f"accepted   {status['acceptance']:.0%} of suggestions"
+    if status["held_back"]:
+        yield f"held back  {status['held_back']:,} that were probably wrong"
 
 
 def _project(found: Mapping[str, Any]) -> Iterator[str]:

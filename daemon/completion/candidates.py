@@ -25,8 +25,10 @@ from ...models.decoding.stops import stop_rule
 from ...models.decoding.trim import certain, decided, trim
 from ...models.decoding.word import says_word_again
 from ...models.prompts.fim import Prompt
+from ...models.prompts.healing import consume
 from ...models.speculative.speculator import Speculation
 from ..workspace.language import Language
+from .evidence import Said
 from .request import Candidate, InfillRequest, Near, distinct
 
 TRIES_PER_CANDIDATE = 3  # before fewer are given
@@ -120,8 +122,13 @@ class Candidates:
         brief, near, language = self._brief, self._brief.near, self._brief.language.id
         stream = None if shown else brief.request.stream
         text, sent, tokens, finish = "", "", 0, None
+        said: list[Said] = []
+        pending = brief.prompt.pending
         try:
             for token in self._tokens(logits, sampler, first, stream is not None, not shown):
+                if token.odds is not None:
+                    pending, data = consume(pending, self._decoder.token_bytes(token.id))
+                    said.append(Said(data, token.odds))
                 text, tokens, finish = text + token.text, tokens + 1, token.finish
                 known = certain(text, near.prefix, near.suffix, language) if stream else ""
                 if len(known) > len(sent) and self._guide.constrains:
@@ -138,7 +145,7 @@ class Candidates:
             text = cut(text)
         if stream and text:
             stream(near.restored(text[len(sent) :]))
-        return Candidate(near.restored(text), tokens, finish, generated)
+        return Candidate(near.restored(text), tokens, finish, generated, tuple(said))
 
     def _tokens(
         self, logits: Tensor, sampler: Sampler, first: int | None, settles: bool, apart: bool

@@ -28,6 +28,7 @@ from ...models.speculative.round import shared
 from ..workspace.json_schemas import SchemaRule, schema_of
 from ..workspace.language import language_of
 from .candidates import INTERRUPTED, Brief, Candidates
+from .estimator import Estimates, fitted
 from .file_session import FileSession
 from .grammars import Grammars
 from .growth import MOST_TOKENS, NARROW_TOKENS
@@ -64,6 +65,7 @@ class Completer:
         self._sequence = CachedSequence(loaded.model.new_arena())  # of what has no session
         self._grammars = Grammars(options.json_schemas)
         self.speculator = speculator(loaded, options.memory)
+        self.estimator: Estimates = fitted()
         most_tokens = loaded.config.context_tokens
         self.context_tokens = min(options.context_tokens, most_tokens)
         self.project_tokens = min(options.project_tokens, most_tokens - self.context_tokens)
@@ -135,7 +137,7 @@ class Completer:
             project=ready.project,
             speculation=speculation.use,
         )
-        return Found(distinct(tried), meta)
+        return Found(tuple(map(self._weighed, distinct(tried))), meta)
 
     @property
     def sink(self) -> list[int]:
@@ -197,6 +199,10 @@ class Completer:
         reused = len(planned.prompt.tokens) - plan.encoded
         scene = session.scene(len(request.prefix), planned.prompt, language_of(request.path).id)
         return Ready(planned.prompt, session.sequence, reused, scene, fill, use, session.project)
+
+    def _weighed(self, candidate: Candidate) -> Candidate:
+        confidence = self.estimator.confidence(candidate.text, candidate.said)
+        return replace(candidate, confidence=confidence)
 
     def _limit_tokens(self, asked: int) -> int:
         return min(asked, self.context_tokens // 2)

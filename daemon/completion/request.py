@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ...api.confidence import Confidence
 from ...api.report import CompletionMeta, Finish
 from ...api.request import CompletionOptions
+from .evidence import Said
 
 
 def never() -> bool:
@@ -60,12 +62,15 @@ class InfillRequest:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Text to insert, perhaps none; `tokens` were generated for it, `generated` is all they say."""
+    """Text to insert, perhaps none; `tokens` were generated for it, `generated` is all they say,
+    `said` is that token by token, and how sure the model was."""
 
     text: str
     tokens: int
     finish: Finish
     generated: str = ""
+    said: tuple[Said, ...] = ()
+    confidence: Confidence | None = None  # None where the model has drawn at random
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...api.report import Completion
+from ...api.report import Completion, Finish
 from ...api.uris import is_headless
 from ...cache.budget import Budget
 from ...cache.errors import OverBudget
@@ -17,7 +17,7 @@ from ...models.loading.loader import Loaded
 from ..completion.completer import MOST_CHARACTERS, Completer, CompleterOptions
 from ..completion.file_session import FileSession
 from ..completion.idle_refresh import IdleWork, Refresher
-from ..completion.request import InfillRequest
+from ..completion.request import Candidate, InfillRequest
 from ..file_text import Edited
 from ..server.engine_thread import File, OpenFiles
 from ..server.jobs import Complete, FileKey
@@ -26,6 +26,8 @@ from .read_ahead import ReadAhead
 from .sessions import Sessions
 
 logger = logging.getLogger(__name__)
+
+NOTHING = Candidate("", 0, Finish.EOS)  # only the account of a search is sent with it
 
 
 ProjectOf = Callable[[Completer, Aside], ProjectContext]
@@ -93,8 +95,10 @@ class ModelEngine:
             others=self._sessions.others(file.key),
         )
         meta = replace(found.meta, total_ms=(time.monotonic() - started) * 1e3)
-        texts = [candidate.text for candidate in found.candidates] or [""]
-        return [Completion(each, offset, offset, meta) for each in texts]
+        return [
+            Completion(each.text, offset, offset, meta, each.confidence)
+            for each in found.candidates or (NOTHING,)
+        ]
 
     def edit(self, before: File, edits: Sequence[Edited]) -> None:
         self._stir()

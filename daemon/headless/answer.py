@@ -4,17 +4,19 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ...api.confidence import Confidence
 from ...api.report import CompletionMeta, ProjectUse
 from ..workspace.printable import printable
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The texts worth showing, best first, perhaps none; and how they came to be."""
+    """The texts found, best first, perhaps none; and how they came to be."""
 
     texts: tuple[str, ...]
     meta: CompletionMeta
     load_ms: float  # spent on loading the model, or waited for it
+    confidences: tuple[Confidence | None, ...] = ()  # of each text
 
     @property
     def text(self) -> str:
@@ -30,12 +32,22 @@ class Answer:
         read = f"{meta.prompt_tokens - project.tokens:,} tokens of the file"
         if project.tokens:
             read += f" and {project.tokens:,} of its project"
+        if likely := next(self._likely(), None):
+            yield f"its first line is right with a probability of {likely['first_line']:.0%}"
         took_ms = meta.tokenise_ms + meta.prefill_ms + meta.decode_ms
         yield f"{meta.model} read {read}, and wrote {meta.generated_tokens:,} in {took_ms:,.0f} ms"
         for chunk in project.chunks:
             yield f"it was shown {printable(chunk.words)}"
         if project.missing:
             yield f"not shown, because not ready yet: {project.missing} more of the project"
+
+    def _likely(self) -> Iterator[dict[str, float] | None]:
+        """How likely each text's first line is right, and all of it; None where nobody can say."""
+        for text, confidence in zip(self.texts, self.confidences, strict=True):
+            yield confidence and {
+                "first_line": round(confidence.first_line(text), 3),
+                "whole": round(confidence.whole(text), 3),
+            }
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` and `--ndjson` print."""
@@ -44,6 +56,7 @@ class Answer:
         return {
             "text": self.text,
             "candidates": list(self.texts),
+            "confidence": list(self._likely()),
             "finish": meta.finish or "",
             "tokens": {
                 "prompt": meta.prompt_tokens,

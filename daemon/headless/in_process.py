@@ -107,7 +107,8 @@ class Headless:
         if deadline is not None and found.meta.finish is Finish.DEADLINE:
             raise TimeUp(f"no completion within {wishes.timeout:g} s")
         texts = tuple(candidate.text for candidate in found.candidates)
-        return Answer(texts, found.meta, load_ms)
+        confidences = tuple(candidate.confidence for candidate in found.candidates)
+        return Answer(texts, found.meta, load_ms, confidences)
 
     def _load(self) -> "Completer":
         from ...models.grammar.languages import load_schema

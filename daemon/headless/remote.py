@@ -207,7 +207,9 @@ class RemoteHeadless:
             raise _time_up(question)
         load_ms = max(0.0, self._ready_at - asked) * 1e3
         meta = completions[0].meta if completions else CompletionMeta()
-        answer = Answer(tuple(each.text for each in completions if each.text), meta, load_ms)
+        found = [each for each in completions if each.text]
+        confidences = tuple(each.confidence for each in found)
+        answer = Answer(tuple(each.text for each in found), meta, load_ms, confidences)
         streamed.end(answer.text)
         return answer
 

@@ -14,6 +14,7 @@ from ...lsp.backend import BackendState
 from .. import protocol
 from ..protocol import Failed, ProtocolError, Why
 from . import jobs
+from .calibration import Calibration
 from .engine_thread import EngineThread
 from .jobs import FileKey, Reply
 from .metrics import Metrics
@@ -33,6 +34,7 @@ class Service(Protocol):
     pid: int
     state: BackendState
     metrics: Metrics
+    calibration: Calibration
     engine: EngineThread
 
     def command(self, connection: "Connection", request_id: int, command: Any) -> None:
@@ -187,7 +189,8 @@ class Connection:
             took_ms = (time.monotonic() - waiting.started) * 1e3
             self._server.metrics.completed(outcome.completions, job.request.trigger, took_ms)
             self._settle(request_id, "completed")
-            self.send(protocol.Completed(request_id, outcome.completions))
+            judged = self._server.calibration.judged(outcome.completions)
+            self.send(protocol.Completed(request_id, judged))
         elif outcome.cancelled:
             self._fail(request_id, Why.SUPERSEDED, "something newer took its place")
         elif outcome.unknown:

@@ -24,6 +24,7 @@ class Metrics:
     started: float = field(default_factory=time.time)
     requests: Counter[str] = field(default_factory=Counter)  # by how they ended
     outcomes: Counter[str] = field(default_factory=Counter)
+    held_back: int = 0  # suggestions that were likely wrong, and not shown
     shown_characters: int = 0
     accepted_characters: int = 0
     protocol_errors: int = 0
@@ -51,6 +52,9 @@ class Metrics:
             return  # the rest of a list tell the same
 
     def feedback(self, feedback: Feedback) -> None:
+        if not feedback.shown:
+            self.held_back += 1
+            return
         self.outcomes[feedback.outcome.value] += 1
         if feedback.outcome is not Outcome.REJECTED:
             self.accepted_characters += feedback.characters
@@ -64,6 +68,7 @@ class Metrics:
             "requests": dict(self.requests),
             "outcomes": dict(self.outcomes),
             "acceptance": round(taken / settled, 3) if settled else None,
+            "held_back": self.held_back,
             "accepted_characters": self.accepted_characters,
             "protocol_errors": self.protocol_errors,
             "connections": self.connections,

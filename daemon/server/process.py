@@ -15,6 +15,7 @@ import filelock
 from ..config import Config
 from ..paths import DaemonPaths, check_files, make_private
 from ..workspace.printable import PrintableFormatter
+from .calibration import Calibration
 from .detach import Wanted
 from .engine_thread import MakeEngine
 from .idle_limits import IdleLimits
@@ -56,7 +57,8 @@ def host(
         logger.warning("%s", problem)
     minutes = config.daemon
     idle = IdleLimits(minutes.free_minutes * 60, minutes.exit_minutes * 60)
-    server = DaemonServer(paths, version, make_engine, idle, config.model.cycle)
+    calibration = Calibration(paths.feedback if config.daemon.learn else None)
+    server = DaemonServer(paths, version, make_engine, idle, config.model.cycle, calibration)
     try:
         asyncio.run(_serve(server, reread))
     finally:

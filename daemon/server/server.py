@@ -19,6 +19,7 @@ from ...lsp.backend import BackendState, Feedback, Phase, Refresh, StatusQuery, 
 from .. import protocol
 from ..paths import DaemonPaths
 from . import jobs
+from .calibration import Calibration
 from .connection import Connection
 from .engine_thread import EngineThread, MakeEngine
 from .idle_limits import Due, IdleLimits
@@ -41,11 +42,13 @@ class DaemonServer:
         make_engine: MakeEngine,
         idle: IdleLimits,
         models: tuple[str, ...] = (),
+        calibration: Calibration | None = None,
     ) -> None:
         self.version = version
         self.pid = os.getpid()
         self.state = BackendState(Phase.LOADING, "starting")
         self.metrics = Metrics()
+        self.calibration = calibration or Calibration()
         self.engine = EngineThread(make_engine, self._report)
         self._paths = paths
         self._idle = idle
@@ -147,6 +150,7 @@ class DaemonServer:
         match command:
             case Feedback():
                 self.metrics.feedback(command)
+                self.calibration.saw(command)
             case Refresh(uri):
                 self.engine.put(jobs.Refresh(FileKey(connection.number, uri) if uri else None))
             case UseModel(name):
@@ -187,6 +191,7 @@ class DaemonServer:
     def _counts(self) -> dict[str, Any]:
         return {
             **self.metrics.summary(),
+            "calibration": self.calibration.summary(),
             "clients": len(self._connections),
             "rss_bytes": psutil.Process().memory_info().rss,
         }

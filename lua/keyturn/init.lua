@@ -143,6 +143,12 @@ local function why(account)
   local format = account.known and 'suggested by %s, known already (%.0f ms when it was computed)'
     or 'suggested by %s in %.0f ms'
   local lines = { format:format(account.model, account.totalMs) }
+  if not account.shown then
+    table.insert(lines, 'held back, because it is probably wrong')
+  end
+  if type(account.likely) == 'number' then -- null is vim.NIL
+    table.insert(lines, ('confidence: %.0f %% for its first line'):format(100 * account.likely))
+  end
   if account.promptTokens > 0 then -- a model has read it
     local of_file = account.promptTokens - account.chunkTokens
     local more = #account.chunks > 0 and (' and %d of its project:'):format(account.chunkTokens)

@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-import torch
+import numpy as np
 from torch import Tensor
 
 from ...api.report import Finish
 from ...api.request import GrammarMode
 from ...cache.sequence import CachedSequence
-from ..decoding.decode import LIKELY_TOKENS, Decoder, Interrupted, Stops, Token, raise_if_cancelled
+from ..decoding.decode import Decoder, Interrupted, Stops, Token, raise_if_cancelled
+from ..decoding.odds import Odds
 from ..decoding.sampler import Sampler
 from ..prompts.fim import Prompt
-from ..prompts.healing import agrees
 from ..speculative.draft import Draft
 from ..speculative.verify import Guesser
 from .aligned_sampling import Aligned, Aligner, Budget
@@ -76,10 +76,12 @@ class GuidedDecoder:
         with run.verifier:
             try:
                 for found in completion:
-                    yield from _tokens(found, given, stops.limit_tokens)
+                    for node, finish in _ended(found, given, stops.limit_tokens):
+                        yield _token(node, finish, sampler.greedy)
                     given, finished = found.node, run.whole(found)
             except Interrupted:  # what there is by then
-                yield from (Token(node.token, node.state.piece) for node in _behind(run.at, given))
+                for node in _behind(run.at, given):
+                    yield _token(node, None, sampler.greedy)
                 raise
         if not finished:  # there is no other completion, or no end was found for it
             yield Token(min(stops.tokens), "", Finish.EOS)
@@ -180,15 +182,7 @@ class _Run:
     def likely(self, places: CandidateGuard, node: Node) -> Tensor:
         """(vocabulary,) after the node's path, without the tokens that disagree with what is
         pending there; of those that agree, the likely ones are enough."""
-        logits, pending = self._logits(places, node), node.state.pending
-        if not pending:
-            return logits
-        likely = logits.topk(min(LIKELY_TOKENS, len(logits))).indices.tolist()
-        kept = [t for t in likely if agrees(self._decoder.token_bytes(t), pending)]
-        if not kept:
-            return self._decoder.permitted(logits, pending)
-        index = torch.tensor(kept, device=logits.device)
-        return torch.full_like(logits, -torch.inf).index_copy(0, index, logits[index])
+        return self._decoder.likely(self._logits(places, node), node.state.pending)
 
     def permitted(self, places: CandidateGuard, node: Node) -> Tensor:
         """(vocabulary,) after the node's path, without the tokens that disagree with what is
@@ -248,12 +242,30 @@ def _behind(node: Node | None, given: Node | None) -> list[Node]:
     return line if given is None else line[given.depth :]
 
 
-def _tokens(found: Aligned, given: Node | None, limit_tokens: int) -> Iterator[Token]:
-    """The tokens of a completion, or of what is settled of it, that come after `given`."""
+def _ended(
+    found: Aligned, given: Node | None, limit_tokens: int
+) -> Iterator[tuple[Node, Finish | None]]:
+    """The nodes of a completion, or of what is settled of it, that come after `given`, and what
+    ends it there."""
     for node in _behind(found.node, given):
         finish = None
         if node is found.node and found.stopped:
             finish = Finish.LINES if node.state.over else Finish.EOS
         elif node is found.node and node.depth >= limit_tokens:
             finish = Finish.TOKENS
-        yield Token(node.token, "" if finish is Finish.EOS else node.state.piece, finish)
+        yield node, finish
+
+
+def _token(node: Node, finish: Finish | None, greedy: bool) -> Token:
+    piece = "" if finish is Finish.EOS else node.state.piece
+    return Token(node.token, piece, finish, _odds(node) if greedy else None)
+
+
+def _odds(node: Node) -> Odds | None:
+    """Of a node's token, as the model saw them before it."""
+    before = node.parent
+    at = None if before is None or before.support is None else before.support.index(node.token)
+    if before is None or before.support is None or at is None:
+        return None
+    p = before.support.probabilities
+    return Odds(float(p[at]), float(np.delete(p, at).max(initial=0.0)))

@@ -23,6 +23,7 @@ from ..prompts.healing import ByteIndex, agrees, consume
 from ..speculative.draft import Draft
 from ..speculative.round import shared
 from ..speculative.verify import Guesser, NoGuess, Verifier
+from .odds import Odds, odds_of
 from .sampler import Sampler
 from .stops import Anything, StopRule, line_feeds
 
@@ -40,11 +41,13 @@ class Interrupted(Exception):
 @dataclass(frozen=True, slots=True)
 class Token:
     """One accepted token. `text` is what it adds to the completion: nothing while a character is
-    incomplete, while bytes of the prompt are pending, or where the stop rule holds it back."""
+    incomplete, while bytes of the prompt are pending, or where the stop rule holds it back.
+    `odds`, where it was not drawn at random, are among those that agree with what is pending."""
 
     id: int
     text: str
     finish: Finish | None = None
+    odds: Odds | None = None
 
 
 @dataclass(frozen=True)
@@ -145,16 +148,17 @@ class Decoder:
         prune = partial(text.prune, self._tokenizer.token_bytes)
         while True:
             raise_if_cancelled(stops.deadline, cancelled)
+            logits = self._possible(sampler, verifier.logits(path, prune), pending)
             token = first
             if token is None:
-                logits = verifier.logits(path, prune)
-                token = self._draw(sampler, logits, pending, len(prompt.tokens) + len(path))
+                token = sampler.draw(logits, len(prompt.tokens) + len(path))
             first = None
+            odds = odds_of(logits, token) if sampler.greedy else None
             path.append(token)
             verifier.drew(path)
             data = self._tokenizer.token_bytes(token)
             if token in stops.tokens or not data:
-                yield Token(token, "", Finish.EOS)
+                yield Token(token, "", Finish.EOS, odds)
                 return
             pending, data = consume(pending, data)
             accepted += not pending
@@ -162,7 +166,7 @@ class Decoder:
             finish = Finish.LINES if over else None
             if not over and accepted >= stops.limit_tokens:
                 finish = Finish.TOKENS
-            yield Token(token, piece, finish)
+            yield Token(token, piece, finish, odds)
             if finish:
                 return
 
@@ -185,21 +189,23 @@ class Decoder:
             partial(raise_if_cancelled, stops.deadline, cancelled),
         )
 
-    def _draw(self, sampler: Sampler, logits: Tensor, pending: bytes, position: int) -> int:
+    def _possible(self, sampler: Sampler, logits: Tensor, pending: bytes) -> Tensor:
+        return self.likely(logits, pending) if sampler.greedy else self.permitted(logits, pending)
+
+    def likely(self, logits: Tensor, pending: bytes) -> Tensor:
+        """`permitted`, but of those that agree only the likely ones, if there are any: they are
+        found without the index."""
         if not pending:
-            return sampler.draw(logits, position)
-        if sampler.greedy:  # the best that agrees is near the top: no need for the index
-            for token in logits.topk(min(LIKELY_TOKENS, len(logits))).indices.tolist():
-                if agrees(self._tokenizer.token_bytes(token), pending):
-                    return token
-        return sampler.draw(self.permitted(logits, pending), position)
+            return logits
+        likely = logits.topk(min(LIKELY_TOKENS, len(logits))).indices.tolist()
+        kept = [t for t in likely if agrees(self._tokenizer.token_bytes(t), pending)]
+        return _only(logits, kept) if kept else self.permitted(logits, pending)
 
     def permitted(self, logits: Tensor, pending: bytes) -> Tensor:
         """`logits` (vocabulary,) with every token removed that disagrees with `pending` bytes."""
         if not pending:
             return logits
-        tokens = torch.tensor(self.agreeing(pending), device=logits.device)
-        return torch.full_like(logits, -torch.inf).index_copy(0, tokens, logits[tokens])
+        return _only(logits, self.agreeing(pending))
 
     def agreeing(self, pending: bytes) -> list[int]:
         """The tokens that agree with `pending` bytes, of which there are some."""
@@ -254,6 +260,11 @@ class _Text:
             if rule.feed(line_feeds(characters.decode(data)))[1]:
                 return draft.first(index)
         return draft
+
+
+def _only(logits: Tensor, tokens: Sequence[int]) -> Tensor:
+    index = torch.tensor(tokens, device=logits.device)
+    return torch.full_like(logits, -torch.inf).index_copy(0, index, logits[index])
 
 
 def raise_if_cancelled(deadline: float | None, cancelled: Callable[[], bool]) -> None:

@@ -195,6 +195,8 @@ async def test_the_last_suggestion_of_a_document_says_why_it_came_to_be(client: 
     await ask(client, at(0, 1))
     account = {
         "known": False,
+        "shown": True,
+        "likely": None,
         "model": "tiny",
         "device": "cpu",
         "finish": "lines",

@@ -13,6 +13,7 @@ export const OPTIONS = [
   "disabledGlobs",
   "maxFileChars",
   "project",
+  "eagerness",
 ] as const;
 
 /** Where a setting has a value; the part of VS Code's answer that matters here. */

@@ -13,6 +13,8 @@ export interface Chunk {
 /** The server's answer to `keyturn.why`. */
 export interface Why {
   known: boolean; // typed along, gone back to, or computed ahead
+  shown: boolean; // false: held back, since it is not likely to be right
+  likely: number | null; // that its first line is right
   model: string;
   device: string;
   finish: string;
@@ -41,6 +43,7 @@ const NOTHING_OF_OTHERS = "Nothing of the project's other files: none was wanted
 export function whyPage(why: Why): Line[] {
   const lines: Line[] = [];
   const say = (...texts: string[]) => lines.push(...texts.map((text) => ({ text })));
+  if (!why.shown) say("It was held back, because it is probably wrong; Trigger Inline Suggestion shows it.");
   say(`Suggested by ${why.model} in ${whole(why.totalMs)} ms${spent(why)}.`);
   if (why.known) say("It was known already when it was shown: from before, or worked out ahead.");
   if (why.promptTokens > 0) {
@@ -76,7 +79,9 @@ const ENDS: Record<string, string> = {
 
 function details(why: Why): string[] {
   if (why.promptTokens === 0) return [];
+  const likely = why.likely === null ? "nobody can say" : `${Math.round(100 * why.likely)} % for its first line`;
   return [
+    `confidence ${likely}`,
     `known      ${whole(why.reusedTokens)} of ${whole(why.promptTokens)} tokens were in the cache`,
     `written    ${whole(why.generatedTokens)} tokens; ${ENDS[why.finish] ?? why.finish}`,
     `device     ${why.device}`,

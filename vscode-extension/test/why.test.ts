@@ -6,7 +6,7 @@ import test from "node:test";
 import { projectOf, whyPage, type Why } from "../src/why";
 
 const WHY: Why = {
-  known: false, model: "m", device: "cpu", finish: "lines", promptTokens: 1820, reusedTokens: 1800, generatedTokens: 7,
+  known: false, shown: true, likely: 0.714, model: "m", device: "cpu", finish: "lines", promptTokens: 1820, reusedTokens: 1800, generatedTokens: 7,
   prefillMs: 12.2, decodeMs: 22.4, totalMs: 35.2, grammar: "exact", drafter: "", chunkTokens: 640, missing: 2,
   chunks: [{ path: "lib/b.py", line: 3, name: "helper" }, { path: "a\nb.py", line: 1, name: "C" }],
 };
@@ -40,6 +40,14 @@ test("where nothing of other files was shown the page says so, and what was know
   assert.ok(lines.includes("Read 1,820 tokens of this file."));
   assert.ok(lines.includes("Nothing of the project's other files: none was wanted, or none was ready yet."));
   assert.ok(!lines.join().includes("keyturn.project"));
+});
+
+test("the page says how sure the suggestion is, and whether it was held back", () => {
+  assert.ok(said(WHY).includes("confidence 71 % for its first line"));
+  assert.ok(!said(WHY).join().includes("held back"));
+  const [first] = said({ ...WHY, shown: false, likely: 0.02 });
+  assert.match(first ?? "", /held back.*probably wrong/);
+  assert.ok(said({ ...WHY, likely: null }).includes("confidence nobody can say"));
 });
 
 test("what no model has read says who suggested it, and no more", () => {

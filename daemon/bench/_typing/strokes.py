@@ -13,13 +13,18 @@ KEY = re.compile(r"\n[ \t]*|.", re.DOTALL)  # an editor indents a new line
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Where somebody stops and looks. `keys` were typed since the last one; `rest` is what belongs
-    on the rest of the line."""
+    """Where somebody stops and looks. `keys` were typed since the last one; `left` is what belongs
+    there: the rest of the stretch."""
 
     before: str
     after: str
     keys: tuple[str, ...]
-    rest: str
+    left: str
+
+    @property
+    def rest(self) -> str:
+        """What belongs on the rest of the line."""
+        return self.left.partition("\n")[0]
 
 
 class Gaps:
@@ -59,7 +64,7 @@ class Gaps:
             burst = tuple(keys[: self._draw.randint(*BURST_KEYS)])
             keys = keys[len(burst) :]
             at += sum(map(len, burst))
-            yield Pause(head + stretch[:at], tail, burst, stretch[at:].partition("\n")[0])
+            yield Pause(head + stretch[:at], tail, burst, stretch[at:])
 
 
 def _spread(lines: Sequence[str], count: int, draw: Random) -> Iterator[int]:

@@ -12,13 +12,17 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
 TRACE = ROOT / "tests" / "data" / "editing-traces" / "sveltecomponent.json.gz"
+SOURCE = ROOT / "daemon" / "bench" / "typing.py"
 TINY = {
     "decode": "--context 64 --new-tokens 4 --rounds 1",
     "edit": "--context 256 --edits 2 --slow-edits 2",
     "grammar": "--lines 200 --edits 2 --places 2 --new-tokens 4",
     "lsp": "--requests 20 --starts 1",
+    "project": f"--folder {ROOT / 'api'} --cases 2",
     "speculate": "--context 96 --threads 1 --completions 1 --new-tokens 4",
-    "traces": "--context 256 --completions 2 --idle 0",
+    "traces": f"--context 256 --completions 2 --idle 0 {TRACE}",
+    "typing": f"--stretches 1 --pause-seconds 0.01 {SOURCE}",
+    "worth": f"--stretches 1 {SOURCE}",
 }
 
 
@@ -49,8 +53,6 @@ def test_it_runs_from_an_installed_wheel(
     command = [sys.executable, "-m", "keyturn.daemon", "bench", bench, *TINY[bench].split()]
     if bench != "lsp":  # which measures without a model
         command += ["--model", str(tiny_folder), "--device", "cpu", "--dtype", "float32"]
-    if bench == "traces":
-        command += [str(TRACE)]
     done = subprocess.run(
         [*command, "--json"], cwd=tmp_path, env=environ, capture_output=True, text=True
     )

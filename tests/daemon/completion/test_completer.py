@@ -297,3 +297,43 @@ def test_where_the_text_says_nothing_the_model_is_not_asked(engine: Completer, t
 )
 def test_where_it_says_anything_it_is(engine: Completer, text: str, below: str) -> None:
     assert ask(engine, text, below).meta.prompt_tokens > 0
+
+
+def test_a_greedy_suggestion_says_how_likely_each_of_its_tokens_was(engine: Completer) -> None:
+    found = ask(engine, PAGE, "\nx = 1\n", sampling=Sampling())
+    for candidate in found.candidates:
+        assert candidate.confidence is not None
+        chances = [each.odds.chance for each in candidate.said]
+        assert all(0.0 < chance <= 1.0 for chance in chances)
+        assert all(each.odds.rival <= each.odds.chance for each in candidate.said)
+        assert (
+            b"".join(each.data for each in candidate.said)
+            .decode()
+            .startswith(candidate.generated.rstrip())
+        )
+
+
+@pytest.mark.parametrize("prefix", [PAGE, PAGE + "    ret", PAGE + "    return x."])
+def test_the_odds_are_the_same_with_a_grammar_that_refuses_nothing(
+    engine: Completer, prefix: str
+) -> None:
+    """A language without a grammar's mistakes: a comment, in which everything may stand."""
+    prefix += "  # "
+    plain = ask(engine, prefix, "\n", sampling=Sampling(), extent=Extent.LINE)
+    guided = ask(
+        engine, prefix, "\n", sampling=Sampling(), extent=Extent.LINE, grammar=GrammarMode.EXACT
+    )
+    assert guided.meta.grammar.refused == 0
+    assert [each.text for each in plain.candidates] == [each.text for each in guided.candidates]
+    for one, other in zip(plain.candidates, guided.candidates, strict=True):
+        pairs = zip(one.said, other.said, strict=True)
+        for a, b in pairs:
+            assert a.data == b.data
+            assert a.odds.chance == pytest.approx(b.odds.chance, rel=0.02)  # of 256 best, or so
+            assert a.odds.rival == pytest.approx(b.odds.rival, rel=0.02)
+
+
+def test_of_what_was_drawn_at_random_nobody_says_how_likely_it_is_right(engine: Completer) -> None:
+    found = ask(engine, PAGE, "\nx = 1\n")
+    assert found.text
+    assert all(candidate.confidence is None for candidate in found.candidates)

@@ -11,7 +11,7 @@ META = CompletionMeta("m", prompt_tokens=1820, generated_tokens=7, prefill_ms=12
 
 
 def answer(project: ProjectUse | None) -> Answer:
-    return Answer(("x",), replace(META, project=project), 0)
+    return Answer(("x",), replace(META, project=project), 0, (None,))
 
 
 def test_the_object_has_what_was_shown_of_the_project_where_it_is_looked_at():

@@ -8,6 +8,7 @@ only when the test lets it.
 import asyncio
 from typing import Any
 
+from keyturn.api.confidence import Confidence
 from keyturn.api.report import ChunkUse, Completion, CompletionMeta, Finish, ProjectUse
 from keyturn.api.request import CompletionRequest
 from keyturn.lsp.backend import (
@@ -34,6 +35,7 @@ class TinyBackend:
         self.go = asyncio.Event()
         self.answer: str | None = None
         self.finish = Finish.LINES
+        self.confidence: Confidence | None = None
 
     @property
     def feedback(self) -> list[Feedback]:
@@ -77,7 +79,7 @@ class TinyBackend:
             project=PROJECT,
         )
         return [
-            Completion(answer + "!" * i, request.offset, request.offset, meta)
+            Completion(answer + "!" * i, request.offset, request.offset, meta, self.confidence)
             for i in range(request.options.candidates)
         ]
 

@@ -1,0 +1,87 @@
+"""How likely a suggestion is to be what will be written, from wherever one has come to in it."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .bounds import Offset, Share, Shift, Slope
+
+CERTAIN = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What a user's own acceptance says of estimates, in logarithms of the odds: it multiplies them
+    by `slope` and adds `shift`."""
+
+    slope: Slope = 1.0
+    shift: Shift = 0.0
+
+    def of(self, likely: float) -> float:
+        """The probability, corrected."""
+        return 1.0 / (1.0 + math.exp(-(self.slope * log_odds(likely) + self.shift)))
+
+
+def log_odds(likely: float) -> float:
+    """The logarithm of a probability's odds, which is finite."""
+    within = min(max(likely, CERTAIN), 1.0 - CERTAIN)
+    return math.log(within / (1.0 - within))
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """If the text is right up to character `starts[i]`, where one of its tokens begins, then what
+    follows, up to the end of its line, is right with a probability of `rests[i]`, corrected."""
+
+    starts: tuple[Offset, ...]  # ascending, the first is 0
+    rests: tuple[Share, ...]
+    correction: Correction = Correction()
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for what comes from outside and is no confidence."""
+        if not self.rests or len(self.starts) != len(self.rests):
+            raise ValueError(f"{len(self.rests)} probabilities for {len(self.starts)} places")
+
+    def rest(self, offset: int) -> float:
+        """Of the rest of the line that character `offset` is on."""
+        return self.correction.of(self.rests[max(0, bisect_right(self.starts, offset) - 1)])
+
+    def after(self, count: int) -> "Confidence":
+        """Of the text without its first `count` characters, which were right."""
+        first = max(0, bisect_right(self.starts, count) - 1)
+        starts = tuple(max(0, start - count) for start in self.starts[first:])
+        return Confidence(starts, self.rests[first:], self.correction)
+
+    def uncorrected(self) -> "Confidence":
+        """As it was estimated."""
+        return Confidence(self.starts, self.rests)
+
+    def lines(self, text: str) -> Iterator[tuple[int, float]]:
+        """Where each line of `text` ends that is not blank, and how likely it is right if those
+        above it are."""
+        start = 0
+        for line in text.split("\n"):
+            if line.strip():
+                yield start + len(line.rstrip("\r")), self.rest(start)
+            start += len(line) + 1
+
+    def first_line(self, text: str) -> float:
+        """Of the first line of `text` that is not blank."""
+        return next((likely for _, likely in self.lines(text)), 0.0)
+
+    def whole(self, text: str) -> float:
+        """Of all of `text`."""
+        likely = 1.0
+        for _, line in self.lines(text):
+            likely *= line
+        return likely
+
+    def worth(self, text: str, least: float) -> str:
+        """The lines of `text` before the first that is less likely than `least`."""
+        end = 0
+        for stop, likely in self.lines(text):
+            if likely < least:
+                break
+            end = stop
+        return text[:end]

@@ -1,0 +1,1 @@
+"""What `keyturn bench worth` stands on. May import what `daemon.bench` may."""

@@ -1,0 +1,143 @@
+"""How suggestions were received on this machine, and what that says of the confidence in new ones.
+
+Of each suggestion, two things are kept: how likely its first line was thought to be right, and
+whether it was what came to be written. A correction of the estimate is fitted to the newest of them
+(Platt scaling: a slope and a shift of the logarithm of the odds, held near one and zero). No text
+is kept, and nothing leaves the machine. The file may be removed at any time: then all is forgotten.
+"""
+
+import logging
+import math
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ...api.confidence import Correction, log_odds
+from ...api.report import Completion
+from ...lsp.backend import Feedback
+
+logger = logging.getLogger(__name__)
+
+MOST_KEPT = 1_000
+PRIOR = 20.0  # how strongly the correction is held near none: in suggestions, roughly
+STEPS = 8  # of Newton's method
+SLOPES, SHIFTS = (0.5, 2.0), (-1.5, 1.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One suggestion."""
+
+    likely: float  # that its first line is right, as it was estimated
+    right: bool
+
+
+class Calibration:
+    """Owned by one thread. Without a path, nothing is kept beyond the process."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._kept: deque[Received] = deque(_read(path), MOST_KEPT)
+        self._lines = len(self._kept)  # in the file
+        self.correction = correction_for(self._kept)
+
+    def judged(self, completions: Iterable[Completion]) -> tuple[Completion, ...]:
+        """The same, with what is known by now of how far their confidence can be trusted."""
+        return tuple(
+            replace(each, confidence=replace(each.confidence, correction=self.correction))
+            if each.confidence
+            else each
+            for each in completions
+        )
+
+    def saw(self, feedback: Feedback) -> None:
+        """Learn from what became of a suggestion."""
+        if feedback.likely is None or feedback.right is None:
+            return
+        if self._path is not None and self._lines and not self._path.exists():  # to be forgotten
+            self._kept.clear()
+            self._lines = 0
+        self._kept.append(Received(feedback.likely, feedback.right))
+        self.correction = correction_for(self._kept)
+        self._write()
+
+    def summary(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "suggestions": len(self._kept),
+            "right": sum(each.right for each in self._kept),
+            "expected": round(sum(each.likely for each in self._kept), 1),
+            "half": round(self.correction.of(0.5), 3),
+            "slope": round(self.correction.slope, 3),
+            "shift": round(self.correction.shift, 3),
+        }
+
+    def _write(self) -> None:
+        """Add the newest to the file, or write it anew where it has become too long."""
+        if self._path is None:
+            return
+        anew = self._lines >= 2 * MOST_KEPT or not self._lines
+        lines = self._kept if anew else [self._kept[-1]]
+        text = "".join(f"{each.likely:.4f} {int(each.right)}\n" for each in lines)
+        target = self._path.with_name(f"{self._path.name}.{os.getpid()}") if anew else self._path
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with open(target, "w" if anew else "a", opener=_private) as file:
+                file.write(text)
+            if anew:
+                target.replace(self._path)
+        except OSError as error:  # what is learnt then lasts as long as the process
+            logger.warning("what suggestions became is not kept: %s: %s", target, error.strerror)
+            return
+        self._lines = len(lines) if anew else self._lines + 1
+
+
+def correction_for(received: Iterable[Received]) -> Correction:
+    """The likeliest one, given that it is probably small."""
+    slope, shift = 1.0, 0.0
+    pairs = [(log_odds(each.likely), each.right) for each in received]
+    for _ in range(STEPS if pairs else 0):
+        g_slope, g_shift = PRIOR * (slope - 1.0), PRIOR * shift
+        h_slope, h_both, h_shift = PRIOR, 0.0, PRIOR
+        for score, right in pairs:
+            likely = 1.0 / (1.0 + math.exp(-(slope * score + shift)))
+            off, weight = likely - right, likely * (1.0 - likely)
+            g_slope, g_shift = g_slope + off * score, g_shift + off
+            h_slope += weight * score * score
+            h_both += weight * score
+            h_shift += weight
+        size = h_slope * h_shift - h_both * h_both
+        slope -= (h_shift * g_slope - h_both * g_shift) / size
+        shift -= (h_slope * g_shift - h_both * g_slope) / size
+        slope, shift = _within(slope, SLOPES), _within(shift, SHIFTS)
+    return Correction(slope, shift)
+
+
+def _within(value: float, bounds: tuple[float, float]) -> float:
+    return min(max(value, bounds[0]), bounds[1])
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _read(path: Path | None) -> Iterator[Received]:
+    """What a file says; damaged lines say nothing."""
+    try:
+        lines = [] if path is None else path.read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        logger.warning("what suggestions became is not known: %s: %s", path, error.strerror)
+        return
+    for line in lines:
+        likely, _, right = line.partition(" ")
+        try:
+            value = float(likely)
+        except ValueError:
+            continue
+        if 0.0 <= value <= 1.0 and right in ("0", "1"):
+            yield Received(value, right == "1")
