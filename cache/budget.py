@@ -50,8 +50,9 @@ class Budget:
         per_token = sequence.arena.bytes_per_row
         if tokens * per_token > self.most_bytes:
             raise OverBudget(
-                f"a file of {tokens} tokens needs {tokens * per_token / 2**20:.1f} MiB of keys and "
-                f"values, and the cache may have {self.most_bytes / 2**20:.1f} MiB: raise it"
+                f"a window of {tokens:,} tokens needs {tokens * per_token / 2**20:.1f} MiB for its"
+                f" keys and values, and the cache may have {self.most_bytes / 2**20:.1f} MiB: raise"
+                " model.cache_mib, or lower model.context_tokens or model.project_tokens"
             )
         self._sequences[key] = sequence
         self._sequences.move_to_end(key)

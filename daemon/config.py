@@ -27,8 +27,16 @@ PROJECT_TOKENS = 512  # three excerpts and some definitions: docs/decisions/proj
 LOOKUP = "lookup"  # the name of the engine that needs no model
 IDLE_WORK = ("off", "gentle", "full")
 ATTENTION = ("auto", "numba", "triton", "flash-attn-4", "flash-attn", "torch", "readable")
-MOST = {"daemon.metrics_port": 65_535}  # of numbers; of others MOST_COUNT
+DTYPES = ("auto", "float32", "bfloat16", "float16", "int8", "int5", "int4")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+WORDS = {
+    "daemon.log_level": LOG_LEVELS,
+    "model.dtype": DTYPES,
+    "model.idle_work": IDLE_WORK,
+    "model.attention": ATTENTION,
+}
+LEAST = {"model.context_tokens": 256}  # of numbers; of others 0. With less, nothing good comes
+MOST = {"daemon.metrics_port": 65_535}  # of others MOST_COUNT
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +129,7 @@ class _Layers:
         try:
             data = tomllib.loads(read_text(path, follow=own) or "")
         except (RecursionError, BadFile, ValueError) as error:
-            nested = isinstance(error, RecursionError)
-            self._problems.append(f"{path}: {'it is nested too deeply' if nested else error}")
+            self._problems.append(f"{path}: {_unreadable(error)}")
             self._whole = False
             return
         flat: dict[str, Any] = {}
@@ -175,12 +182,8 @@ class _Layers:
         if section == "completion":
             _, problems = Options().updated({name: value})
             return problems[0].removeprefix("keyturn: ") if problems else None
-        if key == "daemon.log_level" and value not in LOG_LEVELS:
-            return f"{key} is {shown(value)}, but must be one of {', '.join(LOG_LEVELS)}"
-        if key == "model.idle_work" and value not in IDLE_WORK:
-            return f"{key} is {shown(value)}, but must be one of {', '.join(IDLE_WORK)}"
-        if key == "model.attention" and value not in ATTENTION:
-            return f"{key} is {shown(value)}, but must be one of {', '.join(ATTENTION)}"
+        if key in WORDS and value not in WORDS[key]:
+            return f"{key} is {shown(value)}, but must be one of {', '.join(WORDS[key])}"
         wanted = type(self._values[key])
         if wanted is tuple:
             strings = isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)
@@ -192,9 +195,9 @@ class _Layers:
             return f"{key} is {shown(value)}, but must be {_name(wanted)}"
         if key == "model.gpu_share" and isinstance(value, int | float) and not 0 < value <= 1:
             return f"{key} is {shown(value)}, but must be above 0 and at most 1"
-        if isinstance(value, int | float) and not 0 <= value <= MOST.get(key, MOST_COUNT):
-            most = MOST.get(key, MOST_COUNT)
-            return f"{key} is {shown(value)}, but must be from 0 to {most:,}"
+        least, most = LEAST.get(key, 0), MOST.get(key, MOST_COUNT)
+        if isinstance(value, int | float) and not least <= value <= most:
+            return f"{key} is {shown(value)}, but must be from {least:,} to {most:,}"
         return None
 
     def config(self) -> Config:
@@ -205,6 +208,16 @@ class _Layers:
         return Config(
             **made, sources=self._sources, problems=tuple(self._problems), whole=self._whole
         )
+
+
+def _unreadable(error: Exception) -> str:
+    match error:
+        case RecursionError():
+            return "it is nested too deeply"
+        case tomllib.TOMLDecodeError():
+            return f"it is not TOML: {error}"
+        case _:
+            return str(error)
 
 
 def _bad_schema(key: str, rules: Any) -> str | None:

@@ -7,7 +7,7 @@ from ..api.report import Completion
 
 Eagerness = Literal["low", "normal", "high"]
 
-LEAST: dict[Eagerness, float] = {"low": 0.5, "normal": 0.15, "high": 0.0}  # of confidence, a line
+LEAST: dict[Eagerness, float] = {"low": 0.5, "normal": 0.1, "high": 0.0}  # of confidence, a line
 
 
 def worth_showing(completion: Completion, eagerness: Eagerness) -> Completion | None:

@@ -23,6 +23,7 @@ MODELS = (
     "models.speculative.early_exit",
     "models.decoding",
     "models.grammar",
+    "models.confidence",
     "models.constrained",
     "models.exit_training",
 )
@@ -65,6 +66,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "models.grammar": ("cache", "models.grammar.treesitter", "models.grammar.json"),
     "models.grammar.treesitter": ("models.grammar",),
     "models.grammar.json": ("models.grammar",),
+    "models.confidence": ("api", "models.decoding"),
     "models.constrained": (
         "api",
         "cache",
@@ -100,10 +102,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "daemon.bench._peers",
         "daemon.bench._project",
         "daemon.bench._typing",
+        "daemon.bench._worth",
     ),
     "daemon.bench._peers": SERVICE,
     "daemon.bench._project": SERVICE,
     "daemon.bench._typing": ("daemon.bench._peers",),
+    "daemon.bench._worth": (*SERVICE, "daemon.bench._typing"),
     "daemon.bench._gpu": (*SERVICE, "daemon.bench", "daemon.bench._peers"),
     "daemon.commands": (
         *SERVICE,

@@ -141,5 +141,7 @@ class LocalBackend:
             return  # the loop has ended; nobody is left to tell
 
     def _set_state(self, state: BackendState) -> None:
+        if state.phase is Phase.LOADING:
+            self._metrics.begin_anew()
         self._state = state
         self._on_state(state)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ...api.report import Finish
 from ...cache.sequence import CachedSequence
+from ...models.confidence.evidence import Said
 from ...models.constrained.guide import Guide
 from ...models.constrained.guided_decoder import GuidedDecoder
 from ...models.decoding.circles import Endless
@@ -28,7 +29,6 @@ from ...models.prompts.fim import Prompt
 from ...models.prompts.healing import consume
 from ...models.speculative.speculator import Speculation
 from ..workspace.language import Language
-from .evidence import Said
 from .request import Candidate, InfillRequest, Near, distinct
 
 TRIES_PER_CANDIDATE = 3  # before fewer are given

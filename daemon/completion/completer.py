@@ -17,6 +17,7 @@ from torch import Tensor
 from ...api.report import CacheUse, CompletionMeta, Finish, ProjectUse
 from ...cache.plan import Repair
 from ...cache.sequence import CachedSequence
+from ...models.confidence.estimator import Estimates, fitted
 from ...models.decoding.decode import Decoder, Interrupted, raise_if_cancelled
 from ...models.loading.loader import Loaded
 from ...models.prompts.fim import Prompt, PromptBuilder, PromptOptions
@@ -28,7 +29,6 @@ from ...models.speculative.round import shared
 from ..workspace.json_schemas import SchemaRule, schema_of
 from ..workspace.language import language_of
 from .candidates import INTERRUPTED, Brief, Candidates
-from .estimator import Estimates, fitted
 from .file_session import FileSession
 from .grammars import Grammars
 from .growth import MOST_TOKENS, NARROW_TOKENS

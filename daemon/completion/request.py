@@ -9,7 +9,7 @@ from typing import Any
 from ...api.confidence import Confidence
 from ...api.report import CompletionMeta, Finish
 from ...api.request import CompletionOptions
-from .evidence import Said
+from ...models.confidence.evidence import Said
 
 
 def never() -> bool:

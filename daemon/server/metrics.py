@@ -32,6 +32,11 @@ class Metrics:
     costs: Costs = field(default_factory=Costs)
     _latencies_ms: dict[str, deque[float]] = field(default_factory=dict)
 
+    def begin_anew(self) -> None:
+        """Another model, or another way to run it: what suggestions cost before says nothing."""
+        self.costs = Costs()
+        self._latencies_ms.clear()
+
     def ended(self, how: str, took_ms: float) -> None:
         """A request was answered."""
         self.requests[how] += 1

@@ -223,6 +223,8 @@ class DaemonServer:
 
     def _set_state(self, state: BackendState) -> None:
         if state != self.state:
+            if state.phase is Phase.LOADING:
+                self.metrics.begin_anew()
             self.state = state
             for connection in self._connections.values():
                 if connection.hello is not None:

@@ -54,7 +54,7 @@ def test_the_file_used_longest_ago_gives_way() -> None:
 def test_a_file_that_does_not_fit_alone_is_refused_and_nobody_gives_way() -> None:
     budget = Budget(100 * PER_TOKEN)
     one = filled(budget, "a", 90)
-    with pytest.raises(OverBudget, match="raise it"):
+    with pytest.raises(OverBudget, match=r"raise model\.cache_mib"):
         filled(budget, "bb", 101)
     assert len(one) == 90
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from keyturn.daemon.config import Config, DaemonSettings, load_config
+from keyturn.daemon.config import DTYPES, Config, DaemonSettings, ModelChoice, load_config
 from keyturn.lsp.options import SECRETS, Options
 from support.editors.editor import environment, keyturn
 
@@ -57,6 +57,26 @@ def test_what_is_wrong_is_said_and_the_value_below_counts(tmp_path: Path):
     assert config.model.name == "qwen2.5-coder-0.5b"
 
 
+def test_a_word_that_is_none_of_a_settings_is_refused_and_those_that_are_named(tmp_path: Path):
+    config = load(
+        tmp_path,
+        user="[model]\ndtype = 'int3'\nattention = 'flash'\nidle_work = 'some'\n"
+        "[completion]\neagerness = 'very'\n",
+    )
+    assert len(config.problems) == 4
+    assert "dtype is 'int3', but must be one of auto, float32, bfloat16" in config.problems[0]
+    assert config.model == ModelChoice()
+    for dtype in DTYPES:
+        assert load(tmp_path, user=f"[model]\ndtype = '{dtype}'\n").problems == ()
+
+
+def test_a_window_in_which_nothing_good_could_be_said_is_refused(tmp_path: Path):
+    config = load(tmp_path, user="[model]\ncontext_tokens = 64\n")
+    [problem] = config.problems
+    assert "context_tokens is 64, but must be from 256 to" in problem
+    assert config.model.context_tokens == 2048
+
+
 def test_a_variable_that_is_misspelt_is_said_and_those_of_other_kinds_are_not(tmp_path: Path):
     config = load(tmp_path, KEYTURN_MODEL_NAM="x", KEYTURN_CACHE="/tmp", KEYTURN_STATE_DIR="/tmp")
     assert config.problems == ("there is no setting for KEYTURN_MODEL_NAM",)
@@ -64,7 +84,8 @@ def test_a_variable_that_is_misspelt_is_said_and_those_of_other_kinds_are_not(tm
 
 def test_a_file_that_is_not_toml_is_a_problem_and_nothing_more(tmp_path: Path):
     config = load(tmp_path, user="[completion\n")
-    assert len(config.problems) == 1
+    [problem] = config.problems
+    assert "config.toml: it is not TOML: " in problem
     assert config.completion.max_tokens == 96
 
 

@@ -205,5 +205,5 @@ def test_a_question_that_the_daemon_has_no_room_for_costs_no_other_line(environ:
     replies = [json.loads(line) for line in done.stdout.splitlines()]
     assert [reply["id"] for reply in replies] == [0, 1]
     for reply in replies:
-        assert "raise it" in reply["error"]["message"]
+        assert "raise model.cache_mib" in reply["error"]["message"]
         assert "internal" not in reply["error"]["message"]

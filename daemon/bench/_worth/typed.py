@@ -8,10 +8,10 @@ from random import Random
 from ....api.confidence import Confidence
 from ....lsp.extent import wants_block
 from ....lsp.options import Options
+from ....models.confidence.estimator import Estimates
+from ....models.confidence.evidence import Said, Step, steps
 from ....models.loading.loader import Loaded
 from ...completion.completer import Completer, CompleterOptions
-from ...completion.estimator import Estimates
-from ...completion.evidence import Said, Step, steps
 from ...completion.file_session import FileSession
 from ...completion.request import InfillRequest
 from ...workspace.language import language_of

@@ -3,14 +3,15 @@
     keyturn bench worth $(python tests/bench/worth/files.py CHECKOUTS fit) --rows fit.jsonl
     python tests/bench/worth/fit.py fit.jsonl --write
 
-Every row is one estimate: from one token of a line on. A line counts once for its start and once
-for all its other tokens together. The report is on files that were left out of the fit, by parts.
+A row is one estimate, from one token of a line on; fitted to are those from the start of a line on,
+since that is what decides whether it is shown. The report is on files that were left out of the
+fit, by parts.
 """
 
 import json
 import random
-from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -18,8 +19,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from keyturn.daemon.bench._worth.curve import area, calibration_error, precision
-from keyturn.daemon.completion import estimator
-from keyturn.daemon.completion.evidence import NAMES
+from keyturn.models.confidence import estimator
+from keyturn.models.confidence.evidence import NAMES
 
 SHIPPED = Path(estimator.__file__).with_name("confidence.json")
 PARTS = 5
@@ -35,7 +36,7 @@ def main(rows: tuple[Path, ...], write: bool) -> None:
     read = [json.loads(line) for path in rows for line in path.read_text().splitlines()]
     data = Data(read)
     click.echo(data.report(data.left_out()))
-    bias, weights = data.fitted(np.ones(len(read), bool))
+    bias, weights = data.fitted(data.parts >= 0)
     click.echo(f"{'bias':<14}{bias:>9.4f}")
     for name, weight in zip(NAMES, weights, strict=True):
         click.echo(f"{name:<14}{weight:>9.4f}")
@@ -46,18 +47,18 @@ def main(rows: tuple[Path, ...], write: bool) -> None:
 
 
 class Data:
-    """Rows as arrays."""
+    """The rows at which lines start, as arrays."""
 
-    def __init__(self, rows: list[dict]) -> None:
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        lines = [(row["file"], row["pause"], row["line"]) for row in rows]
+        rows = [
+            row
+            for row, line, last in zip(rows, lines, [None, *lines[:-1]], strict=True)
+            if line != last
+        ]
         self.features = np.array([row["features"] for row in rows])
         self.right = np.array([row["right"] for row in rows])
-        lines = [(row["file"], row["pause"], row["line"]) for row in rows]
-        first = [index == 0 or lines[index - 1] != line for index, line in enumerate(lines)]
-        self.starts = np.array(first) & np.array([row["line"] == 0 for row in rows])
-        others = Counter(line for line, is_first in zip(lines, first, strict=True) if not is_first)
-        self.weights = np.array(
-            [1.0 if f else 1.0 / others[line] for line, f in zip(lines, first, strict=True)]
-        )
+        self.shown = np.array([row["line"] == 0 for row in rows])  # suggestions: their first lines
         files = sorted({row["file"] for row in rows})
         random.Random(1).shuffle(files)
         part = {file: number % PARTS for number, file in enumerate(files)}
@@ -66,8 +67,7 @@ class Data:
     def fitted(self, chosen: Chosen) -> tuple[float, Numbers]:
         """Bias and weights by some of the rows."""
         model = LogisticRegression(C=np.inf, max_iter=1000)
-        features, right = self.features[chosen], self.right[chosen]
-        model.fit(features, right, sample_weight=self.weights[chosen])
+        model.fit(self.features[chosen], self.right[chosen])
         return float(np.asarray(model.intercept_)[0]), np.asarray(model.coef_, np.float64)[0]
 
     def left_out(self) -> Numbers:
@@ -79,16 +79,13 @@ class Data:
             likely[here] = 1 / (1 + np.exp(-bias - self.features[here] @ weights))
         return likely
 
-    def loss(self, likely: Numbers) -> float:
-        right = np.where(self.right, likely, 1 - likely)
-        return float(-(self.weights * np.log(right)).sum() / self.weights.sum())
-
     def report(self, likely: Numbers) -> str:
-        """Of the starts of suggestions: what a user sees."""
-        pairs = zip(likely[self.starts], self.right[self.starts], strict=True)
+        """Of suggestions, by their first lines: what a user sees."""
+        right = np.where(self.right, likely, 1 - likely)
+        pairs = zip(likely[self.shown], self.right[self.shown], strict=True)
         judged = [(float(p), bool(right)) for p, right in pairs]
         return (
-            f"loss {self.loss(likely):.4f}  {len(judged)} suggestions:"
+            f"{len(judged)} suggestions: log loss {-np.log(right).mean():.4f},"
             f" right {precision(judged):.3f}, of the likeliest half {precision(judged, 0.5):.3f},"
             f" area {area(judged) or 0:.3f}, error {calibration_error(judged):.3f}"
         )

@@ -19,7 +19,7 @@ from keyturn.daemon.bench._worth.curve import (
 from keyturn.daemon.bench._worth.typed import Suggested, Typist
 from keyturn.daemon.bench.worth import figures
 from keyturn.daemon.completion.completer import CompleterOptions
-from keyturn.daemon.completion.evidence import Features, Step
+from keyturn.models.confidence.evidence import Features, Step
 from support.daemon.model_engines import tiny_loaded
 from support.editors.editor import keyturn
 

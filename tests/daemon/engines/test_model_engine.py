@@ -56,7 +56,7 @@ def test_kernels_that_were_quick_to_make_are_shown_until_idle_time_replaces_them
 
 
 def test_a_budget_too_small_for_one_file_is_an_error_that_says_so() -> None:
-    with pytest.raises(OverBudget, match="raise it"):
+    with pytest.raises(OverBudget, match=r"raise model\.cache_mib"):
         ask(model_engine(0.5), "a", PAGE, 300)
 
 

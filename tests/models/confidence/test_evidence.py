@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyturn.daemon.completion.estimator import Estimator, fitted
-from keyturn.daemon.completion.evidence import NAMES, Said, Step, steps
+from keyturn.models.confidence.estimator import Estimator, fitted
+from keyturn.models.confidence.evidence import NAMES, Said, Step, steps
 from keyturn.models.decoding.odds import Odds
 
 EVEN = Odds(0.5, 0.25)

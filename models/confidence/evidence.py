@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from itertools import accumulate
 
 from ...api.confidence import log_odds
-from ...models.decoding.odds import Odds
+from ..decoding.odds import Odds
 
 LEAST_CHANCE = 1e-6
 BLANKS = " \t\r\n"
