@@ -7,7 +7,7 @@ the next best is tried, unless the model itself would rather add nothing, or say
 that the cursor is inside of.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -24,6 +24,7 @@ from ...models.decoding.in_time import InTime
 from ...models.decoding.sampler import Sampler
 from ...models.decoding.stops import stop_rule
 from ...models.decoding.trim import certain, decided, trim
+from ...models.decoding.until_it_fits import UntilItFits
 from ...models.decoding.word import says_word_again
 from ...models.prompts.fim import Prompt
 from ...models.prompts.healing import consume
@@ -47,11 +48,13 @@ class Brief:
     stop_tokens: frozenset[int]
     limit_tokens: int
 
-    def stops(self) -> Stops:
-        """Fresh ones, for one candidate."""
+    def stops(self, fits: Callable[[str], bool] | None = None) -> Stops:
+        """Fresh ones, for one candidate; `fits` says whether it may end with a text."""
         comments = self.language.comments
         options = self.request.options
         rule = stop_rule(options.extent, self.near.prefix, self.near.suffix, comments)
+        if fits is not None:
+            rule = UntilItFits(rule, fits)
         rule = Endless(rule, self.decided)
         if options.line_ms is not None:
             rule = InTime(rule, options.line_ms / 1e3)
@@ -156,7 +159,7 @@ class Candidates:
             brief.prompt,
             logits,
             sampler,
-            brief.stops(),
+            brief.stops(self._guide.enough if self._guide.constrains else None),
             brief.request.cancelled,
         )
         self._speculation.begin()

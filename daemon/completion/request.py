@@ -63,14 +63,16 @@ class InfillRequest:
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """Text to insert, perhaps none; `tokens` were generated for it, `generated` is all they say,
-    `said` is that token by token, and how sure the model was."""
+    `said` is that token by token, and how sure the model was: to the last bit, that depends on how
+    many tokens it was asked about at once."""
 
     text: str
     tokens: int
     finish: Finish
     generated: str = ""
-    said: tuple[Said, ...] = ()
-    confidence: Confidence | None = None  # None where the model has drawn at random
+    said: tuple[Said, ...] = field(default=(), compare=False)
+    # None where the model has drawn at random.
+    confidence: Confidence | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ class Guide:
         self._last_line = before if not suffix.strip() else None  # of the file, up to the cursor
         self._block = RightContext(opening.state, suffix, LINES, before)
         self._line = RightContext(opening.state, suffix, 0, before)
+        self._ends: list[str] = []  # texts that could have ended, before which lines did not fit
         self._fitting: dict[tuple[str, bool, int], bool] = {}
         self.trie: Trie | None = None  # of what is sampled, shared by all candidates
         self._used = mode if opening.constrained else GrammarMode.OFF  # the least faithful so far
@@ -104,8 +105,19 @@ class Guide:
             return True
         if or_lines and not one_line:
             whole = not nesting(text).inside and self._fits_at(text, self._line)
-            return whole and self._start_of(text) is not None
-        return False
+            if whole and self._start_of(text) is not None:
+                return True
+        return self._first_end(text) is not None
+
+    def enough(self, text: str) -> bool:
+        """Whether a completion that could end with `text` should: the lines below can follow it, or
+        there are none. If it goes on and nothing better comes, it is shown up to there."""
+        with self.waiting():
+            text = self._finished(text, Finish.LINES)
+            if not text or self._last_line is not None or self._fits_at(text, self._block):
+                return True
+            self._ends.append(text)
+            return False
 
     def _opens_block(self, text: str) -> bool:
         """Whether a line begins something at the end of the file, where one goes on from there."""
@@ -123,13 +135,14 @@ class Guide:
         """What is shown of a finished completion that was let end: all of it, or its start."""
         with self.waiting():
             fits = self._fits_at(text, self._block)
-            return self._shown(text, text if fits else self._start_of(text))
+            start = text if fits else self._start_of(text) or self._first_end(text)
+            return self._shown(text, start)
 
     def longest(self, text: str) -> str:
         """The longest start of a `text` cut short that fits: whole lines if any do, else the most
         words of its first line if that is most of it. All of it if nothing fits."""
         with self.waiting():
-            return self._shown(text, next(self._starts(text), None))
+            return self._shown(text, next(self._starts(text), None) or self._first_end(text))
 
     def _shown(self, text: str, start: str | None) -> str:
         """The `start` that fits, or all of the `text`; notes if it takes more to make it parse."""
@@ -170,6 +183,11 @@ class Guide:
         ends += (len(text[:at].rstrip()) for at in inside_lines(text, self._below))
         starts = (text[:end] for end in sorted(ends, reverse=True))
         return next((start for start in starts if self._fits_at(start, self._block)), None)
+
+    def _first_end(self, text: str) -> str | None:
+        """Where `text` could have ended first, had the lines below not been looked at."""
+        ends = (end for end in self._ends if text.startswith(end) and len(end) < len(text))
+        return next((end for end in ends if self._fits_at(end, self._line)), None)
 
     def _parses(self, text: str) -> bool:
         """Whether `text` may follow what is left of it, whatever comes then."""

@@ -3,6 +3,8 @@
     python tests/bench/human_eval_infilling.py --order suffix-first --results results.jsonl
     python tests/bench/human_eval_infilling.py --order suffix-first --grammar off --grammar exact \
         --dataset random-span-light --results grammar.jsonl
+    python tests/bench/human_eval_infilling.py --order suffix-first --grammar exact --extent block \
+        --problems HumanEval-MultiLineInfilling.jsonl.gz --max-tokens 256 --every 17 --results ...
 
 Greedy without `--temperature`. Several `--grammar` take turns problem by problem, and what changed
 from the first to each other one is listed.
@@ -55,8 +57,8 @@ class Result:
     use: dict[str, Any] = field(default_factory=dict)  # what the grammar did: `GrammarUse`
 
 
-def problems(dataset: str) -> Iterator[dict[str, str]]:
-    with gzip.open(PROBLEMS / FILES[dataset], "rt", encoding="utf-8") as lines:
+def problems(path: Path) -> Iterator[dict[str, str]]:
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
         yield from map(json.loads, lines)
 
 
@@ -166,7 +168,12 @@ def alike(one: Result, other: Result) -> bool:
 @click.option("--grammar", "grammars", multiple=True, default=("off",),
               help="As of `keyturn complete`.")  # fmt: skip
 @click.option("--temperature", default=0.0)
+@click.option("--problems", "path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="In place of a dataset: a compressed file of such problems.")  # fmt: skip
+@click.option("--extent", help="As of `keyturn complete`; line or block, as the dataset is.")
+@click.option("--max-tokens", default=96)
 @click.option("--every", default=1, help="Take every N-th problem only.")
+@click.option("--offset", default=0, help="Begin with this problem.")
 @click.option("--results", type=click.Path(path_type=Path), required=True)
 def main(
     orders: tuple[str, ...],
@@ -175,7 +182,11 @@ def main(
     dtype: str,
     grammars: tuple[str, ...],
     temperature: float,
+    path: Path | None,
+    extent: str | None,
+    max_tokens: int,
     every: int,
+    offset: int,
     results: Path,
 ) -> None:
     """Measure pass@1 for each prompt order and grammar, and print one row for each."""
@@ -188,9 +199,9 @@ def main(
 
     loaded = load(model, dtype=dtype, settle=True)
     engines = {order: Completer(loaded, CompleterOptions(order=Order(order))) for order in orders}
-    extent = Extent.LINE if dataset == "single-line" else Extent.BLOCK
+    usual = Extent.LINE if dataset == "single-line" and path is None else Extent.BLOCK
     ways = [(order, grammar) for order in orders for grammar in grammars]
-    taken = list(problems(dataset))[::every]
+    taken = list(problems(path or PROBLEMS / FILES[dataset]))[offset::every]
     texts = {problem["task_id"]: (problem["prompt"], problem["suffix"]) for problem in taken}
     done = {(r.task, r.order, r.grammar) for r in finished(results)}
     with results.open("a", encoding="utf-8") as out:
@@ -200,7 +211,9 @@ def main(
                 problem["suffix"],
                 "solution.py",
                 CompletionOptions(
-                    max_tokens=96, extent=extent, sampling=Sampling(temperature=temperature)
+                    extent=Extent(extent) if extent else usual,
+                    max_tokens=max_tokens,
+                    sampling=Sampling(temperature=temperature),
                 ),
             )
             for order, grammar in ways:
