@@ -9,6 +9,7 @@ import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from ..api.report import Completion
@@ -263,22 +264,13 @@ class Session:
             options = replace(options, deadline_ms=max(options.deadline_ms, LOADING_MS))
         return CompletionRequest(document.uri, document.version, offset, trigger, options)
 
-    def _worth_showing(self, uri: str, found: list[Completion]) -> list[Completion]:
-        """What is on the screen stays there as it is typed along, whatever one thinks of it now."""
-        worth: list[Completion] = []
-        for each in found:
-            chosen = worth_showing(each, self.options.eagerness)
-            standing = self._outcomes.standing(uri, each.start)
-            if standing and each.text.startswith(standing):
-                longer = chosen is not None and len(chosen.text) > len(standing)
-                chosen = chosen if longer else replace(each, text=standing)
-            worth += [] if chosen is None else [chosen]
-        return worth
-
     def _show(
         self, uri: str, found: list[Completion], everything: bool, known: bool = False
     ) -> list[Completion]:
-        chosen = found if everything else self._worth_showing(uri, found)
+        chosen = found
+        if not everything:
+            standing = partial(self._outcomes.standing, uri)
+            chosen = worth_showing(found, self.options.eagerness, standing)
         if found:
             self._outcomes.show(uri, (chosen or found)[0], known, visible=bool(chosen))
         return chosen

@@ -1,5 +1,6 @@
 """Which suggestions are worth showing to somebody who has not asked for one."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Literal
 
@@ -7,13 +8,28 @@ from ..api.report import Completion
 
 Eagerness = Literal["low", "normal", "high"]
 
-LEAST: dict[Eagerness, float] = {"low": 0.5, "normal": 0.1, "high": 0.0}  # of confidence, a line
+# How likely a line must be right; set on the files that the estimate was fitted to.
+LEAST: dict[Eagerness, float] = {"low": 0.5, "normal": 0.1, "high": 0.0}
 
 
-def worth_showing(completion: Completion, eagerness: Eagerness) -> Completion | None:
-    """The lines of it that are likely to be right; None if not even the first is. What nobody can
-    judge is shown."""
-    if completion.confidence is None:
-        return completion
-    text = completion.confidence.worth(completion.text, LEAST[eagerness])
-    return replace(completion, text=text) if text.strip() else None
+def worth_showing(
+    found: Iterable[Completion],
+    eagerness: Eagerness,
+    standing: Callable[[int], str] = lambda offset: "",
+) -> list[Completion]:
+    """Of each the lines that are likely to be right, if the first of them is. What nobody can judge
+    is shown. `standing` says what is on the screen at an offset: it stays there while it is typed
+    along, whatever one thinks of it now."""
+    return [
+        replace(each, text=text)
+        for each in found
+        if (text := _text(each, LEAST[eagerness], standing(each.start)))
+    ]
+
+
+def _text(completion: Completion, least: float, standing: str) -> str:
+    text, confidence = completion.text, completion.confidence
+    worth = text if confidence is None else confidence.worth(text, least)
+    if standing and text.startswith(standing):
+        worth = max(worth, standing, key=len)
+    return worth if worth.strip() else ""

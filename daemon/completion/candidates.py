@@ -14,6 +14,7 @@ from itertools import islice
 from torch import Tensor
 
 from ...api.report import Finish
+from ...api.request import Extent
 from ...cache.sequence import CachedSequence
 from ...models.confidence.evidence import Said
 from ...models.constrained.guide import Guide
@@ -53,7 +54,7 @@ class Brief:
         comments = self.language.comments
         options = self.request.options
         rule = stop_rule(options.extent, self.near.prefix, self.near.suffix, comments)
-        if fits is not None:
+        if fits is not None and options.extent in (Extent.AUTO, Extent.BLOCK):
             rule = UntilItFits(rule, fits)
         rule = Endless(rule, self.decided)
         if options.line_ms is not None:

@@ -53,7 +53,8 @@ class Guide:
         self._opening = opening
         self._finished = finished
         self._next = suffix[:1]
-        self._below = lines_below(suffix) if not suffix.partition("\n")[0].strip() else []
+        self._inside = suffix.partition("\n")[0].strip() != ""  # a line
+        self._below = [] if self._inside else lines_below(suffix)
         self._last_line = before if not suffix.strip() else None  # of the file, up to the cursor
         self._block = RightContext(opening.state, suffix, LINES, before)
         self._line = RightContext(opening.state, suffix, 0, before)
@@ -107,14 +108,16 @@ class Guide:
             whole = not nesting(text).inside and self._fits_at(text, self._line)
             if whole and self._start_of(text) is not None:
                 return True
-        return self._first_end(text) is not None
+        return self._end_in_vain(text) is not None
 
     def enough(self, text: str) -> bool:
         """Whether a completion that could end with `text` should: the lines below can follow it, or
-        there are none. If it goes on and nothing better comes, it is shown up to there."""
+        there are none, or more is on the cursor's line, before which only one line can stand. If it
+        goes on and nothing better comes, it is shown up to there."""
         with self.waiting():
             text = self._finished(text, Finish.LINES)
-            if not text or self._last_line is not None or self._fits_at(text, self._block):
+            alone = self._last_line is not None or self._inside
+            if not text or alone or self._fits_at(text, self._block):
                 return True
             self._ends.append(text)
             return False
@@ -135,14 +138,14 @@ class Guide:
         """What is shown of a finished completion that was let end: all of it, or its start."""
         with self.waiting():
             fits = self._fits_at(text, self._block)
-            start = text if fits else self._start_of(text) or self._first_end(text)
+            start = text if fits else self._start_of(text) or self._end_in_vain(text)
             return self._shown(text, start)
 
     def longest(self, text: str) -> str:
         """The longest start of a `text` cut short that fits: whole lines if any do, else the most
         words of its first line if that is most of it. All of it if nothing fits."""
         with self.waiting():
-            return self._shown(text, next(self._starts(text), None) or self._first_end(text))
+            return self._shown(text, next(self._starts(text), None) or self._end_in_vain(text))
 
     def _shown(self, text: str, start: str | None) -> str:
         """The `start` that fits, or all of the `text`; notes if it takes more to make it parse."""
@@ -184,10 +187,15 @@ class Guide:
         starts = (text[:end] for end in sorted(ends, reverse=True))
         return next((start for start in starts if self._fits_at(start, self._block)), None)
 
-    def _first_end(self, text: str) -> str | None:
-        """Where `text` could have ended first, had the lines below not been looked at."""
-        ends = (end for end in self._ends if text.startswith(end) and len(end) < len(text))
-        return next((end for end in ends if self._fits_at(end, self._line)), None)
+    def _end_in_vain(self, text: str) -> str | None:
+        """Of a `text` that went on for the lines below, in vain: the most lines that they can
+        follow, or where it could have ended first, had they not been looked at."""
+        ends = [end for end in self._ends if text.startswith(end) and len(end) < len(text)]
+        if not ends:
+            return None
+        starts = (text[:end] for end in _line_ends(text))
+        fitting = next((start for start in starts if self._fits_at(start, self._block)), None)
+        return fitting or next((end for end in ends if self._fits_at(end, self._line)), None)
 
     def _parses(self, text: str) -> bool:
         """Whether `text` may follow what is left of it, whatever comes then."""

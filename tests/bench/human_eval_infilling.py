@@ -6,7 +6,8 @@
     python tests/bench/human_eval_infilling.py --order suffix-first --grammar exact --extent block \
         --problems HumanEval-MultiLineInfilling.jsonl.gz --max-tokens 256 --every 17 --results ...
 
-Greedy without `--temperature`. Several `--grammar` take turns problem by problem, and what changed
+Where whole lines are missing, the cursor is on a blank line, as in an editor. Greedy without
+`--temperature`. Several `--grammar` take turns problem by problem, and what changed
 from the first to each other one is listed.
 
 Results are appended problem by problem, so that a run can be cut off and go on. Every program is
@@ -206,9 +207,10 @@ def main(
     done = {(r.task, r.order, r.grammar) for r in finished(results)}
     with results.open("a", encoding="utf-8") as out:
         for problem in tqdm(taken):
+            whole_lines = problem["canonical_solution"].endswith("\n")
             request = InfillRequest(
                 problem["prompt"],
-                problem["suffix"],
+                "\n" * whole_lines + problem["suffix"],
                 "solution.py",
                 CompletionOptions(
                     extent=Extent(extent) if extent else usual,
@@ -220,12 +222,13 @@ def main(
                 if (problem["task_id"], order, grammar) in done:
                     continue
                 answer = engines[order].complete(request.with_options(grammar=GrammarMode(grammar)))
+                text = answer.text + "\n" * whole_lines
                 result = Result(
                     task=problem["task_id"],
                     order=order,
-                    completion=answer.text,
-                    passed=passes(problem, answer.text),
-                    exact=answer.text.split() == problem["canonical_solution"].split(),
+                    completion=text,
+                    passed=passes(problem, text),
+                    exact=text.split() == problem["canonical_solution"].split(),
                     prompt_tokens=answer.meta.prompt_tokens,
                     generated_tokens=answer.meta.generated_tokens,
                     grammar=grammar,

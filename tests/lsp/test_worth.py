@@ -26,15 +26,14 @@ def unlikely(eagerness: str = "normal") -> Editor:
 def test_the_more_eager_the_less_sure_a_suggestion_must_be() -> None:
     assert 1.0 > LEAST["low"] > LEAST["normal"] > LEAST["high"] == 0.0
     completion = Completion("a\nb", 0, 0, confidence=Confidence((0, 2), (0.6, 0.3)))
-    assert worth_showing(completion, "high") == completion
-    low = worth_showing(completion, "low")
-    assert low is not None
+    assert worth_showing([completion], "high") == [completion]
+    (low,) = worth_showing([completion], "low")
     assert low.text == "a"  # whole lines, up to the first that is not likely
 
 
 def test_what_nobody_can_judge_is_shown() -> None:
     completion = Completion("a", 0, 0)
-    assert worth_showing(completion, "low") == completion
+    assert worth_showing([completion], "low") == [completion]
 
 
 def test_another_word_than_the_three_is_refused() -> None:

@@ -13,8 +13,12 @@ from keyturn.cache.plan import Repair
 from keyturn.daemon.completion.completer import Completer
 from keyturn.daemon.completion.request import Found, InfillRequest
 from keyturn.daemon.file_text import FileText
+from keyturn.models.decoding import decode
 from keyturn.models.decoding.trim import trim
+from keyturn.models.prompts.fim import PromptBuilder
+from keyturn.models.tokenizer.bpe import Tokenizer
 from support.daemon.model_engines import tiny_engine, tiny_loaded
+from support.models.scripted import Scripted
 from support.models.tiny_tokenizer import PAGE
 
 SAMPLED = Sampling(temperature=2.0, seed=5)
@@ -337,3 +341,51 @@ def test_of_what_was_drawn_at_random_nobody_says_how_likely_it_is_right(engine: 
     found = ask(engine, PAGE, "\nx = 1\n")
     assert found.text
     assert all(candidate.confidence is None for candidate in found.candidates)
+
+
+class Writes(Scripted):
+    """Likes one text best."""
+
+    def __init__(self, text: str, tokenizer: Tokenizer, stop: int, *rest) -> None:
+        super().__init__(tokenizer, [], 0, stop, *rest)
+        self._text = text.encode()
+
+    def _following(self, written: bytes, rank: int) -> int:
+        if rank == 0 and self._text.startswith(written) and len(written) < len(self._text):
+            return self._tokens[self._text[len(written) : len(written) + 1]]
+        return self._stop
+
+
+@pytest.mark.parametrize(("extent", "shown"), [
+    (Extent.LINE, "    total = 0"),
+    (Extent.AUTO, "    total = 0\n    for each in values:"),
+    (Extent.BLOCK, "    total = 0\n    for each in values:"),
+])  # fmt: skip
+def test_a_suggestion_goes_on_until_the_code_below_can_follow(
+    engine: Completer, monkeypatch: pytest.MonkeyPatch, extent: Extent, shown: str
+) -> None:
+    """Not where only the rest of the line is wanted."""
+    tokenizer = engine.loaded.tokenizer
+    stop = min(PromptBuilder(tokenizer).stops)
+    text = "    total = 0\n    for each in values:\n        total += each\nx = 1\n"
+    monkeypatch.setattr(decode, "Verifier", lambda *given: Writes(text, tokenizer, stop, given[5]))
+    answer = ask(
+        engine, "def f(values):\n", "\n        total += each\n    return total\n",
+        sampling=Sampling(), max_tokens=200, extent=extent, grammar=GrammarMode.EXACT,
+    )  # fmt: skip
+    assert answer.text == shown
+    assert answer.meta.grammar.restarts == 0
+
+
+def test_what_no_line_makes_fit_is_suggested_up_to_its_first_line(
+    engine: Completer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = engine.loaded.tokenizer
+    stop = min(PromptBuilder(tokenizer).stops)
+    text = "    total = 0\nx = 1\n" + "".join(f"y{n} = {n}\n" for n in range(30))
+    monkeypatch.setattr(decode, "Verifier", lambda *given: Writes(text, tokenizer, stop, given[5]))
+    answer = ask(
+        engine, "def f(values):\n", "\n        total += each\n    return total\n",
+        sampling=Sampling(), max_tokens=400, extent=Extent.BLOCK, grammar=GrammarMode.EXACT,
+    )  # fmt: skip
+    assert answer.text == "    total = 0"

@@ -210,6 +210,48 @@ def test_what_the_lines_below_refuse_ends_where_it_begins_to_say_them(
     assert (judge.kept(text), judge.use.reason) == (shown, reason)
 
 
+def test_a_completion_is_enough_where_the_lines_below_can_follow_it():
+    below = "\n        return 1\n    return 2\n"
+    judge = Guide(open_oracle("python").open("def f(x):\n"), below, GrammarMode.EXACT, as_it_is)
+    assert judge.enough("    if x:")
+    assert judge.enough("    y = x\n    if y:")
+    assert judge.enough("")
+    assert not judge.enough("    y = x")
+
+
+def test_in_the_middle_of_a_line_one_line_is_enough():
+    below = " + 1\n        return 1\n    return 2\n"
+    judge = Guide(open_oracle("python").open("def f(x):\n    "), below, GrammarMode.EXACT, as_it_is)
+    assert judge.enough("y = x")
+
+
+def test_at_the_end_of_a_file_everything_is_enough():
+    judge = Guide(open_oracle("python").open("def f(x):\n"), "\n", GrammarMode.EXACT, as_it_is)
+    assert judge.enough("    if x:")
+
+
+def test_what_goes_on_in_vain_is_shown_as_far_as_the_lines_below_can_follow():
+    below = "\n        return 1\n    return 2\n"
+    opening = open_oracle("python").open("def f(x):\n")
+    judge = Guide(opening, below, GrammarMode.EXACT, as_it_is)
+    assert not judge.enough("    y = x")
+    text = "    y = x\n    if y:\n        z = 1\n    a = 1\n    b = 2\n    c = 3"
+    assert judge.may_end(text, Finish.LINES)
+    assert judge.kept(text) == "    y = x\n    if y:\n        z = 1"
+
+
+def test_what_goes_on_in_vain_and_never_fits_is_shown_up_to_where_it_could_have_ended_first():
+    below = "\n        return 1\n    return 2\n"
+    opening = open_oracle("python").open("def f(x):\n")
+    judge = Guide(opening, below, GrammarMode.EXACT, as_it_is)
+    assert not judge.enough("    y = x")
+    text = "    y = x\n    z = 1\n    a = 1"
+    assert judge.may_end(text, Finish.LINES)
+    assert judge.kept(text) == judge.longest(text) == "    y = x"
+    fresh = Guide(opening, below, GrammarMode.EXACT, as_it_is)
+    assert not fresh.may_end(text, Finish.LINES)  # nobody has asked whether it was enough
+
+
 def test_a_line_that_begins_a_block_may_be_the_last_of_a_file():
     def judge(line: str, right: str = "") -> Guide:
         state = open_oracle("c").open(line)
