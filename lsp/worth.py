@@ -19,11 +19,13 @@ def worth_showing(
 ) -> list[Completion]:
     """Of each the lines that are likely to be right, if the first of them is. What nobody can judge
     is shown. `standing` says what is on the screen at an offset: it stays there while it is typed
-    along, whatever one thinks of it now."""
+    along, whatever one thinks of it now. What loses lines replaces nothing: the bracket that it
+    would have replaced may have been closed in them."""
+    worth = [(each, _text(each, LEAST[eagerness], standing(each.start))) for each in found]
     return [
-        replace(each, text=text)
-        for each in found
-        if (text := _text(each, LEAST[eagerness], standing(each.start)))
+        each if text == each.text else replace(each, text=text, end=each.start)
+        for each, text in worth
+        if text
     ]
 
 

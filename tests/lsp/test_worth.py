@@ -31,6 +31,15 @@ def test_the_more_eager_the_less_sure_a_suggestion_must_be() -> None:
     assert low.text == "a"  # whole lines, up to the first that is not likely
 
 
+def test_what_loses_lines_takes_no_bracket_with_it() -> None:
+    known = Confidence((0, 3), (0.9, 0.01))
+    completion = Completion("a,\n  b)", 4, 5, confidence=known)  # the editor has closed it
+    (cut,) = worth_showing([completion], "normal")
+    assert (cut.text, cut.start, cut.end) == ("a,", 4, 4)
+    (whole,) = worth_showing([completion], "high")
+    assert (whole.text, whole.end) == ("a,\n  b)", 5)
+
+
 def test_what_nobody_can_judge_is_shown() -> None:
     completion = Completion("a", 0, 0)
     assert worth_showing([completion], "low") == [completion]
