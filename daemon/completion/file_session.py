@@ -145,7 +145,7 @@ class FileSession:
             repair = replace(self.repair, tail=len(target.tokens)) if overdue else self.repair
         related = self._related(window.stop, shown)
         plan = plan_edit(sequence.tokens, sequence.labels, target, repair, stale, related)
-        whole = window == (0, len(self.text.text))
+        whole = window == (0, len(self.text.text)) and len(self.text) <= room
         return Planned(shown.prompt, target, plan, window, whole)
 
     @property

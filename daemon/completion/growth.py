@@ -29,7 +29,7 @@ class Planned:
     target: Target
     plan: EditPlan
     window: Span  # characters of the text
-    whole: bool  # whether that is all of it
+    whole: bool  # whether that is all of it, and the prompt has all its tokens
 
     @property
     def cost(self) -> float:

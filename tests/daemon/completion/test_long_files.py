@@ -213,3 +213,16 @@ def test_prompts_of_every_family_begin_with_a_sink_that_no_window_moves(family: 
         for start in (0, 40, 400):
             prompt = builder.assemble(text[start : start + 99], text[start + 99 :], options)
             assert list(prompt.tokens[: len(sink)]) == sink
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
+def test_the_window_of_a_file_that_is_one_long_word_grows_as_wide_as_any(share: float) -> None:
+    text = "x" * 8_000
+    file, cursor = session(text), int(share * len(text))
+    first, _ = prepare(file, cursor, wide())
+    grow(file)
+    planned, _ = prepare(file, cursor, wide())
+    straight = session(text)
+    straight.narrow_first = False
+    widest = len(straight.plan(cursor, wide()).prompt.tokens)
+    assert len(first.prompt.tokens) <= NARROW_TOKENS < len(planned.prompt.tokens) == widest
