@@ -178,11 +178,13 @@ def _register(server: KeyturnServer) -> None:
     async def inline_completion(params: types.InlineCompletionParams) -> Any:
         uri = params.text_document.uri
         trigger = trigger_of(params.context.trigger_kind)
-        completions = await server.suggest(uri, params.position, trigger)
         selected = params.context.selected_completion_info
+        everything = selected is not None  # which speaks for what begins with it
+        completions = await server.suggest(uri, params.position, trigger, everything)
         document = session.documents.get(uri)
         if selected is not None and document is not None:
-            completions = extending(document, completions, selected, session.documents.encoding)
+            eagerness, encoding = session.options.eagerness, session.documents.encoding
+            completions = extending(document, completions, selected, encoding, eagerness)
         return types.InlineCompletionList(server.items(uri, completions, inline_items))
 
     _register_commands(server)

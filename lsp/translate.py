@@ -12,6 +12,7 @@ from .backend import BackendState
 from .documents import Change, Document, Position
 from .outcome import Account
 from .position import Encoding
+from .worth import LEAST, Eagerness
 
 ACCEPTED_COMMAND = "keyturn.accepted"
 WORD_BEFORE = re.compile(r"\w+\Z")
@@ -71,19 +72,27 @@ def extending(
     completions: Iterable[Completion],
     selected: types.SelectedCompletionInfo,
     encoding: Encoding,
+    eagerness: Eagerness,
 ) -> list[Completion]:
-    """Those that go on from the entry selected in the editor's menu, in its place.
+    """Those that go on from the entry selected in the editor's menu, in its place, as far as they
+    are likely to be right if the entry is.
 
     An editor shows no others while its menu is open, and these only over the entry's own range.
     """
     start = document.offset(position_of(selected.range.start), encoding)
     end = document.offset(position_of(selected.range.end), encoding)
-    widened = (
-        replace(each, text=document.text[start : each.start] + each.text, start=start)
-        for each in completions
-        if start <= each.start <= end <= each.end
-    )
-    return [each for each in widened if each.text.startswith(selected.text)]
+    found: list[Completion] = []
+    for each in completions:
+        text = document.text[start : each.start] + each.text
+        if not start <= each.start <= end <= each.end or not text.startswith(selected.text):
+            continue
+        rest = text[len(selected.text) :]
+        known = each.confidence and each.confidence.after(max(0, len(each.text) - len(rest)))
+        worth = rest if known is None else known.worth(rest, LEAST[eagerness])
+        if worth or not rest:
+            text = selected.text + worth
+            found.append(replace(each, text=text, start=start, confidence=known))
+    return found
 
 
 def menu_items(

@@ -143,7 +143,7 @@ local function why(account)
   local format = account.known and 'suggested by %s, known already (%.0f ms when it was computed)'
     or 'suggested by %s in %.0f ms'
   local lines = { format:format(account.model, account.totalMs) }
-  if not account.shown then
+  if account.shown == false then
     table.insert(lines, 'held back, because it is probably wrong')
   end
   if type(account.likely) == 'number' then -- null is vim.NIL

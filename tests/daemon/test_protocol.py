@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keyturn.api.confidence import Confidence, Correction
+from keyturn.api.report import Completion
 from keyturn.daemon import protocol
 from keyturn.daemon.protocol import FromClient, FromDaemon, ProtocolError
 from keyturn.lsp.backend import Feedback, Outcome, TextEdit
@@ -24,6 +26,13 @@ BY_TYPE = {str: texts, int: numbers, float: st.floats(allow_nan=False)}
 
 def instances(kind: Any) -> st.SearchStrategy[Any]:
     """Any value of an annotation; text and numbers as the wire can carry them."""
+    if kind is Confidence:  # has as many probabilities as places
+        steps = st.lists(st.tuples(st.integers(0, 9), st.floats(0, 1)), min_size=1, max_size=3)
+        return st.builds(
+            lambda steps, correction: Confidence(*zip(*steps, strict=True), correction),
+            steps,
+            instances(Correction),
+        )
     if dataclasses.is_dataclass(kind):
         hints = get_type_hints(kind, include_extras=True)
         return st.builds(kind, **{name: instances(hint) for name, hint in hints.items()})  # type: ignore[arg-type]
@@ -79,6 +88,16 @@ def test_well_formed_frames_with_wrong_fields_are_refused(name: str, fields: Any
     except ProtocolError:
         return
     assert protocol.pack(message)[4:] == body
+
+
+def test_a_confidence_without_a_probability_for_each_place_is_refused():
+    known = Completion("x", 0, 0, confidence=Confidence((0, 1), (0.5, 0.5)))
+    frame = protocol.pack(protocol.Completed(1, (known,)))
+    assert protocol.unpack(frame[4:], FromDaemon) == protocol.Completed(1, (known,))
+    body = msgpack.unpackb(frame[4:])
+    body[1][1][0][-1][1] = [0.5]
+    with pytest.raises(ProtocolError, match="1 probabilities for 2 places"):
+        protocol.unpack(msgpack.packb(body) or b"", FromDaemon)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +222,7 @@ def layout(kind: Any, seen: set[Any]) -> list[str]:
 def test_a_changed_message_has_a_new_protocol_number() -> None:
     lines = layout(protocol.FromClient | protocol.FromDaemon, set())
     found = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:8]
-    known = (7, "16d80001")
+    known = (8, "96119f68")
     assert (protocol.PROTOCOL, found) == known, "count PROTOCOL up and note the new hash here"
 
 

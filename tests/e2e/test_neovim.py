@@ -91,7 +91,8 @@ def test_commands_answer_in_words(tmp_path: Path, environ: dict[str, str], comma
         nvim.wait(lambda: said in nvim.messages())
 
 
-ACCOUNT = """{ model = 'm', known = true, totalMs = 34.6, promptTokens = 1820, missing = 2,
+ACCOUNT = """{ model = 'm', known = true, shown = false, likely = 0.021,
+  totalMs = 34.6, promptTokens = 1820, missing = 2,
   chunkTokens = 640, chunks = {
     { path = 'lib/b.py', line = 3, name = 'helper' },
     { path = 'a\\nb.py', line = 1, name = 'C' } } }"""
@@ -109,8 +110,10 @@ def test_why_names_the_definitions_that_the_model_was_shown(
         answered = f"require('keyturn').request = function(_, _, _, done) done(nil, {ACCOUNT}) end"
         nvim.lua(answered)
         nvim.call("nvim_command", "Keyturn why")
-        assert nvim.messages().splitlines()[-5:] == [
+        assert nvim.messages().splitlines()[-7:] == [
             "keyturn: suggested by m, known already (35 ms when it was computed)",
+            "held back, because it is probably wrong",
+            "confidence: 2 % for its first line",
             "read 1180 tokens of this file and 640 of its project:",
             "  lib/b.py:3 helper",
             "  a?b.py:1 C",

@@ -71,8 +71,8 @@ def test_json_says_how_the_text_came_to_be(complete: Complete, tiny_folder: Path
     assert result.stdout.count("\n") == 1
     [answer] = lines(result)
     assert answer.keys() == {
-        "text", "candidates", "finish", "tokens", "timings", "grammar", "speculation", "model",
-        "device",
+        "text", "candidates", "confidence", "finish", "tokens", "timings", "grammar",
+        "speculation", "model", "device",
     }  # fmt: skip
     assert answer["tokens"].keys() == {"prompt", "reused", "generated"}
     assert answer["timings"].keys() == {"load", "tokenise", "prefill", "decode"}

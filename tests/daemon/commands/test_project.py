@@ -183,7 +183,8 @@ def test_the_brief_word_says_where_the_index_is_and_whether_the_project_is_read(
 def said_of(engine: dict[str, Any]) -> list[str]:
     nothing = {"uptime_s": 0, "rss_bytes": 0, "clients": [], "requests": {}, "latency_ms": {}}
     names = {"version": "1", "pid": 2, "model": "m", "phase": "ready", "protocol_errors": 0}
-    return list(lines({**nothing, **names, "engine": engine, "acceptance": None}))
+    counts = {"acceptance": None, "held_back": 0}
+    return list(lines({**nothing, **names, **counts, "engine": engine}))
 
 
 def test_the_status_of_the_daemon_says_in_words_what_it_knows_of_projects():
