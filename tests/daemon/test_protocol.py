@@ -29,7 +29,9 @@ def instances(kind: Any) -> st.SearchStrategy[Any]:
     if kind is Confidence:  # has as many probabilities as places
         steps = st.lists(st.tuples(st.integers(0, 9), st.floats(0, 1)), min_size=1, max_size=3)
         return st.builds(
-            lambda steps, correction: Confidence(*zip(*steps, strict=True), correction),
+            lambda steps, correction: Confidence(
+                tuple(start for start, _ in steps), tuple(likely for _, likely in steps), correction
+            ),
             steps,
             instances(Correction),
         )

@@ -33,6 +33,7 @@ pytestmark = [pytest.mark.editor, pytest.mark.timeout(900)]
 
 PICTURES = REPOSITORY / "out" / "vscode"
 SETTINGS = {
+    "keyturn.eagerness": "high",  # how it is shown, not how sure one is of it
     "keyturn.deadlineMs": 60_000,
     "keyturn.maxTokens": 32,
     "workbench.startupEditor": "none",
