@@ -42,12 +42,13 @@ class Interrupted(Exception):
 class Token:
     """One accepted token. `text` is what it adds to the completion: nothing while a character is
     incomplete, while bytes of the prompt are pending, or where the stop rule holds it back.
-    `odds`, where it was not drawn at random, are among those that agree with what is pending."""
+    `odds`, where it was not drawn at random, are among those that agree with what is pending; to
+    the last bit, they depend on how many tokens the model was asked about at once."""
 
     id: int
     text: str
     finish: Finish | None = None
-    odds: Odds | None = None
+    odds: Odds | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
