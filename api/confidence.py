@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from .bounds import Offset, Share, Shift, Slope
 
 CERTAIN = 1e-6
+MOST_LOG_ODDS = 500.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,12 @@ class Correction:
 
     def of(self, likely: float) -> float:
         """The probability, corrected."""
-        return 1.0 / (1.0 + math.exp(-(self.slope * log_odds(likely) + self.shift)))
+        return probability(self.slope * log_odds(likely) + self.shift)
+
+
+def probability(log_odds: float) -> float:
+    """Of odds whose logarithm that is."""
+    return 1.0 / (1.0 + math.exp(-max(-MOST_LOG_ODDS, min(MOST_LOG_ODDS, log_odds))))
 
 
 def log_odds(likely: float) -> float:

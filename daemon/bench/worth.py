@@ -7,6 +7,7 @@ pause the engine is asked as an editor's language server asks it.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -67,14 +68,14 @@ def command(
     typist = Typist(load(model, device, dtype, settle=True), CompleterOptions())
     judged: dict[str, list[tuple[float, bool]]] = {}
     pauses = 0
-    with rows.open("w", encoding="utf-8") if rows else _Nowhere() as file:
+    with rows.open("w", encoding="utf-8") if rows else nullcontext() as file:
         for path in tqdm(files, unit="file", disable=as_json):
             for each in typist.types(path, "/".join(path.parts[-3:]), stretches):
                 pauses += 1
                 if each.confidence is not None:
                     likely = each.confidence.first_line(each.text)
                     judged.setdefault(each.language, []).append((likely, each.is_right()))
-                for row in _rows(each):
+                for row in _rows(each) if file else ():
                     file.write(json.dumps(row) + "\n")
     if not judged:
         raise click.ClickException("nothing was suggested: the files are too short, or too few")
@@ -84,19 +85,6 @@ def command(
     click.echo(json.dumps(found) if as_json else "\n".join(_lines(found)))
     if (count := sum(map(len, judged.values()))) < FEWEST:
         click.echo(FEW.format(count), err=True)
-
-
-class _Nowhere:
-    """A file that keeps nothing."""
-
-    def __enter__(self) -> "_Nowhere":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def write(self, text: str) -> None:
-        pass
 
 
 def _rows(each: Suggested) -> Iterator[dict[str, Any]]:

@@ -40,7 +40,7 @@ class LocalBackend:
         self._reread = reread
         self._engine = EngineThread(make_engine, self._report)
         self._metrics = Metrics()
-        self._reception = Calibration()  # of this session only: many processes share no file
+        self._calibration = Calibration()  # of this session only: many processes share no file
         self._loop = asyncio.get_running_loop()
         self._on_state: Callable[[BackendState], None] = lambda state: None
         self._state = BackendState(Phase.STARTING)
@@ -98,7 +98,7 @@ class LocalBackend:
         if outcome.completions is not None:
             took_ms = (time.monotonic() - started) * 1e3
             self._metrics.completed(outcome.completions, request.trigger, took_ms)
-            return list(self._reception.judged(outcome.completions))
+            return list(self._calibration.judged(outcome.completions))
         if outcome.error is not None:
             raise BackendError(outcome.error)
         raise Superseded("something newer took its place")
@@ -107,7 +107,7 @@ class LocalBackend:
         match command:
             case Feedback():
                 self._metrics.feedback(command)
-                self._reception.saw(command)
+                self._calibration.saw(command)
             case Refresh(uri):
                 self._engine.put(jobs.Refresh(FileKey(0, uri) if uri else None))
             case UseModel(name):
@@ -121,7 +121,7 @@ class LocalBackend:
                 self._engine.put(jobs.Inspect(reply))
                 return {
                     **self._metrics.summary(),
-                    "calibration": self._reception.summary(),
+                    "calibration": self._calibration.summary(),
                     "phase": self._state.phase.value,
                     "message": self._state.message,
                     "model": self._state.model,

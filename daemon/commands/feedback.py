@@ -5,6 +5,7 @@ import json
 import click
 
 from ..paths import daemon_paths
+from ..server import calibration
 from ..server.calibration import Calibration
 from ._exit_codes import one_line_errors
 
@@ -41,5 +42,5 @@ def forget() -> None:
     with one_line_errors():
         path = daemon_paths().feedback
         known = Calibration(path).summary()["suggestions"]
-        path.unlink(missing_ok=True)
+        calibration.forget(path)
     click.echo(f"forgot {known:,} suggestions" if known else "there was nothing")

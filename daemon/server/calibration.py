@@ -7,7 +7,6 @@ is kept, and nothing leaves the machine. The file may be removed at any time: th
 """
 
 import logging
-import math
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -15,8 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...api.confidence import Correction, log_odds
+from ...api.confidence import Correction, log_odds, probability
 from ...api.report import Completion
+from ...cache.errors import KeyturnError
 from ...lsp.backend import Feedback
 
 logger = logging.getLogger(__name__)
@@ -33,6 +33,18 @@ class Received:
 
     likely: float  # that its first line is right, as it was estimated
     right: bool
+
+
+class NotForgotten(KeyturnError):
+    """What was learnt could not be removed."""
+
+
+def forget(path: Path) -> None:
+    """Remove what was learnt. A daemon that is running notices. Raises `NotForgotten`."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise NotForgotten(f"{path} cannot be removed: {error.strerror}") from error
 
 
 class Calibration:
@@ -103,7 +115,7 @@ def correction_for(received: Iterable[Received]) -> Correction:
         g_slope, g_shift = PRIOR * (slope - 1.0), PRIOR * shift
         h_slope, h_both, h_shift = PRIOR, 0.0, PRIOR
         for score, right in pairs:
-            likely = 1.0 / (1.0 + math.exp(-(slope * score + shift)))
+            likely = probability(slope * score + shift)
             off, weight = likely - right, likely * (1.0 - likely)
             g_slope, g_shift = g_slope + off * score, g_shift + off
             h_slope += weight * score * score

@@ -1,18 +1,17 @@
 """The estimate of how likely a suggestion's lines are right: a logistic regression on evidence.
 
-Its few numbers are fitted on code that is newer than the default model
+Its few numbers are fitted on code that is mostly newer than the default model
 (`tests/bench/worth/fit.py`), and ship as `confidence.json`.
 """
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-from ...api.confidence import Confidence
+from ...api.confidence import Confidence, probability
 from .evidence import NAMES, Features, Said, steps
 
 
@@ -39,7 +38,7 @@ class Estimator:
         if not found:
             return None
         starts = tuple(step.start for step in found)
-        rests = tuple(logistic(self.score(step.features)) for step in found)
+        rests = tuple(probability(self.score(step.features)) for step in found)
         return Confidence((0, *starts[1:]), rests)
 
 
@@ -48,8 +47,3 @@ def fitted() -> Estimator:
     """The one that ships."""
     data = json.loads(Path(__file__).with_name("confidence.json").read_text())
     return Estimator(data["bias"], tuple(data["weights"][name] for name in NAMES))
-
-
-def logistic(score: float) -> float:
-    """The probability of odds whose logarithm is `score`."""
-    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, score))))

@@ -23,7 +23,8 @@ from ..speculative.draft import Draft
 from ..speculative.verify import Guesser
 from .aligned_sampling import Aligned, Aligner, Budget
 from .best_first import Among, BestFirst, Settled, anywhere, never
-from .guide import CandidateGuard, Guide, GuideState
+from .candidate_guard import CandidateGuard, GuideState
+from .guide import Guide
 from .trie import Node, Support, Trie
 
 DISAGREE = "the model and the grammar disagree here"

@@ -35,7 +35,8 @@ sys.path.append(str(Path(__file__).parents[1]))
 from support.models.toys import STOP, Text, Toy, noise, uniforms, variation
 
 if TYPE_CHECKING:
-    from keyturn.models.constrained.guide import CandidateGuard, Guide
+    from keyturn.models.constrained.candidate_guard import CandidateGuard
+from keyturn.models.constrained.guide import Guide
 
 TOYS = ((3, 0.05, 2), (3, 0.15, 38), (4, 0.3, 5), (4, 0.45, 11))  # depth, hostility, seed
 SAMPLES = (0, 1, 10, 100, 1_000, 2_000)  # in the trie before the one that is judged

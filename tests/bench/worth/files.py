@@ -1,11 +1,11 @@
-"""Files of code that is newer than the default model, to fit and to judge confidence on.
+"""Files of code that is mostly newer than the default model, to fit and to judge confidence on.
 
     python tests/bench/worth/files.py CHECKOUTS fit      # their names, to be given to a benchmark
     python tests/bench/worth/files.py CHECKOUTS judge
 
-CHECKOUTS is a folder with a clone of each repository below, named after it, at its commit. All of
-them began after the default model's last training text was written, or nearly so, and none is in
-both sets, nor are the languages the same.
+CHECKOUTS is a folder with a clone of each repository below, named after it, at its commit. Those
+commits are of 2026, and most of the projects younger than the default model; the two in C++ have
+older parts, which it may have seen. No repository is in both sets, nor are the languages the same.
 """
 
 import random

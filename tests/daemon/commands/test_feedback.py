@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from keyturn.daemon.__main__ import main
 from keyturn.daemon.commands.feedback import command
 from keyturn.daemon.server.calibration import Calibration
 from keyturn.lsp.backend import Feedback, Outcome
@@ -51,3 +52,11 @@ def test_it_is_forgotten_on_request(path: Path) -> None:
     learn(path, 3)
     assert feedback("forget").stdout == "forgot 3 suggestions\n"
     assert not path.exists()
+
+
+def test_what_cannot_be_removed_is_an_error_in_one_line(path: Path) -> None:
+    path.mkdir()
+    done = CliRunner().invoke(main, ["feedback", "forget"])
+    assert done.exit_code != 0
+    assert f"keyturn: {path} cannot be removed: " in done.output
+    assert "Traceback" not in done.output

@@ -3,7 +3,6 @@
 import copy
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,10 +88,3 @@ def test_it_is_the_same_however_the_text_comes_and_copies_go_on_alike(text, cuts
             break
     assert kept == by_characters[0]
     assert text.startswith(kept)
-
-
-@pytest.mark.parametrize("text", ["", "\n", "a", "a\n"])
-def test_short_texts_end_as_they_did(text: str) -> None:
-    assert fed(UntilItFits(SingleLine("", ""), lambda _: True), text) == fed(
-        UntilItFits(SingleLine("", ""), lambda _: True), *text
-    )
