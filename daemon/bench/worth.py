@@ -75,8 +75,8 @@ def command(
                 if each.confidence is not None:
                     likely = each.confidence.first_line(each.text)
                     judged.setdefault(each.language, []).append((likely, each.is_right()))
-                for row in _rows(each) if file else ():
-                    file.write(json.dumps(row) + "\n")
+                if file:
+                    file.writelines(json.dumps(row) + "\n" for row in _rows(each))
     if not judged:
         raise click.ClickException("nothing was suggested: the files are too short, or too few")
     found = {"bench": "worth", "pauses": pauses, **figures(judged)}

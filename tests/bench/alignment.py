@@ -36,7 +36,7 @@ from support.models.toys import STOP, Text, Toy, noise, uniforms, variation
 
 if TYPE_CHECKING:
     from keyturn.models.constrained.candidate_guard import CandidateGuard
-from keyturn.models.constrained.guide import Guide
+    from keyturn.models.constrained.guide import Guide
 
 TOYS = ((3, 0.05, 2), (3, 0.15, 38), (4, 0.3, 5), (4, 0.45, 11))  # depth, hostility, seed
 SAMPLES = (0, 1, 10, 100, 1_000, 2_000)  # in the trie before the one that is judged
@@ -366,7 +366,7 @@ class Cursor:
         return Guide(opening or self._opening, right, GrammarMode.EXACT, lambda text, finish: text)
 
     def _places(self, guide: "Guide") -> "CandidateGuard":
-        from keyturn.models.constrained.guide import CandidateGuard
+        from keyturn.models.constrained.candidate_guard import CandidateGuard
 
         return CandidateGuard(guide, self._prompt, self._rule, self._decoder.token_bytes)
 
