@@ -16,6 +16,7 @@ import click
 
 from ...lsp.worth import LEAST
 from . import _options
+from ._worth.asked import Asked, Asker, best_of
 from ._worth.curve import Judged, area, calibration_error, precision
 from ._worth.picture import draw
 from ._worth.typed import Suggested
@@ -55,6 +56,8 @@ def command(
     area       how often something right is said to be likelier than something wrong
     error      by how much the confidence is wrong about the share that is right (ECE)
     low …      what is shown with that `eagerness`, and how much of it is right
+    parses     files with a suggestion of several lines that parse as they did
+    several    what three candidates give and cost where one is asked for explicitly
     """
     import torch
     from tqdm import tqdm
@@ -65,21 +68,31 @@ def command(
 
     if threads:
         torch.set_num_threads(threads)
-    typist = Typist(load(model, device, dtype, settle=True), CompleterOptions())
+    loaded = load(model, device, dtype, settle=True)
+    typist, asker = Typist(loaded, CompleterOptions()), Asker(loaded, CompleterOptions())
+    parses: list[bool] = []
+    asked: list[Asked] = []
     judged: dict[str, list[tuple[float, bool]]] = {}
     pauses = 0
     with rows.open("w", encoding="utf-8") if rows else nullcontext() as file:
         for path in tqdm(files, unit="file", disable=as_json):
             for each in typist.types(path, "/".join(path.parts[-3:]), stretches):
                 pauses += 1
+                parses += [] if each.parses is None else [each.parses]
                 if each.confidence is not None:
                     likely = each.confidence.first_line(each.text)
                     judged.setdefault(each.language, []).append((likely, each.is_right()))
                 if file:
                     file.writelines(json.dumps(row) + "\n" for row in _rows(each))
+            asked += asker.asks(path, "/".join(path.parts[-3:]), stretches)
     if not judged:
         raise click.ClickException("nothing was suggested: the files are too short, or too few")
     found = {"bench": "worth", "pauses": pauses, **figures(judged)}
+    found["figures"] |= {
+        "multi_line": len(parses),
+        "multi_line_parses": round(sum(parses) / len(parses), 3) if parses else None,
+        **best_of(asked),
+    }
     if plot:
         draw(judged, plot)
     click.echo(json.dumps(found) if as_json else "\n".join(_lines(found)))
@@ -141,6 +154,16 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
             f"{name:<16}{part['suggestions']:>6}{part['precision_all']:>8.3f}"
             f"{part['precision_at_half']:>8.3f}{under:>8}{part['ece']:>8.3f}"
             + "".join(_share(each) for each in part["eagerness"].values())
+        )
+    whole = found["figures"]
+    if whole["multi_line"]:
+        parses = 100 * whole["multi_line_parses"]
+        yield f"of {whole['multi_line']} suggestions of several lines parse: {parses:.1f} %"
+    if whole["asked"]:
+        yield (
+            f"asked at {whole['asked']} places: similarity {whole['similarity']:.3f}, of the best "
+            f"of {whole['distinct']:.2f} that differ {whole['best_of_3']:.3f}, in "
+            f"{whole['k3_time']:.2f} x the time (decoding {whole['k3_decoding']:.2f} x)"
         )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -10,6 +11,8 @@ from ....lsp.extent import wants_block
 from ....lsp.options import Options
 from ....models.confidence.estimator import Estimates
 from ....models.confidence.evidence import Said, Step, steps
+from ....models.grammar.languages import open_oracle
+from ....models.grammar.oracle import Oracle
 from ....models.loading.loader import Loaded
 from ...completion.completer import Completer, CompleterOptions
 from ...completion.file_session import FileSession
@@ -31,6 +34,7 @@ class Suggested:
     left: str  # what belongs there: the rest of what is typed
     confidence: Confidence | None
     steps: tuple[Step, ...]
+    parses: bool | None = None  # the file with it, where it has several lines and the file parsed
 
     def right_lines(self) -> int:
         """How many of its lines are right, with all before them."""
@@ -71,6 +75,7 @@ class Typist:
         self._completer = Completer(loaded, options)
         self._recorder = Recorder(self._completer.estimator)
         self._completer.estimator = self._recorder
+        self._oracle = cache(open_oracle)
 
     def types(self, path: Path, name: str, stretches: int) -> Iterator[Suggested]:
         """Every pause; none in a file that is too short."""
@@ -101,7 +106,27 @@ class Typist:
             left=pause.left,
             confidence=best.confidence if best else None,
             steps=self._recorder.last if best else (),
+            parses=self._parses(pause, best.text, path) if best else None,
         )
+
+    def _parses(self, pause: Pause, text: str, path: Path) -> bool | None:
+        if "\n" not in text.strip("\n"):
+            return None
+        oracle = self._oracle(language_of(path.name).id)
+        if not _whole(oracle, pause.before + pause.left + pause.after):
+            return None
+        return _whole(oracle, pause.before + text + pause.after)
+
+
+def rest(text: str, left: str) -> str:
+    """What is to be written where `text` is suggested: as many lines of `left`."""
+    count = text.strip("\n").count("\n") + 1
+    return "\n".join(left.lstrip("\n").split("\n")[:count])
+
+
+def _whole(oracle: Oracle, text: str) -> bool:
+    opening = oracle.open(text)
+    return opening.constrained and not opening.skipped_lines and opening.state.can_finish()
 
 
 def _lines(text: str) -> list[str]:
