@@ -81,6 +81,11 @@ class Arena:
             turned = turn(self.element.floats(rows, layer).float(), cos, sin)
             rows.copy_(self.element.packed(turned, layer))
 
+    def copy(self, source: int, target: int, count: int) -> None:
+        """Copy `count` rows of every layer; the two runs have no row in common."""
+        for stored in (self.keys, self.values):
+            stored[:, :, target : target + count] = stored[:, :, source : source + count]
+
     def permute(self, rows: list[tuple[int, int, int]]) -> None:
         """Move runs of rows: (from, to, length) each, all read before anything is written."""
         sources = torch.cat([torch.arange(a, a + n) for a, _, n in rows]).to(self.keys.device)

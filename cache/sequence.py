@@ -195,13 +195,16 @@ class CachedSequence:
             self._insert(Insert(span.start, tokens, labels), inside.start if in_place else None)
         return self._step(spans)
 
+    def seen_before(self, index: int) -> tuple[Segment, ...]:
+        """What a token at `index` sees before itself."""
+        seen = cut_at(self._visible(index), index)
+        return tuple(segment for segment in seen if segment.position < index)
+
     def probe(self, span: range) -> Step:
         """A step that encodes tokens again into free rows, and leaves the sequence as it is."""
         row = self._rows_for(span.start, len(span))
         again = Segment(row, len(span), first=span.start)
-        seen = cut_at(self._visible(span.start), span.start)
-        before = [segment for segment in seen if segment.position < span.start]
-        return Step((Part(span, row),), (*before, again))
+        return Step((Part(span, row),), (*self.seen_before(span.start), again))
 
     def forget(self, step: Step) -> None:
         """Drop the tokens of a step that was not run."""

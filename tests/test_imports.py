@@ -27,7 +27,7 @@ MODELS = (
     "models.constrained",
     "models.exit_training",
 )
-CORE = ("api", "cache", "lsp", "daemon", "daemon.workspace")
+CORE = ("api", "cache", "cache.chunks", "lsp", "daemon", "daemon.workspace")
 SERVICE = (
     *CORE,
     *MODELS,
@@ -44,6 +44,7 @@ SERVICE = (
 ALLOWED: dict[str, tuple[str, ...]] = {
     "api": (),
     "cache": (),
+    "cache.chunks": ("cache",),
     "lsp": ("api",),
     "models": ("cache",),
     "models.hub": ("models",),

@@ -17,7 +17,7 @@ from typing import TypeVar
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from .quantised import QuantisedRows
+from ..quantised import QuantisedRows
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Protocol
 
-from .quantised import QuantisedRows
+from ..quantised import QuantisedRows
 
 
 class ChunkSpill(Protocol):

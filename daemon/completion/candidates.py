@@ -7,7 +7,8 @@ the next best is tried, unless the model itself would rather add nothing, or say
 that the cursor is inside of.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -17,6 +18,7 @@ from ...api.report import Finish
 from ...api.request import Extent
 from ...cache.sequence import CachedSequence
 from ...models.confidence.evidence import Said
+from ...models.constrained.alternatives import Alternatives
 from ...models.constrained.guide import Guide
 from ...models.constrained.guided_decoder import GuidedDecoder
 from ...models.decoding.circles import Endless
@@ -31,7 +33,7 @@ from ...models.prompts.fim import Prompt
 from ...models.prompts.healing import consume
 from ...models.speculative.speculator import Speculation
 from ..workspace.language import Language
-from .request import Candidate, InfillRequest, Near, distinct
+from .request import Candidate, InfillRequest, Near
 
 TRIES_PER_CANDIDATE = 3  # before fewer are given
 CUT_SHORT = (Finish.TOKENS, Finish.DEADLINE, Finish.CANCELLED)
@@ -70,6 +72,20 @@ class Brief:
         near, cut_short = self.near, finish in CUT_SHORT
         return trim(text, near.prefix, near.suffix, cut_short, self.language.id)
 
+    def distinct(self, candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+        """Those with text that do something else than all before them: what differs in space only,
+        or in a comment behind code, does the same."""
+        found: dict[str, Candidate] = {}
+        for candidate in candidates:
+            if candidate.text:
+                found.setdefault(self._essence(candidate.text), candidate)
+        return tuple(found.values())
+
+    def _essence(self, text: str) -> str:
+        marks = "|".join(map(re.escape, self.language.comments))
+        code = re.sub(rf"(?<=\S)\s+(?:{marks})[^\n]*", "", text) if marks else text
+        return "".join(code.split())
+
     def adds_nothing(self, candidate: Candidate) -> bool:
         """Whether the model would leave the text as it is."""
         said, near = candidate.generated, self.near
@@ -96,13 +112,35 @@ class Candidates:
 
     def generate(self, logits: Tensor) -> list[Candidate]:
         """Everything tried, from the `logits` (vocabulary,) after the prompt; never empty."""
-        wanted = self._brief.request.options.candidates
+        options = self._brief.request.options
+        if options.candidates > 1 and options.sampling.temperature == 0:
+            return self._side_by_side(logits, options.candidates)
+        return self._in_turn(logits, options.candidates)
+
+    def _side_by_side(self, logits: Tensor, wanted: int) -> list[Candidate]:
+        """The greedy one, and the best of those that part from it."""
+        brief, decoder = self._brief, self._decoder
+        cancelled, stops = brief.request.cancelled, self._stops()
+        together = decoder.side_by_side(self._sequence, logits, stops, cancelled, self._speculation)
+        found = Alternatives(decoder, together, brief.prompt, stops, cancelled, self._guide)
+        tried: list[Candidate] = []
+        try:
+            for tokens in islice(found, TRIES_PER_CANDIDATE * wanted):
+                tried.append(self._candidate(tokens, None if tried else brief.request.stream))
+                if len(brief.distinct(tried)) == wanted:
+                    break
+        except Interrupted as interrupted:
+            tried.append(Candidate("", 0, interrupted.finish))
+        return [tried[0], *sorted(tried[1:], key=lambda each: each.likelihood, reverse=True)]
+
+    def _in_turn(self, logits: Tensor, wanted: int) -> list[Candidate]:
+        """The first that is worth showing, or samples."""
         tried: list[Candidate] = []
         for sampler, first in islice(self._starts(logits), TRIES_PER_CANDIDATE * wanted):
             self._sequence.truncate(len(self._brief.prompt.tokens))
-            tried.append(self._one(logits, sampler, first, shown=bool(distinct(tried))))
+            tried.append(self._one(logits, sampler, first, shown=bool(self._brief.distinct(tried))))
             last = tried[-1]
-            if last.finish in INTERRUPTED or len(distinct(tried)) == wanted:
+            if last.finish in INTERRUPTED or len(self._brief.distinct(tried)) == wanted:
                 break
             if wanted == 1 and self._brief.adds_nothing(last):
                 break
@@ -123,13 +161,18 @@ class Candidates:
 
     def _one(self, logits: Tensor, sampler: Sampler, first: int | None, shown: bool) -> Candidate:
         """`shown`: an earlier one is worth showing."""
+        stream = None if shown else self._brief.request.stream
+        tokens = self._tokens(logits, sampler, first, stream is not None, not shown)
+        return self._candidate(tokens, stream)
+
+    def _candidate(self, found: Iterable[Token], stream: Callable[[str], None] | None) -> Candidate:
+        """What `found` says; `stream` gets its text in pieces."""
         brief, near, language = self._brief, self._brief.near, self._brief.language.id
-        stream = None if shown else brief.request.stream
         text, sent, tokens, finish = "", "", 0, None
         said: list[Said] = []
         pending = brief.prompt.pending
         try:
-            for token in self._tokens(logits, sampler, first, stream is not None, not shown):
+            for token in found:
                 if token.odds is not None:
                     pending, data = consume(pending, self._decoder.token_bytes(token.id))
                     said.append(Said(data, token.odds))
@@ -151,6 +194,9 @@ class Candidates:
             stream(near.restored(text[len(sent) :]))
         return Candidate(near.restored(text), tokens, finish, generated, tuple(said))
 
+    def _stops(self) -> Stops:
+        return self._brief.stops(self._guide.enough if self._guide.constrains else None)
+
     def _tokens(
         self, logits: Tensor, sampler: Sampler, first: int | None, settles: bool, apart: bool
     ) -> Iterator[Token]:
@@ -160,7 +206,7 @@ class Candidates:
             brief.prompt,
             logits,
             sampler,
-            brief.stops(self._guide.enough if self._guide.constrains else None),
+            self._stops(),
             brief.request.cancelled,
         )
         self._speculation.begin()

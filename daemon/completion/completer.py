@@ -34,7 +34,7 @@ from .grammars import Grammars
 from .growth import MOST_TOKENS, NARROW_TOKENS
 from .nothing_said import says_nothing
 from .regions import region_at
-from .request import Candidate, Found, InfillRequest, Near, distinct
+from .request import Candidate, Found, InfillRequest, Near
 
 STRIDE_TOKENS = 512  # windows that the cache has no room for get narrower by so many
 MOST_CHARACTERS = 1_000_000  # of a file with a session, which tokenises all of it
@@ -137,7 +137,7 @@ class Completer:
             project=ready.project,
             speculation=speculation.use,
         )
-        return Found(tuple(map(self._weighed, distinct(tried))), meta)
+        return Found(tuple(map(self._weighed, brief.distinct(tried))), meta)
 
     @property
     def sink(self) -> list[int]:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,6 +10,8 @@ from ...api.confidence import Confidence
 from ...api.report import CompletionMeta, Finish
 from ...api.request import CompletionOptions
 from ...models.confidence.evidence import Said
+
+TINY = 1e-12  # a probability that is not zero
 
 
 def never() -> bool:
@@ -74,6 +76,11 @@ class Candidate:
     # None where the model has drawn at random.
     confidence: Confidence | None = field(default=None, compare=False)
 
+    @property
+    def likelihood(self) -> float:
+        """The logarithm of its probability, as far as it is known."""
+        return sum(math.log(max(said.odds.chance, TINY)) for said in self.said)
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -86,12 +93,3 @@ class Found:
     def text(self) -> str:
         """The best candidate's, or nothing."""
         return self.candidates[0].text if self.candidates else ""
-
-
-def distinct(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """Those with text, each text once, in their order."""
-    by_text: dict[str, Candidate] = {}
-    for candidate in candidates:
-        if candidate.text:
-            by_text.setdefault(candidate.text, candidate)
-    return tuple(by_text.values())

@@ -81,8 +81,8 @@ def project_maker(
     the model can see is needed for the file."""
     if not choice.project_tokens:
         return None
-    from ...cache.chunk_spill import DiskChunks
-    from ...cache.chunk_store import ChunkStore
+    from ...cache.chunks.spill import DiskChunks
+    from ...cache.chunks.store import ChunkStore
     from ...models.device import Aside
     from ...models.hub.cache_folder import cache_folder
     from ..completion.chunk_encoder import ChunkEncoder

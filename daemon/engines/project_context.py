@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...cache.chunk_store import ChunkStore
+from ...cache.chunks.store import ChunkStore
 from ...cache.errors import CacheError
 from ..completion.bound_chunks import BoundChunk
 from ..completion.chunk_encoder import ChunkEncoder

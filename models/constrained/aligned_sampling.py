@@ -20,13 +20,14 @@ says so.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from torch import Tensor
 
 from ...api.request import GrammarMode
+from .budget import Budget
 from .trie import EPSILON, Node, Support, Trie, draw
 
 Logits = Callable[[Sequence[int]], Tensor]  # tokens after the prompt -> (vocabulary,) float
@@ -34,36 +35,6 @@ Distribution = Callable[[Tensor], Tensor]  # logits -> probabilities, as the sam
 Uniform = Callable[[int, int], float]  # (tokens after the prompt, attempt) -> [0, 1)
 
 EAGER_TOKENS = 512  # as published, `asap` checks all of a place's tokens
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """When being exact stops being worth its restarts."""
-
-    limit_tokens: int
-    exact_restarts: int = 24  # then approximate
-    approximate_restarts: int = 96  # then local redraws
-    time_used: Callable[[], float] = field(default=lambda: 0.0)  # share of the deadline, 0 to 1
-    exact_until: float = 0.6
-    approximate_until: float = 0.85
-    elapsed: Callable[[], float] = field(default=lambda: 0.0)  # seconds since the beginning
-    search_calls: int = 64  # of the model, lost to greedy ways round refusals
-    search_seconds: float = 1.0  # lost to them, whatever the deadline
-    most_refusals: int = 512  # in one completion, which is then given up
-    raise_if_cancelled: Callable[[], None] = field(
-        default=lambda: None
-    )  # at every refusal; may raise
-
-    def mode(self, wanted: GrammarMode, restarts: int) -> GrammarMode:
-        """The mode for the next refusal."""
-        if wanted not in (GrammarMode.EXACT, GrammarMode.APPROXIMATE):
-            return wanted
-        used = self.time_used()
-        if restarts >= self.approximate_restarts or used >= self.approximate_until:
-            return GrammarMode.GCD
-        if restarts >= self.exact_restarts or used >= self.exact_until:
-            return GrammarMode.APPROXIMATE
-        return wanted
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ are used up, the likeliest place known at which the model may stop is the end.
 
 import heapq
 import itertools
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -21,7 +23,8 @@ import torch
 from torch import Tensor
 
 from ...api.request import GrammarMode
-from .aligned_sampling import Aligned, Budget, aligned
+from .aligned_sampling import Aligned, aligned
+from .budget import Budget
 from .trie import EPSILON, Node, Support, Trie
 
 BEST_TOKENS = 256  # kept at a place, beside the stop tokens
@@ -41,14 +44,21 @@ def anywhere(node: Node) -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Nothing grammatical is left at a place."""
+
+    node: Node
+
+
 class BestFirst:
     """Searches one trie, which carries what is learnt from one completion to the next."""
 
-    def __init__(self, trie: Trie, logits: Logits, best_tokens: int = BEST_TOKENS):
+    def __init__(self, trie: Trie, logits: Logits | None = None, best_tokens: int = BEST_TOKENS):
+        """Without `logits`, whoever takes its `steps` must `expand` the places."""
         self._trie = trie
         self._logits = logits
         self._best_tokens = best_tokens
-        self._calls = 0
 
     def greedy(
         self, mode: GrammarMode, budget: Budget, settled: Settled = never, start: Node | None = None
@@ -59,15 +69,33 @@ class BestFirst:
         `gcd` draws again in place and goes back only from dead ends. If the completion has not
         stopped and is shorter than the limit, nothing grammatical was found.
         """
-        run = _Run(start or self._trie.root, mode, self._calls)
+        for found in self.steps(mode, budget, settled, start):
+            if isinstance(found, Node):
+                assert self._logits is not None
+                self.expand(found, self._logits(found))
+            elif isinstance(found, Aligned):
+                yield found
+
+    def steps(
+        self, mode: GrammarMode, budget: Budget, settled: Settled = never, start: Node | None = None
+    ) -> Iterator[Node | Refusal | Aligned]:
+        """`greedy`, step by step: a place comes where what the model says there is wanted, and has
+        been given to `expand` when the next step is asked for; a refusal before others learn of it.
+        """
+        run = _Run(start or self._trie.root, mode)
         while not run.node.ended and run.node.depth < budget.limit_tokens:
+            if run.node.support is None:
+                run.calls += 1
+                yield run.node
+            run.places.add(run.node)
             child = self._following(run.node, mode)
             if child is not None and not child.refused:
                 run.node = child
                 if settled(child):
                     run.floor = child
-                    yield aligned(run, self._trie, self._calls - run.calls)
+                    yield aligned(run, self._trie, run.calls)
                 continue
+            yield Refusal(child or run.node)
             run.refused += 1
             budget.raise_if_cancelled()
             refused = child or run.node
@@ -85,22 +113,27 @@ class BestFirst:
             cut = not run.node.ended and mode is not GrammarMode.OFF
             if cut and not self._trie.may_be_cut(run.node):
                 self._take_known_end(run)
-        yield aligned(run, self._trie, self._calls - run.calls)
+        yield aligned(run, self._trie, run.calls)
 
     def another(self, mode: GrammarMode, budget: Budget, among: Among = anywhere) -> Aligned | None:
         """After a greedy completion, the next best: along the likeliest branch not yet taken at
         the places `among` which it may part from all others."""
-        while (branch := self._branch(budget, among)) is not None:
+        while (branch := self.branch(budget, among)) is not None:
             *_, found = self.greedy(mode, budget, start=branch)
             if found.stopped or len(found.tokens) >= budget.limit_tokens:
                 return found
         return None
 
+    def expand(self, node: Node, logits: Tensor) -> None:
+        """Note what the model says at a place, `logits` (vocabulary,)."""
+        node.support = self._best(logits)
+
     # region steps
 
     def _following(self, node: Node, mode: GrammarMode) -> Node | None:
         """The child that is to come next, checked; None if none is left."""
-        support = self._expand(node)
+        support = node.support
+        assert support is not None, "every place on the way was asked about"
         weights = self._trie.weights(node, aligned=mode is not GrammarMode.GCD)
         best = int(weights.argmax())
         if weights[best] <= EPSILON:
@@ -127,23 +160,23 @@ class BestFirst:
         it is no search."""
         if run.mode is GrammarMode.OFF:
             return False
-        calls = self._calls - run.calls
-        lost = calls - (run.node.depth - run.first)
+        lost = run.calls - (run.node.depth - run.first)
         return (
             lost >= budget.search_calls
-            or budget.elapsed() * lost >= budget.search_seconds * calls > 0
+            or budget.elapsed() * lost >= budget.search_seconds * run.calls > 0
             or run.refused >= budget.most_refusals
             or budget.time_used() >= budget.exact_until
         )
 
     def _take_known_end(self, run: "_Run") -> None:
-        """End the run at the likeliest known place where the model may stop and that is not the
-        very first; at its floor if there is none."""
+        """End the run at the likeliest place where it has been and the model may stop, and that is
+        not the very first; at its floor if there is none."""
         run.mode = max(run.mode, GrammarMode.APPROXIMATE, key=list(GrammarMode).index)
         run.node = run.floor
         ends = [
             (chance + np.log(p), node.depth, token, node)
             for node, chance in _expanded(run.floor)
+            if node in run.places
             for token, p in self._stops(node)
             if node.depth and p > 0
         ]
@@ -162,33 +195,36 @@ class BestFirst:
             if at is not None:
                 yield token, float(node.support.probabilities[at])
 
-    def _branch(self, budget: Budget, among: Among) -> Node | None:
+    def branch(
+        self,
+        budget: Budget,
+        among: Among = anywhere,
+        least: float = 0.0,
+        learns: bool = True,
+    ) -> Node | None:
         """The likeliest child of any known place that no completion has gone to, and that is not
-        one more way to end where one has ended."""
+        one more way to end where one has ended; None if it is less likely than `least`. Unless it
+        `learns`, other searches do not notice what is refused."""
         order = itertools.count()
         places = _expanded(self._trie.root)
         untried = [_Untried(node, chance) for node, chance in places if among(node)]
         heap = [(-each.best, next(order), each) for each in untried if each.tokens]
         heapq.heapify(heap)
         while heap:
-            _, _, here = heapq.heappop(heap)
+            chance, _, here = heapq.heappop(heap)
+            if least and -chance < math.log(least):
+                return None
             child = self._trie.child(here.node, here.tokens.pop())
             siblings = here.node.children.values()
             if child.refused:
-                self._trie.back_up(child)
+                if learns:
+                    self._trie.back_up(child)
                 budget.raise_if_cancelled()
             elif not (child.ended and any(s.ended and s is not child for s in siblings)):
                 return child
             if here.tokens:
                 heapq.heappush(heap, (-here.best, next(order), here))
         return None
-
-    def _expand(self, node: Node) -> Support:
-        """The node's support, from the model on the first visit."""
-        if node.support is None:
-            self._calls += 1
-            node.support = self._best(self._logits(node))
-        return node.support
 
     def _best(self, logits: Tensor) -> Support:
         best = logits.topk(min(self._best_tokens, len(logits))).indices
@@ -204,12 +240,13 @@ class BestFirst:
 class _Run:
     """One greedy completion under way."""
 
-    def __init__(self, start: Node, mode: GrammarMode, calls: int):
+    def __init__(self, start: Node, mode: GrammarMode):
         self.node = start
         self.floor = start  # nothing above it is taken back
         self.first = start.depth
         self.mode = mode
-        self.calls = calls  # before it
+        self.calls = 0  # of the model
+        self.places: set[Node] = set()  # where it has been
         self.refused = 0
         self.restarts = 0
 

@@ -10,6 +10,7 @@ from ..decoding.stops import StopRule, line_feeds
 from ..grammar.oracle import State
 from ..prompts.fim import Prompt
 from ..prompts.healing import agrees, consume
+from ..speculative.draft import Draft
 from .guide import Guide
 
 
@@ -71,6 +72,15 @@ class CandidateGuard:
         """Whether some start of the completion may stand if it can't go on here."""
         with self._guide.waiting():
             return self._guide.may_be_cut(place.text)
+
+    def allowed(self, place: GuideState, stop_tokens: frozenset[int], draft: Draft) -> Draft:
+        """The draft up to what the grammar refuses after `place`, or what ends the completion."""
+        for index, token in enumerate(draft.tokens):
+            following = None if token in stop_tokens else self.take(place, token)
+            if following is None or following.over:
+                return draft.first(index)
+            place = following
+        return draft
 
     def _after(self, place: GuideState, token: int) -> GuideState | None:
         data = self._token_bytes(token)

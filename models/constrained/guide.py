@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from ...api.report import Finish, GrammarUse
 from ...api.request import GrammarMode
@@ -17,13 +18,14 @@ from ..decoding.brackets import nesting
 from ..decoding.stops import OPENERS
 from ..grammar.oracle import Opening, Unconstrained
 from ..grammar.suffix import LINES, RightContext
-from .trie import Trie
+from .trie import Node, Trie
 from .trie_cache import Remembered
 
 LINE_END = re.compile(r"\n")
 WORD = re.compile(r"\w+|[^\w\s]")
 JOINED = re.compile(r"\w\w")
 BROKEN_SUFFIX = "what is right of the cursor parses only in part"
+DISAGREE = "the model and the grammar disagree here"
 GOES_ON = "the file does not parse before one goes on from here"
 
 
@@ -215,11 +217,13 @@ class Guide:
         self._used = max(self._used, mode, key=list(GrammarMode).index)
         self._bound = bound
 
-    def give_up(self, reason: str) -> None:
-        """Constrain nothing from here on."""
-        self.start = Unconstrained(reason)
+    def disagree(self, node: Node) -> None:
+        """Nothing grammatical was found that the model likes: constrain nothing from `node` on."""
+        assert self.trie is not None, "there is a search to be given up"
+        self.start = Unconstrained(DISAGREE)
         self._fitting.clear()  # what did not fit may end a completion now
-        self._used, self._reason = GrammarMode.OFF, reason
+        self._used, self._reason = GrammarMode.OFF, DISAGREE
+        self.trie.release(node, replace(node.state, state=self.start))
 
 
 def _line_ends(text: str) -> list[int]:

@@ -6,28 +6,24 @@ draws from the model conditioned on the grammar (`aligned_sampling`).
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 
-import numpy as np
 from torch import Tensor
 
 from ...api.report import Finish
 from ...api.request import GrammarMode
 from ...cache.sequence import CachedSequence
-from ..decoding.decode import Decoder, Interrupted, Stops, Token, raise_if_cancelled
-from ..decoding.odds import Odds
+from ..decoding.decode import Decoder, Interrupted, Stops, Token
 from ..decoding.sampler import Sampler
 from ..prompts.fim import Prompt
-from ..speculative.draft import Draft
 from ..speculative.verify import Guesser
-from .aligned_sampling import Aligned, Aligner, Budget
+from .aligned_sampling import Aligned, Aligner
 from .best_first import Among, BestFirst, Settled, anywhere, never
+from .budget import budget_until
 from .candidate_guard import CandidateGuard, GuideState
+from .completion_tokens import behind, token_at, tokens_of
 from .guide import Guide
 from .trie import Node, Support, Trie
-
-DISAGREE = "the model and the grammar disagree here"
 
 
 class GuidedDecoder:
@@ -77,12 +73,11 @@ class GuidedDecoder:
         with run.verifier:
             try:
                 for found in completion:
-                    for node, finish in _ended(found, given, stops.limit_tokens):
-                        yield _token(node, finish, sampler.greedy)
+                    yield from tokens_of(found, stops.limit_tokens, sampler.greedy, given)
                     given, finished = found.node, run.whole(found)
             except Interrupted:  # what there is by then
-                for node in _behind(run.at, given):
-                    yield _token(node, None, sampler.greedy)
+                for node in behind(run.at, given):
+                    yield token_at(node, None, sampler.greedy)
                 raise
         if not finished:  # there is no other completion, or no end was found for it
             yield Token(min(stops.tokens), "", Finish.EOS)
@@ -98,7 +93,7 @@ class GuidedDecoder:
         assert found is not None, "a search ends with what it has found"
         run.note(found)
         if not run.whole(found):
-            run.give_up(trie, found.node)
+            run.guide.disagree(found.node)
             yield from search.greedy(GrammarMode.OFF, run.budget, settled, found.node)
 
     def _next_best(
@@ -131,7 +126,7 @@ class GuidedDecoder:
         run.note(found)
         guide.remembered.tidy()
         if not run.whole(found):
-            run.give_up(trie, trie.root)
+            run.guide.disagree(trie.root)
             found = aligner.sample(GrammarMode.OFF, uniform, run.budget)
         yield found
 
@@ -156,15 +151,8 @@ class _Run:
         self.stops = stops
         self.at: Node | None = None  # the last place that the model was asked about
         self.verifier = decoder.verifier(sequence, logits, stops, cancelled, guesser)
-        self.budget = Budget(
-            stops.limit_tokens,
-            time_used=self.time_used,
-            elapsed=self.elapsed,
-            raise_if_cancelled=partial(raise_if_cancelled, stops.deadline, cancelled),
-        )
+        self.budget = budget_until(stops, cancelled, clock)
         self._decoder = decoder
-        self._clock = clock
-        self._began = clock()
 
     def whole(self, found: Aligned) -> bool:
         """Whether a completion has an end: otherwise nothing grammatical was found."""
@@ -174,11 +162,6 @@ class _Run:
         """Count a completion."""
         self.guide.count(refused=found.refused, restarts=found.restarts)
         self.guide.sampled(found.mode, found.bound)
-
-    def give_up(self, trie: Trie, node: Node) -> None:
-        """Refuse nothing any more, from `node` on."""
-        self.guide.give_up(DISAGREE)
-        trie.release(node, replace(node.state, state=self.guide.start))
 
     def likely(self, places: CandidateGuard, node: Node) -> Tensor:
         """(vocabulary,) after the node's path, without the tokens that disagree with what is
@@ -193,37 +176,16 @@ class _Run:
     def _logits(self, places: CandidateGuard, node: Node) -> Tensor:
         self.at = node
         before = self.verifier.passes
-        prune = partial(_allowed, places, node.state, self.stops)
+        prune = partial(places.allowed, node.state, self.stops.tokens)
         logits = self.verifier.logits(node.path(), prune)
         self.guide.count(model_calls=self.verifier.passes - before)
         return logits
-
-    def elapsed(self) -> float:
-        """Seconds since the beginning; none where nobody waits, so that chance decides nothing."""
-        return 0.0 if self.stops.deadline is None else self._clock() - self._began
-
-    def time_used(self) -> float:
-        """The share of the time until the deadline that is gone."""
-        deadline = self.stops.deadline
-        if deadline is None:
-            return 0.0
-        return (self._clock() - self._began) / max(1e-6, deadline - self._began)
 
     def narrow(self, old: GuideState, new: GuideState, support: Support) -> Support | None:
         """Of a support from before the user typed on: what agrees with what is pending now."""
         if new.pending == old.pending:
             return support
         return None if old.pending else support.only(self._decoder.agreeing(new.pending))
-
-
-def _allowed(places: CandidateGuard, place: GuideState, stops: Stops, draft: Draft) -> Draft:
-    """The draft up to what the grammar refuses after `place`, or what ends the completion."""
-    for index, token in enumerate(draft.tokens):
-        following = None if token in stops.tokens else places.take(place, token)
-        if following is None or following.over:
-            return draft.first(index)
-        place = following
-    return draft
 
 
 def _lasts(guide: Guide, node: Node) -> bool:
@@ -235,38 +197,3 @@ def _lasts(guide: Guide, node: Node) -> bool:
 def _blank(node: Node) -> bool:
     """Whether nothing to be seen stands before the node."""
     return not node.state.text.strip()
-
-
-def _behind(node: Node | None, given: Node | None) -> list[Node]:
-    """The nodes up to `node` that come after `given`, or after the root."""
-    line = [] if node is None else node.line()[1:]
-    return line if given is None else line[given.depth :]
-
-
-def _ended(
-    found: Aligned, given: Node | None, limit_tokens: int
-) -> Iterator[tuple[Node, Finish | None]]:
-    """The nodes of a completion, or of what is settled of it, that come after `given`, and what
-    ends it there."""
-    for node in _behind(found.node, given):
-        finish = None
-        if node is found.node and found.stopped:
-            finish = Finish.LINES if node.state.over else Finish.EOS
-        elif node is found.node and node.depth >= limit_tokens:
-            finish = Finish.TOKENS
-        yield node, finish
-
-
-def _token(node: Node, finish: Finish | None, greedy: bool) -> Token:
-    piece = "" if finish is Finish.EOS else node.state.piece
-    return Token(node.token, piece, finish, _odds(node) if greedy else None)
-
-
-def _odds(node: Node) -> Odds | None:
-    """Of a node's token, as the model saw them before it."""
-    before = node.parent
-    at = None if before is None or before.support is None else before.support.index(node.token)
-    if before is None or before.support is None or at is None:
-        return None
-    p = before.support.probabilities
-    return Odds(float(p[at]), float(np.delete(p, at).max(initial=0.0)))

@@ -22,6 +22,7 @@ from ..prompts.fim import Prompt
 from ..prompts.healing import ByteIndex, agrees, consume
 from ..speculative.draft import Draft
 from ..speculative.round import shared
+from ..speculative.side_by_side import Guesses, SideBySide
 from ..speculative.verify import Guesser, NoGuess, Verifier
 from .odds import Odds, odds_of
 from .sampler import Sampler
@@ -188,6 +189,25 @@ class Decoder:
             guesser or NoGuess(),
             stops.limit_tokens,
             partial(raise_if_cancelled, stops.deadline, cancelled),
+        )
+
+    def side_by_side(
+        self,
+        sequence: CachedSequence,
+        logits: Tensor,
+        stops: Stops,
+        cancelled: Callable[[], bool],
+        guesses: Guesses,
+    ) -> SideBySide:
+        """For several completions at once of the prompt that `sequence` holds, after which come the
+        `logits` (vocabulary,)."""
+        return SideBySide(
+            self._model,
+            sequence,
+            logits,
+            stops.limit_tokens,
+            partial(raise_if_cancelled, stops.deadline, cancelled),
+            guesses,
         )
 
     def _possible(self, sampler: Sampler, logits: Tensor, pending: bytes) -> Tensor:

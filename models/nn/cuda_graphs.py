@@ -154,6 +154,9 @@ class FewTokens:
             )
         return self.stages[key](hidden)
 
+    def attention(self, step: Step, arena: Arena) -> StepAttention | None:
+        return None
+
     def logits(self, hidden: Tensor) -> Tensor | None:
         bucket = self.bucket(len(hidden))
         if bucket is None:

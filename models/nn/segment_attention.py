@@ -4,6 +4,7 @@
 backends of attention.py. `triton_attention.py` does the same in three kernels.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -81,6 +82,17 @@ class BySegments:
             start = stop
         merged = attended[0] if len(attended) == 1 else torch.cat(attended)
         return merged.reshape(len(raw), h.heads * h.head_dim)
+
+
+class SideBySide:
+    """`StepAttention` of several steps, whose tokens come one after the other: to each its own."""
+
+    def __init__(self, attentions: Sequence[StepAttention], tokens: Sequence[int]):
+        self.attentions, self.tokens = attentions, list(tokens)
+
+    def __call__(self, raw: Tensor, layer: int) -> Tensor:
+        parts = zip(self.attentions, raw.split(self.tokens), strict=True)
+        return torch.cat([attention(part, layer) for attention, part in parts])
 
 
 def pieces(step: Step, part: Part, arena: Arena, layer: int, joined_tokens: int = 1) -> list[Piece]:

@@ -22,7 +22,7 @@ from .chunked_prefill import Stride
 from .config import ModelConfig
 from .kernels import KernelPlan, linears
 from .linear import LateLinear, Linear
-from .segment_attention import BySegments, Heads, StepAttention
+from .segment_attention import BySegments, Heads, SideBySide, StepAttention
 from .staging import staged
 
 
@@ -42,6 +42,10 @@ class Shortcut(Protocol):
     def takes(self, step: Step) -> bool: ...
 
     def run(self, hidden: Tensor, step: Step, arena: Arena, layers: range) -> Tensor: ...
+
+    def attention(self, step: Step, arena: Arena) -> StepAttention | None:
+        """A quick one for a step that is run together with others; None for the readable one."""
+        ...
 
     def logits(self, hidden: Tensor) -> Tensor | None:
         """None for more tokens than it takes."""
@@ -125,6 +129,19 @@ class Transformer:
             return self.shortcut.run(hidden, step, arena, layers)
         attention = BySegments(self.heads, self.table, step, arena, self.attention)
         return self.through(hidden, attention, layers)
+
+    def run_together(self, hidden: Tensor, steps: Sequence[Step], arena: Arena) -> Tensor:
+        """(tokens, hidden) -> (tokens, hidden) through all layers, the tokens of several steps one
+        after the other: `run` of each, but the weights are read once. No step sees another's
+        tokens, so they may stand at the same positions (branches of one text).
+        """
+        attentions = [self._attention(step, arena) for step in steps]
+        together = SideBySide(attentions, [len(step) for step in steps])
+        return self.through(hidden, together, range(self.config.layers))
+
+    def _attention(self, step: Step, arena: Arena) -> StepAttention:
+        quick = None if self.shortcut is None else self.shortcut.attention(step, arena)
+        return quick or BySegments(self.heads, self.table, step, arena, self.attention)
 
     def through(self, hidden: Tensor, attention: StepAttention, layers: range) -> Tensor:
         """`run` with an attention that knows its step."""

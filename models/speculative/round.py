@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from ...cache.branch import Branch
 from ...cache.pool import Arena
 from ...cache.segment import Part, Step
 from ...cache.sequence import CachedSequence
@@ -21,7 +22,9 @@ class Room:
     Nothing is reserved until a drafter asks. Whoever makes a room truncates the sequence again.
     """
 
-    def __init__(self, sequence: CachedSequence, unseen: Sequence[int], draft_tokens: int) -> None:
+    def __init__(
+        self, sequence: CachedSequence | Branch, unseen: Sequence[int], draft_tokens: int
+    ) -> None:
         """For all `unseen` tokens and at most `draft_tokens` after them."""
         self._sequence = sequence
         self._start = len(sequence)
@@ -109,7 +112,7 @@ class Round:
         )
 
     def commit(
-        self, sequence: CachedSequence, start: int, path: Sequence[int]
+        self, sequence: CachedSequence | Branch, start: int, path: Sequence[int]
     ) -> tuple[int, Tensor | None]:
         """Leave in `sequence`, from `start` on, only what lies on `path`: how many tokens that is,
         and the hidden state (hidden,) of the last one if it is known."""

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from ...api.report import SpeculationUse
 from ...api.request import SpeculationMode
 from ..errors import ModelError
+from .branch_guess import BranchGuess
 from .controller import HOPE, Controller, Plan
 from .draft import Context, Draft, Drafter, Scene, Verified
 from .pass_cost import Ledger, Pace
@@ -135,6 +136,11 @@ class Speculation:
             round(self._drafting_ms, 2),
         )
 
+    def branch(self) -> BranchGuess:
+        """For one of several candidates that are continued together."""
+        free = [drafter for drafter in self._drafters.values() if drafter.free]
+        return BranchGuess(self._controller, free, self._scene, self._count)
+
     def begin(self) -> None:
         """A candidate starts."""
         began = time.perf_counter()
@@ -211,10 +217,7 @@ class Speculation:
             arm = self._controller.arm(self._slow)
             arm.found(drafted, min(took_ms - pace.ms(1 + drafted), pace.ms(1)))
             arm.saved(plain_ms - took_ms)
-        if name:
-            before = self._counts.get(name, (0, 0))
-            self._counts[name] = before[0] + drafted, before[1] + verified.accepted
-            self._exit_layer = verified.draft.exit_layer or self._exit_layer
+        self._count(verified)
         self._settle_bets(verified)
         for drafter in self._drafters.values():
             drafter.observe(verified)
@@ -223,6 +226,13 @@ class Speculation:
         control_ms, vain = self._round_ms - self._asked_ms, not verified.accepted
         ledger.took(forward_ms, plain_ms, control_ms, self._asked_ms, vain)
         self._round_ms = self._asked_ms = 0.0
+
+    def _count(self, verified: Verified) -> None:
+        if verified.draft.tokens:
+            drafted, accepted = self._counts.get(verified.drafter, (0, 0))
+            drafted += len(verified.draft.tokens)
+            self._counts[verified.drafter] = drafted, accepted + verified.accepted
+            self._exit_layer = verified.draft.exit_layer or self._exit_layer
 
     def _settle_bets(self, verified: Verified) -> None:
         """Compare what was proposed with what was taken; `taken` follows the path of the round."""

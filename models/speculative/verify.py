@@ -11,16 +11,19 @@ sampled or under a grammar, up to the rounding of an attention over several toke
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from ...cache.branch import Branch
+from ...cache.segment import Step
 from ...cache.sequence import CachedSequence
 from ..nn.transformer import Transformer
 from .draft import Context, Draft, Verified
-from .round import Room, Round
+from .round import Room, Round, shared
 
 MOST_DRAFT_TOKENS = 32
 
@@ -41,6 +44,23 @@ class Guesser(Protocol):
         ...
 
     def verified(self, verified: Verified, forward_ms: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A forward pass whose tokens are in their sequence: `step`, from index `start` on."""
+
+    path: list[int]
+    unseen: tuple[int, ...]
+    name: str  # whose draft it is
+    draft: Draft
+    room: Room
+    step: Step
+    start: int
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        return (*self.unseen, *self.draft.tokens)
 
 
 class NoGuess:
@@ -70,19 +90,20 @@ class Verifier:
     def __init__(
         self,
         model: Transformer,
-        sequence: CachedSequence,
+        sequence: CachedSequence | Branch,
         logits: Tensor,
         guesser: Guesser,
         limit_tokens: int,
         raise_if_cancelled: Callable[[], None] = lambda: None,
+        prompt_tokens: int | None = None,
     ) -> None:
-        """`sequence` holds exactly the prompt, after which come the `logits` (vocabulary,). At
-        most `limit_tokens` will be drawn. `raise_if_cancelled` is called before every forward
-        pass."""
+        """`sequence` holds exactly the prompt, after which come the `logits` (vocabulary,); more,
+        which may be gone along or not, where `prompt_tokens` are fewer. At most `limit_tokens`
+        will be drawn. `raise_if_cancelled` is called before every forward pass."""
         self.passes = 0  # forward passes so far
         self._model = model
         self._sequence = sequence
-        self._prompt = tuple(sequence.tokens)
+        self._prompt = tuple(sequence.tokens[:prompt_tokens])
         self._first = logits
         self._guesser = guesser
         self._limit_tokens = limit_tokens
@@ -104,14 +125,36 @@ class Verifier:
     def logits(self, path: Sequence[int], prune: Prune = keep_all) -> Tensor:
         """(vocabulary,) after the prompt and `path`. `prune` is asked about a draft behind it."""
         self.drew(path)
+        logits = self.known(path)
+        if logits is None:
+            self._raise_if_cancelled()
+            self._round = self._run(list(path), prune)
+            logits = self._round.logits[0]
+        return logits
+
+    def asks(self, path: Sequence[int], prune: Prune = keep_all) -> "Pass | None":
+        """The forward pass that the logits after `path` take, to be run together with others';
+        None where they are known. `answer` must follow, or the end."""
+        self.drew(path)
+        if self.known(path) is not None:
+            return None
+        return self._prepare(list(path), prune)
+
+    def answer(self, ready: "Pass", logits: Tensor, hidden: Tensor, took_ms: float) -> None:
+        """What came of a pass that was asked for: `logits` (1 + draft, vocabulary), and `hidden`
+        (tokens, hidden) of the last layer."""
+        self.passes += 1
+        self._round = Round(
+            ready.path, ready.unseen, ready.name, ready.draft, logits, hidden, {}, took_ms
+        )
+        self._drawn = ready.path
+
+    def known(self, path: Sequence[int]) -> Tensor | None:
+        """The logits after the prompt and `path`, without a forward pass."""
         if not path:
             return self._first
         row = None if self._round is None else self._round.row(path)
-        if self._round is None or row is None:
-            self._raise_if_cancelled()
-            self._round = self._run(list(path), prune)
-            row = 0
-        return self._round.logits[row]
+        return None if self._round is None or row is None else self._round.logits[row]
 
     def drew(self, path: Sequence[int]) -> None:
         """Tell of tokens whose logits may not be asked for: the last one of a completion."""
@@ -128,11 +171,24 @@ class Verifier:
             known, hidden = ended.commit(self._sequence, len(self._prompt), path)
             self._guesser.verified(ended.outcome(drawn), ended.forward_ms)
         else:
-            self._sequence.truncate(len(self._prompt))
+            known = shared(self._sequence.tokens[len(self._prompt) :], path)
+            self._sequence.truncate(len(self._prompt) + known)
         return known, hidden
 
     def _run(self, path: list[int], prune: Prune) -> Round:
         """A round for the logits after `path`, which are its row 0."""
+        ready = self._prepare(path, prune)
+        try:
+            with torch.inference_mode():
+                round = self._forward(ready)
+        except BaseException:
+            self._sequence.truncate(ready.start)
+            raise
+        self._drawn = path
+        return round
+
+    def _prepare(self, path: list[int], prune: Prune) -> "Pass":
+        """Have the tokens in the sequence that a pass for the logits after `path` is to run."""
         known, hidden = self._settle(path)
         if known == len(path):  # back at an earlier place, whose logits are gone
             known, hidden = known - 1, None
@@ -146,20 +202,16 @@ class Verifier:
                 context = Context(self._prompt, path, len(unseen), room, hidden)
                 name, draft = self._guesser.draft(context, budget)
                 draft = prune(draft)
-                round = self._forward(path, unseen, name, draft, room)
+                return Pass(path, unseen, name, draft, room, room.fill(draft), start)
         except BaseException:
             self._sequence.truncate(start)
             raise
-        self._drawn = path
-        return round
 
-    def _forward(
-        self, path: list[int], unseen: tuple[int, ...], name: str, draft: Draft, room: Room
-    ) -> Round:
+    def _forward(self, ready: "Pass") -> Round:
         """The forward pass over the unseen tokens and the draft."""
         began, model = time.perf_counter(), self._model
-        step = room.fill(draft)
-        tokens = model.ids((*unseen, *draft.tokens))
+        path, unseen, draft, room = ready.path, ready.unseen, ready.draft, ready.room
+        tokens = model.ids(ready.tokens)
         hidden, ran = model.embed(tokens), 0
         if draft.started is not None:
             ran = draft.started.layers
@@ -171,7 +223,7 @@ class Verifier:
             hidden = done
         tapped: dict[int, Tensor] = {}
         for tap in sorted({t for t in self._guesser.taps if t > ran} | {model.config.layers}):
-            hidden = model.run(hidden, step, room.arena, range(ran, tap))
+            hidden = model.run(hidden, ready.step, room.arena, range(ran, tap))
             tapped[tap] = hidden
             ran = tap
         logits = model.logits(hidden[len(unseen) - 1 :])
@@ -179,7 +231,7 @@ class Verifier:
             torch.cuda.synchronize()  # the draw would wait anyway, and the time is to be known
         self.passes += 1
         took_ms = (time.perf_counter() - began) * 1000
-        return Round(path, unseen, name, draft, logits, hidden, tapped, took_ms)
+        return Round(path, unseen, ready.name, draft, logits, hidden, tapped, took_ms)
 
     def _room_tokens(self, path: Sequence[int], unseen: int) -> int:
         """How long a draft may be."""

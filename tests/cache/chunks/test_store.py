@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from keyturn.cache.chunk_spill import DiskChunks
-from keyturn.cache.chunk_store import ChunkStore
+from keyturn.cache.chunks.spill import DiskChunks
+from keyturn.cache.chunks.store import ChunkStore
 from keyturn.cache.quantised import QuantisedRows
 
 SINK = [7]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from keyturn.cache.chunk_spill import DiskChunks
+from keyturn.cache.chunks.spill import DiskChunks
 from keyturn.cache.quantised import QuantisedRows
 from keyturn.daemon.commands._status import lines
 from keyturn.daemon.commands.project import command

@@ -9,7 +9,7 @@ from keyturn.api.report import Completion, ProjectUse
 from keyturn.api.request import CompletionOptions, CompletionRequest
 from keyturn.api.uris import KEPT_SCHEME, path_of
 from keyturn.cache.budget import Budget
-from keyturn.cache.chunk_store import ChunkStore
+from keyturn.cache.chunks.store import ChunkStore
 from keyturn.daemon.completion.chunk_encoder import ChunkEncoder
 from keyturn.daemon.completion.completer import CompleterOptions
 from keyturn.daemon.completion.idle_refresh import IdleWork, Refresher

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from keyturn.cache.chunk_spill import DiskChunks
+from keyturn.cache.chunks.spill import DiskChunks
 from keyturn.cache.quantised import QuantisedRows
 from keyturn.daemon.project.encoded import forget_encoded
 

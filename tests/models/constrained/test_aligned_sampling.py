@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from keyturn.api.request import GrammarMode
-from keyturn.models.constrained.aligned_sampling import Aligner, Budget
+from keyturn.models.constrained.aligned_sampling import Aligner
+from keyturn.models.constrained.budget import Budget
 from keyturn.models.constrained.trie import Anything, Node, Support, Trie
 from support.models.toys import LETTERS, STOP, Letters, Text, Toy, noise, uniforms, variation
 

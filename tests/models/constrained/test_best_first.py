@@ -9,8 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from keyturn.api.request import GrammarMode
-from keyturn.models.constrained.aligned_sampling import Aligned, Budget
+from keyturn.models.constrained.aligned_sampling import Aligned
 from keyturn.models.constrained.best_first import BestFirst
+from keyturn.models.constrained.budget import Budget
 from keyturn.models.constrained.trie import Anything, Node, Trie
 from support.models.toys import STOP, Text, Toy
 

@@ -13,8 +13,8 @@ from keyturn.api.report import Finish
 from keyturn.api.request import GrammarMode, Sampling
 from keyturn.cache.sequence import CachedSequence
 from keyturn.models.constrained.candidate_guard import CandidateGuard
-from keyturn.models.constrained.guide import BROKEN_SUFFIX, GOES_ON, Guide
-from keyturn.models.constrained.guided_decoder import DISAGREE, GuidedDecoder
+from keyturn.models.constrained.guide import BROKEN_SUFFIX, DISAGREE, GOES_ON, Guide
+from keyturn.models.constrained.guided_decoder import GuidedDecoder
 from keyturn.models.constrained.trie_cache import Remembered
 from keyturn.models.decoding.decode import Decoder, Interrupted, Stops, Token
 from keyturn.models.decoding.sampler import Sampler

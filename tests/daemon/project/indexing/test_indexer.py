@@ -15,7 +15,7 @@ import psutil
 import pytest
 import torch
 
-from keyturn.cache.chunk_spill import DiskChunks
+from keyturn.cache.chunks.spill import DiskChunks
 from keyturn.cache.quantised import QuantisedRows
 from keyturn.daemon.config import settings_in
 from keyturn.daemon.project.index import ProjectIndex

@@ -1,0 +1,38 @@
+"""Which candidates do something else than the others."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from keyturn.api.report import Finish
+from keyturn.daemon.completion.candidates import Brief
+from keyturn.daemon.completion.request import Candidate, InfillRequest, Near
+from keyturn.daemon.workspace.language import language_of
+from keyturn.models.prompts.fim import NOWHERE, Order, Prompt
+
+
+def brief(path: str) -> Brief:
+    prompt = Prompt((), NOWHERE, NOWHERE, Order.PSM)
+    return Brief(InfillRequest("", path=path), language_of(path), Near("", "", "\n"), prompt,
+                 frozenset(), 8)  # fmt: skip
+
+
+def kept(path: str, texts: Sequence[str]) -> list[str]:
+    found = brief(path).distinct([Candidate(text, 1, Finish.LINES) for text in texts])
+    return [candidate.text for candidate in found]
+
+
+@pytest.mark.parametrize(("path", "texts", "want"), [
+    ("a.py", ["x = 1", "x=1", "x = 1\n", "x = 2"], ["x = 1", "x = 2"]),
+    ("a.py", ["f(x)", "f(x)  # once more", "f(x) # and again"], ["f(x)"]),
+    ("a.py", ["f(x)\ng()", "f(x)  # once\ng()"], ["f(x)\ng()"]),
+    ("a.py", ["# one thing", "# another"], ["# one thing", "# another"]),
+    ("a.py", ["", "x", ""], ["x"]),
+    ("a.rs", ["f(x);", "f(x); // why", "f(x) # y"], ["f(x);", "f(x) # y"]),
+    ("a.py", ["'#a'", "'#b'"], ["'#a'", "'#b'"]),
+    ("a.txt", ["one // two", "one // three"], ["one // two", "one // three"]),
+])  # fmt: skip
+def test_space_and_comments_behind_code_make_no_difference(
+    path: str, texts: list[str], want: list[str]
+) -> None:
+    assert kept(path, texts) == want

@@ -1,0 +1,118 @@
+"""Several branches run in one pass, against a fresh forward pass over each."""
+
+from collections.abc import Sequence
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+from keyturn.cache.branch import Branches
+from keyturn.cache.sequence import CachedSequence
+from keyturn.models.speculative.draft import Context, Draft, Verified
+from keyturn.models.speculative.side_by_side import SideBySide
+from keyturn.models.speculative.verify import Guesser, keep_all
+from support.models.tiny import forward, oracle, oracle_logits, ours, random_tokens
+
+REFERENCE = oracle("qwen2")
+MODEL = ours(REFERENCE)
+TOKENS = random_tokens(64)
+LIMIT = 12
+token = st.integers(0, 95)
+paths = st.lists(st.lists(token, min_size=1, max_size=LIMIT), min_size=1, max_size=4)
+
+
+class Repeating:
+    """Drafts the last token again, right or not."""
+
+    taps: frozenset[int] = frozenset()
+
+    def draft(self, context: Context, budget: int) -> tuple[str, Draft]:
+        count = min(budget, 2)
+        return "again", Draft((context.path[-1],) * count, (0.5,) * count)
+
+    def verified(self, verified: Verified, forward_ms: float) -> None:
+        assert verified.accepted <= len(verified.draft.tokens)
+
+
+class Guesses:
+    """The same for every branch."""
+
+    def __init__(self) -> None:
+        self.passes = 0
+
+    def branch(self) -> Guesser:
+        return Repeating()
+
+
+def begin(prompt: Sequence[int]) -> tuple[SideBySide, CachedSequence, torch.Tensor]:
+    sequence = CachedSequence(MODEL.new_arena())
+    logits = forward(MODEL, sequence, prompt)[-1]
+    together = SideBySide(MODEL, sequence, logits, LIMIT, lambda: None, Guesses())
+    return together, sequence, logits
+
+
+@settings(max_examples=40, deadline=None)
+@given(paths=paths, cuts=st.lists(st.integers(1, LIMIT), min_size=4, max_size=4))
+def test_every_branch_is_what_a_fresh_pass_says_wherever_it_parts(
+    paths: list[list[int]], cuts: list[int]
+) -> None:
+    together, sequence, _ = begin(TOKENS[:20])
+    verifiers = [
+        (together.verifier(path[:cut]), path) for path, cut in zip(paths, cuts, strict=False)
+    ]
+    for count in range(1, LIMIT + 1):
+        asked = [(v, path[:count]) for v, path in verifiers if len(path) >= count]
+        together.ask((v, path, keep_all) for v, path in asked)
+        for verifier, path in asked:
+            found = verifier.known(path)
+            assert found is not None
+            right = oracle_logits(REFERENCE, [*TOKENS[:20], *path])[-1]
+            assert_close(found, right, atol=5e-4, rtol=5e-4)
+    assert sequence.tokens == TOKENS[:20]
+    sequence.check_integrity()
+
+
+def test_a_branch_begins_with_what_another_one_knows() -> None:
+    together, *_ = begin(TOKENS[:20])
+    first = together.verifier([])
+    path = TOKENS[30:36]
+    for count in range(1, 7):
+        together.ask([(first, path[:count], keep_all)])
+    other = together.verifier([*path[:4], 7])
+    ready = other.asks([*path[:4], 7])
+    assert ready is not None
+    assert ready.unseen == (7,)
+    assert ready.start == 24
+
+
+def test_branches_see_text_as_it_stands_after_an_edit() -> None:
+    sequence = CachedSequence(MODEL.new_arena())
+    forward(MODEL, sequence, TOKENS[:30])
+    sequence.drop(5, 8)  # what is behind keeps its keys: an offset of -3
+    want = CachedSequence(MODEL.new_arena())
+    forward(MODEL, want, TOKENS[:30])
+    want.drop(5, 8)
+    right = forward(MODEL, want, [9])[-1]
+    branch = Branches(sequence, 4).new()
+    step = branch.append([9])
+    with torch.inference_mode():
+        hidden = MODEL.embed(torch.tensor([9]))
+        found = MODEL.logits(MODEL.run_together(hidden, [step], branch.arena))[0]
+    assert_close(found, right, atol=2e-4, rtol=2e-4)
+    assert len(sequence) == 27
+
+
+def test_what_a_branch_writes_touches_neither_the_sequence_nor_another_branch() -> None:
+    sequence = CachedSequence(MODEL.new_arena())
+    forward(MODEL, sequence, TOKENS[:30])
+    before = [sequence.values(range(30), layer).clone() for layer in range(MODEL.config.layers)]
+    branches = Branches(sequence, 6)
+    steps = [branches.new().append(TOKENS[40:46]) for _ in range(3)]
+    rows = [range(step.parts[0].row, step.parts[0].row + 6) for step in steps]
+    assert len({row for each in rows for row in each}) == 18
+    with torch.inference_mode():
+        hidden = MODEL.embed(torch.tensor(TOKENS[40:46] * 3))
+        MODEL.run_together(hidden, steps, sequence.arena)
+    for layer, values in enumerate(before):
+        assert torch.equal(sequence.values(range(30), layer), values)
