@@ -17,19 +17,28 @@ class Branches:
         self._sequence = sequence
         self._most = most_tokens
         self._row = max((segment.stop for segment in sequence.segments), default=0)
+        self._free: list[int] = []
         self._shared = sequence.seen_before(len(sequence))
 
     def new(self, like: "Branch | None" = None, count: int = 0) -> "Branch":
         """Another one, which begins with the first `count` tokens of the branch `like`."""
-        arena, row = self._sequence.arena, self._row
-        arena.reserve(row + self._most)
+        arena = self._sequence.arena
+        if self._free:
+            row = self._free.pop()
+        else:
+            row = self._row
+            self._row += self._most
+            arena.reserve(self._row)
         branch = Branch(self._sequence, self._shared, row, self._most)
-        self._row = row + self._most
         if like is not None and count > len(self._sequence):
             own = like.tokens[len(self._sequence) : count]
             arena.copy(like.row, row, len(own))
             branch.tokens += own
         return branch
+
+    def drop(self, branch: "Branch") -> None:
+        """Let another one have its rows."""
+        self._free.append(branch.row)
 
 
 class Branch:

@@ -1,3 +1,3 @@
-"""Decoding under a grammar: aligned sampling, best-first greedy search. Imports `grammar`,
+"""Decoding under a grammar: aligned sampling, best-first greedy search, alternatives. Imports
 `decoding` and below.
 """

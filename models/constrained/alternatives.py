@@ -100,7 +100,10 @@ class Alternatives:
         while True:
             for way in [way for way in self._ways if way.over]:
                 self._ways.remove(way)
-                if way is not first and self._whole(way):
+                if way is first:  # whose rows most others begin with
+                    continue
+                self._together.drop(way.verifier)
+                if self._whole(way):
                     yield self._over(way)
             self._branch_off()
             if not self._ways:
@@ -141,6 +144,8 @@ class Alternatives:
     def _begin_again(self, first: Way) -> Way:
         """The first completion anew, with nothing refused, and nothing else."""
         assert first.found is not None
+        for way in self._ways:
+            self._together.drop(way.verifier)
         self._ways.clear()
         self._guide.disagree(first.found.node)
         return self._begin(GrammarMode.OFF, first.found.node)

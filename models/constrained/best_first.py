@@ -8,7 +8,7 @@ as far as it is known. What others there are comes best first: the likeliest bra
 completion has taken yet, and the greedy completion behind it.
 
 The search is bounded. When the model calls that it may lose, its seconds or its share of the time
-are used up, the likeliest place known at which the model may stop is the end.
+are used up, the likeliest place where it has been and the model may stop is the end.
 """
 
 import heapq

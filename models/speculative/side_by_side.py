@@ -47,7 +47,7 @@ class SideBySide:
         self._limit_tokens = limit_tokens
         self._raise_if_cancelled = raise_if_cancelled
         self._guesses = guesses
-        self._made: list[Branch] = []
+        self._made: dict[Verifier, Branch] = {}
         self._branches = Branches(sequence, limit_tokens + DRAFT_TOKENS + 1)
 
     def verifier(self, path: Sequence[int]) -> Verifier:
@@ -58,10 +58,9 @@ class SideBySide:
         def known(branch: Branch) -> int:
             return shared(branch.tokens[start:], path)
 
-        like = max(self._made, key=known, default=None)
+        like = max(self._made.values(), key=known, default=None)
         branch = self._branches.new(like, 0 if like is None else start + known(like))
-        self._made.append(branch)
-        return Verifier(
+        verifier = Verifier(
             self._model,
             branch,
             self._logits,
@@ -70,6 +69,12 @@ class SideBySide:
             self._raise_if_cancelled,
             prompt_tokens=start,
         )
+        self._made[verifier] = branch
+        return verifier
+
+    def drop(self, verifier: Verifier) -> None:
+        """End its branch."""
+        self._branches.drop(self._made.pop(verifier))
 
     def ask(self, questions: Iterable[tuple[Verifier, Sequence[int], Prune]]) -> None:
         """Have every verifier know the logits after its path."""

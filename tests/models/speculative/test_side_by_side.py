@@ -86,6 +86,21 @@ def test_a_branch_begins_with_what_another_one_knows() -> None:
     assert ready.start == 24
 
 
+def test_the_rows_of_a_branch_that_ended_are_used_again() -> None:
+    together, sequence, _ = begin(TOKENS[:20])
+    sizes: set[int] = set()
+    for number in range(8):
+        verifier = together.verifier([])
+        together.ask([(verifier, [number], keep_all)])
+        found = verifier.known([number])
+        assert found is not None
+        right = oracle_logits(REFERENCE, [*TOKENS[:20], number])[-1]
+        assert_close(found, right, atol=5e-4, rtol=5e-4)
+        together.drop(verifier)
+        sizes.add(sequence.arena.rows)
+    assert len(sizes) == 1
+
+
 def test_branches_see_text_as_it_stands_after_an_edit() -> None:
     sequence = CachedSequence(MODEL.new_arena())
     forward(MODEL, sequence, TOKENS[:30])
