@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from .segment import Part, Segment, Step
 from .sequence import CachedSequence
 
+FEW_TOKENS = 24  # of a branch, which most are shorter than; for more it gets other rows
+
 
 class Branches:
     """Makes branches of one sequence, in free rows of its arena. While there are any, the sequence
@@ -14,46 +16,45 @@ class Branches:
 
     def __init__(self, sequence: CachedSequence, most_tokens: int) -> None:
         """`most_tokens` of each branch, beside those of the sequence."""
-        self._sequence = sequence
-        self._most = most_tokens
+        self.sequence = sequence
+        self.most_tokens = most_tokens
+        self.shared = sequence.seen_before(len(sequence))
         self._row = max((segment.stop for segment in sequence.segments), default=0)
-        self._free: list[int] = []
-        self._shared = sequence.seen_before(len(sequence))
+        self._free: dict[int, list[int]] = {}  # by their number: rows that were given back
 
     def new(self, like: "Branch | None" = None, count: int = 0) -> "Branch":
         """Another one, which begins with the first `count` tokens of the branch `like`."""
-        arena = self._sequence.arena
-        if self._free:
-            row = self._free.pop()
-        else:
-            row = self._row
-            self._row += self._most
-            arena.reserve(self._row)
-        branch = Branch(self._sequence, self._shared, row, self._most)
-        if like is not None and count > len(self._sequence):
-            own = like.tokens[len(self._sequence) : count]
-            arena.copy(like.row, row, len(own))
-            branch.tokens += own
+        branch = Branch(self)
+        if like is not None and count > len(branch):
+            own = like.tokens[len(branch) : count]
+            branch.append(own)
+            self.sequence.arena.copy(like.rows.start, branch.rows.start, len(own))
         return branch
 
-    def drop(self, branch: "Branch") -> None:
-        """Let another one have its rows."""
-        self._free.append(branch.row)
+    def rows(self, count: int) -> range:
+        """So many free rows, for whoever gives them back."""
+        free = self._free.get(count)
+        start = free.pop() if free else self._row
+        if start == self._row:
+            self._row += count
+            self.sequence.arena.reserve(self._row)
+        return range(start, start + count)
+
+    def give_back(self, rows: range) -> None:
+        self._free.setdefault(len(rows), []).append(rows.start)
 
 
 class Branch:
     """The sequence's tokens, and some of its own behind them."""
 
-    def __init__(
-        self, sequence: CachedSequence, shared: tuple[Segment, ...], row: int, most: int
-    ) -> None:
-        self.arena = sequence.arena
-        self.row = row  # of the first token of its own
-        self.tokens: list[int] = list(sequence.tokens)
-        self.most_tokens = sequence.most_tokens
-        self.most_rows: int | None = len(sequence) + most
-        self._shared = shared
-        self._start = len(sequence)
+    def __init__(self, branches: Branches) -> None:
+        self.arena = branches.sequence.arena
+        self.tokens: list[int] = list(branches.sequence.tokens)
+        self.rows = branches.rows(min(FEW_TOKENS, branches.most_tokens))  # of its own tokens
+        self.most_tokens = branches.sequence.most_tokens
+        self.most_rows: int | None = len(self) + branches.most_tokens
+        self._branches = branches
+        self._start = len(self)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -61,13 +62,28 @@ class Branch:
     def append(self, tokens: Sequence[int]) -> Step:
         """Put `tokens` at the end; the step that fills their rows."""
         first = len(self)
+        self._require(first + len(tokens) - self._start)
         self.tokens += tokens
-        own = Segment(self.row, len(self) - self._start, first=self._start)
-        part = Part(range(first, len(self)), self.row + first - self._start)
-        assert self.most_rows is None or len(self) <= self.most_rows, (len(self), self.most_rows)
-        return Step((part,), (*self._shared, own))
+        own = Segment(self.rows.start, len(self) - self._start, first=self._start)
+        part = Part(range(first, len(self)), self.rows.start + first - self._start)
+        return Step((part,), (*self._branches.shared, own))
 
     def truncate(self, length: int) -> None:
         """Drop every token from index `length` on, none of them the sequence's."""
         assert length >= self._start, (length, self._start)
         del self.tokens[length:]
+
+    def end(self) -> None:
+        """Let other branches have its rows."""
+        self._branches.give_back(self.rows)
+
+    def _require(self, count: int) -> None:
+        """Have rows for `count` tokens of its own, moving what is there if need be."""
+        most = self._branches.most_tokens
+        assert count <= most, (count, most)
+        if count <= len(self.rows):
+            return
+        rows = self._branches.rows(most)
+        self.arena.copy(self.rows.start, rows.start, len(self) - self._start)
+        self._branches.give_back(self.rows)
+        self.rows = rows

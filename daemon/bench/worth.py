@@ -163,7 +163,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"asked at {whole['asked']} places: similarity {whole['similarity']:.3f}, of the best "
             f"of {whole['distinct']:.2f} that differ {whole['best_of_3']:.3f}, in "
-            f"{whole['k3_time']:.2f} x the time (decoding {whole['k3_decoding']:.2f} x)"
+            f"{whole['k3_time']} x the time (decoding {whole['k3_decoding']} x)"
         )
 
 

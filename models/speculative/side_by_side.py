@@ -74,7 +74,7 @@ class SideBySide:
 
     def drop(self, verifier: Verifier) -> None:
         """End its branch."""
-        self._branches.drop(self._made.pop(verifier))
+        self._made.pop(verifier).end()
 
     def ask(self, questions: Iterable[tuple[Verifier, Sequence[int], Prune]]) -> None:
         """Have every verifier know the logits after its path."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from pathlib import Path
 from random import Random
+from statistics import median
 
 from ....api.report import CompletionMeta
 from ....lsp.extent import wants_block
@@ -15,7 +16,7 @@ from ...completion.completer import Completer, CompleterOptions
 from ...completion.file_session import FileSession
 from ...completion.request import InfillRequest
 from .._typing.strokes import Gaps, Pause
-from .typed import rest
+from .typed import IDLE_STEPS, IDLE_TOKENS, rest
 
 SEVERAL = 3
 
@@ -85,8 +86,8 @@ class _Side:
         session = self.session
         assert session is not None
         self._complete(before, pause.after, path, 1, max_tokens=1)
-        while session.refresh(64):
-            pass
+        for _ in range(IDLE_STEPS):
+            session.refresh(IDLE_TOKENS)
         began = time.perf_counter()
         texts, meta = self._complete(pause.before, pause.after, path, self.candidates)
         took_ms = (time.perf_counter() - began) * 1e3
@@ -110,8 +111,8 @@ def _similarity(text: str, left: str) -> float:
 
 
 def best_of(asked: Sequence[Asked]) -> dict[str, float | int | None]:
-    """What several candidates give over one, and what they cost: `k3_time` is the time of all the
-    requests for several over that of the same requests for one."""
+    """What several candidates give over one, and what they cost: `k3_time` is the median of how
+    many times as long they take, for the whole answer."""
     if not asked:
         return {"asked": 0, "k3_time": None}
     one, several = [each.one for each in asked], [each.several for each in asked]
@@ -121,8 +122,12 @@ def best_of(asked: Sequence[Asked]) -> dict[str, float | int | None]:
         "similarity": round(sum(each.similarity for each in one) / count, 3),
         "best_of_3": round(sum(each.similarity for each in several) / count, 3),
         "distinct": round(sum(each.distinct for each in several) / count, 2),
-        "k3_time": round(sum(e.took_ms for e in several) / sum(e.took_ms for e in one), 2),
-        "k3_decoding": round(
-            sum(e.decode_ms for e in several) / max(1e-9, sum(e.decode_ms for e in one)), 2
-        ),
+        "k3_time": _ratio([(e.several.took_ms, e.one.took_ms) for e in asked]),
+        "k3_decoding": _ratio([(e.several.decode_ms, e.one.decode_ms) for e in asked]),
     }
+
+
+def _ratio(pairs: Sequence[tuple[float, float]]) -> float | None:
+    """Median, of those where neither is nothing."""
+    ratios = [many / one for many, one in pairs if many and one]
+    return round(median(ratios), 2) if ratios else None

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -11,15 +10,15 @@ from ....lsp.extent import wants_block
 from ....lsp.options import Options
 from ....models.confidence.estimator import Estimates
 from ....models.confidence.evidence import Said, Step, steps
-from ....models.grammar.languages import open_oracle
-from ....models.grammar.oracle import Oracle
 from ....models.loading.loader import Loaded
 from ...completion.completer import Completer, CompleterOptions
 from ...completion.file_session import FileSession
 from ...completion.request import InfillRequest
+from ...project.reading.syntax import GRAMMARS, Stopwatch, parse
 from ...workspace.language import language_of
 from .._typing.strokes import Gaps, Pause
 
+PARSING_SECONDS = 10.0  # of a file
 IDLE_STEPS, IDLE_TOKENS = 4, 64  # of refreshing, while somebody looks at a suggestion
 
 
@@ -75,7 +74,6 @@ class Typist:
         self._completer = Completer(loaded, options)
         self._recorder = Recorder(self._completer.estimator)
         self._completer.estimator = self._recorder
-        self._oracle = cache(open_oracle)
 
     def types(self, path: Path, name: str, stretches: int) -> Iterator[Suggested]:
         """Every pause; none in a file that is too short."""
@@ -106,27 +104,27 @@ class Typist:
             left=pause.left,
             confidence=best.confidence if best else None,
             steps=self._recorder.last if best else (),
-            parses=self._parses(pause, best.text, path) if best else None,
+            parses=_parses(pause, best.text, path) if best else None,
         )
 
-    def _parses(self, pause: Pause, text: str, path: Path) -> bool | None:
-        if "\n" not in text.strip("\n"):
-            return None
-        oracle = self._oracle(language_of(path.name).id)
-        if not _whole(oracle, pause.before + pause.left + pause.after):
-            return None
-        return _whole(oracle, pause.before + text + pause.after)
+
+def _parses(pause: Pause, text: str, path: Path) -> bool | None:
+    language = language_of(path.name).id
+    several_lines = "\n" in text.strip("\n")
+    if several_lines and _is_whole(language, pause.before + pause.left + pause.after):
+        return _is_whole(language, pause.before + text + pause.after)
+    return None
+
+
+def _is_whole(language: str, text: str) -> bool:
+    watch = Stopwatch(lambda: None, PARSING_SECONDS)
+    return language in GRAMMARS and not parse(language, text.encode(), watch).has_error
 
 
 def rest(text: str, left: str) -> str:
     """What is to be written where `text` is suggested: as many lines of `left`."""
     count = text.strip("\n").count("\n") + 1
     return "\n".join(left.lstrip("\n").split("\n")[:count])
-
-
-def _whole(oracle: Oracle, text: str) -> bool:
-    opening = oracle.open(text)
-    return opening.constrained and not opening.skipped_lines and opening.state.can_finish()
 
 
 def _lines(text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyturn.api.confidence import Confidence
+from keyturn.daemon.bench._worth.asked import Answer, Asked, Asker, best_of
 from keyturn.daemon.bench._worth.curve import (
     area,
     calibration,
@@ -121,3 +123,26 @@ def test_rows_and_figures_come_from_the_command(tmp_path: Path, tiny_folder: Pat
     read = [json.loads(line) for line in rows.read_text().splitlines()]
     assert {"file", "language", "pause", "line", "start", "right", "features"} == set(read[0])
     assert "judge nothing" in done.stderr
+
+
+def test_several_candidates_are_as_good_as_the_best_of_them() -> None:
+    left = "a + b\nreturn"
+    one = Answer(("a + c",), left, took_ms=10, decode_ms=5)
+    several = Answer(("a + c", "a  +  c", "a + b"), left, took_ms=15, decode_ms=10)
+    assert one.similarity == 0.8
+    assert (several.similarity, several.distinct) == (1.0, 2)
+    assert Answer((), left, 1, 0).similarity == 0.0
+    found = best_of([Asked(one, several), Asked(one, replace(several, took_ms=30))])
+    assert (found["k3_time"], found["k3_decoding"], found["best_of_3"]) == (2.25, 2.0, 1.0)
+    assert best_of([])["k3_time"] is None
+
+
+def test_what_is_asked_for_comes_once_from_each_side(tmp_path: Path) -> None:
+    path = tmp_path / "numbers.py"
+    path.write_text(TEXT)
+    found = list(Asker(tiny_loaded(), CompleterOptions(context_tokens=512)).asks(path, "n.py", 3))
+    assert found
+    for each in found:
+        assert len(each.one.texts) <= 1
+        assert each.several.distinct == len(each.several.texts) <= 3
+        assert each.one.left == each.several.left

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from keyturn.cache.branch import Branches
+from keyturn.cache.branch import FEW_TOKENS, Branches
 from keyturn.cache.sequence import CachedSequence
 from keyturn.models.speculative.draft import Context, Draft, Verified
 from keyturn.models.speculative.side_by_side import SideBySide
@@ -84,6 +85,25 @@ def test_a_branch_begins_with_what_another_one_knows() -> None:
     assert ready is not None
     assert ready.unseen == (7,)
     assert ready.start == 24
+
+
+@pytest.mark.parametrize("count", [FEW_TOKENS, FEW_TOKENS + 1, 60])
+def test_a_branch_that_outgrows_its_rows_gets_others(count: int) -> None:
+    prompt, path = TOKENS[:4], TOKENS[4:64]
+    sequence = CachedSequence(MODEL.new_arena(0))
+    forward(MODEL, sequence, prompt)
+    branches = Branches(sequence, 60)
+    branch, beside = branches.new(), branches.new()
+    for at in range(count):
+        for each in (branch, beside):
+            step = each.append([path[at]])
+            with torch.inference_mode():
+                hidden = MODEL.embed(torch.tensor([path[at]]))
+                hidden = MODEL.run_together(hidden, [step], sequence.arena)
+                found = MODEL.logits(hidden)[0]
+    right = oracle_logits(REFERENCE, [*prompt, *path[:count]])[-1]
+    assert_close(found, right, atol=5e-4, rtol=5e-4)
+    assert not set(branch.rows) & set(beside.rows)
 
 
 def test_the_rows_of_a_branch_that_ended_are_used_again() -> None:
