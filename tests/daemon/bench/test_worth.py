@@ -106,7 +106,7 @@ def test_rows_and_figures_come_from_the_command(tmp_path: Path, tiny_folder: Pat
     path.write_text(TEXT)
     options = (
         "--stretches",
-        "2",
+        "1",
         "--model",
         str(tiny_folder),
         "--device",
@@ -140,7 +140,7 @@ def test_several_candidates_are_as_good_as_the_best_of_them() -> None:
 def test_what_is_asked_for_comes_once_from_each_side(tmp_path: Path) -> None:
     path = tmp_path / "numbers.py"
     path.write_text(TEXT)
-    found = list(Asker(tiny_loaded(), CompleterOptions(context_tokens=512)).asks(path, "n.py", 3))
+    found = list(Asker(tiny_loaded(), CompleterOptions(context_tokens=512)).asks(path, "n.py", 1))
     assert found
     for each in found:
         assert len(each.one.texts) <= 1
