@@ -12,7 +12,7 @@ FEW_TOKENS = 24  # of a branch, which most are shorter than; for more it gets ot
 
 class Branches:
     """Makes branches of one sequence, in free rows of its arena. While there are any, the sequence
-    must stay as it is."""
+    must stay as it is. Their rows are over its budget: few, and free again for its next tokens."""
 
     def __init__(self, sequence: CachedSequence, most_tokens: int) -> None:
         """`most_tokens` of each branch, beside those of the sequence."""

@@ -1,8 +1,8 @@
 """One or several completions from one prefill.
 
-The first is what the model likes best (or the first sample). The others are the next best under the
-grammar, without one start with the next best first tokens, or are other samples; what trims to the
-same text as an earlier one does not count. Where one is wanted and comes to nothing worth showing,
+The first is what the model likes best (or the first sample). The others are the next best, written
+beside it, or are other samples; what does the same as an earlier one does not count. Where one is
+wanted and comes to nothing worth showing,
 the next best is tried, unless the model itself would rather add nothing, or says the word again
 that the cursor is inside of.
 """

@@ -123,9 +123,12 @@ class Alternatives:
 
     def _over(self, way: Way) -> Iterator[Token]:
         assert way.found is not None, "a search ends with what it has found"
-        self._guide.count(refused=way.found.refused, restarts=way.found.restarts)
-        self._guide.sampled(way.found.mode, way.found.bound)
+        self._note(way.found)
         return tokens_of(way.found, self._stops.limit_tokens, greedy=True)
+
+    def _note(self, found: Aligned) -> None:
+        self._guide.count(refused=found.refused, restarts=found.restarts)
+        self._guide.sampled(found.mode, found.bound)
 
     def _whole(self, way: Way) -> bool:
         """Whether a completion has an end: otherwise nothing grammatical was found."""
@@ -144,6 +147,7 @@ class Alternatives:
     def _begin_again(self, first: Way) -> Way:
         """The first completion anew, with nothing refused, and nothing else."""
         assert first.found is not None
+        self._note(first.found)
         for way in self._ways:
             self._together.drop(way.verifier)
         self._ways.clear()

@@ -15,7 +15,6 @@ import heapq
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -44,11 +43,8 @@ def anywhere(node: Node) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
 class Refusal:
-    """Nothing grammatical is left at a place."""
-
-    node: Node
+    """Nothing grammatical is left where a search is."""
 
 
 class BestFirst:
@@ -95,7 +91,7 @@ class BestFirst:
                     run.floor = child
                     yield aligned(run, self._trie, run.calls)
                 continue
-            yield Refusal(child or run.node)
+            yield Refusal()
             run.refused += 1
             budget.raise_if_cancelled()
             refused = child or run.node

@@ -19,34 +19,16 @@ from keyturn.models.decoding.sampler import Sampler
 from keyturn.models.decoding.stops import Anything
 from keyturn.models.grammar.languages import open_oracle
 from keyturn.models.grammar.oracle import Unavailable
-from keyturn.models.nn.transformer import Transformer
 from keyturn.models.prompts.fim import PromptBuilder, PromptOptions
 from keyturn.models.speculative.draft import Context, Draft, Verified
 from keyturn.models.speculative.verify import Guesser, NoGuess
-from support.models.tiny import forward, oracle, ours
-from support.models.tiny_tokenizer import tiny_tokenizer
+from support.models.leaning import MODEL, TOKENIZER, Leaning
+from support.models.tiny import forward
 
-TOKENIZER = tiny_tokenizer()
-MODEL = ours(oracle("qwen2", vocab_size=TOKENIZER.vocabulary, max_position_embeddings=2048))
 BUILDER = PromptBuilder(TOKENIZER)
 LEFT, RIGHT = '{"a": [1, ', ' 2], "b": {}}\n'
 PROMPT = BUILDER.build(LEFT, RIGHT, PromptOptions(heal=False))
 LIMIT = 10
-
-
-class Leaning(Transformer):
-    """The random model with a liking for digits, commas and brackets."""
-
-    LIKED = torch.tensor(
-        [bool(data) and set(data) <= set(b"0123456789, []{}") for data in map(
-            TOKENIZER.token_bytes, range(TOKENIZER.vocabulary))]
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.__dict__ = MODEL.__dict__
-
-    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        return super().logits(hidden) + 4.0 * self.LIKED
 
 
 LEANING = Leaning()
@@ -216,3 +198,4 @@ def test_where_model_and_grammar_disagree_all_are_the_models_own() -> None:
     assert completions[0] == want
     assert len(completions) == 3
     assert beside.use.reason == alone.use.reason == DISAGREE
+    assert beside.use.refused >= alone.use.refused > 0

@@ -21,30 +21,11 @@ from keyturn.models.decoding.sampler import Sampler
 from keyturn.models.decoding.stops import Anything, SingleLine, StopRule
 from keyturn.models.grammar.languages import open_oracle
 from keyturn.models.grammar.oracle import Opening, State, Unconstrained
-from keyturn.models.nn.transformer import Transformer
 from keyturn.models.prompts.fim import Prompt, PromptBuilder, PromptOptions
 from keyturn.models.speculative.verify import NoGuess
-from support.models.tiny import oracle, ours
-from support.models.tiny_tokenizer import tiny_tokenizer
+from support.models.leaning import MODEL, TOKENIZER, Leaning
 
-TOKENIZER = tiny_tokenizer()
-MODEL = ours(oracle("qwen2", vocab_size=TOKENIZER.vocabulary, max_position_embeddings=2048))
 BUILDER = PromptBuilder(TOKENIZER)
-
-
-class Leaning(Transformer):
-    """The random model with a liking for digits, commas and brackets."""
-
-    LIKED = torch.tensor(
-        [bool(data) and set(data) <= set(b"0123456789, []{}") for data in map(
-            TOKENIZER.token_bytes, range(TOKENIZER.vocabulary))]
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.__dict__ = MODEL.__dict__
-
-    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        return super().logits(hidden) + 4.0 * self.LIKED
 
 
 DECODER = Decoder(Leaning(), TOKENIZER)
