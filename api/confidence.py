@@ -3,7 +3,8 @@
 import math
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from .bounds import Offset, Share, Shift, Slope
 
@@ -43,6 +44,7 @@ class Confidence:
     starts: tuple[Offset, ...]  # ascending, the first is 0
     rests: tuple[Share, ...]
     correction: Correction = Correction()
+    ends: tuple[Offset, ...] | None = None  # of lines, behind which it may be cut; None: anywhere
 
     def __post_init__(self) -> None:
         """Raises `ValueError` for what comes from outside and is no confidence."""
@@ -57,11 +59,12 @@ class Confidence:
         """Of the text without its first `count` characters, which were right."""
         first = max(0, bisect_right(self.starts, count) - 1)
         starts = tuple(max(0, start - count) for start in self.starts[first:])
-        return Confidence(starts, self.rests[first:], self.correction)
+        ends = self.ends and tuple(end - count for end in self.ends if end > count)
+        return Confidence(starts, self.rests[first:], self.correction, ends)
 
     def uncorrected(self) -> "Confidence":
         """As it was estimated."""
-        return Confidence(self.starts, self.rests)
+        return replace(self, correction=Correction())
 
     def lines(self, text: str) -> Iterator[tuple[int, float]]:
         """Where each line of `text` ends that is not blank, and how likely it is right if those
@@ -84,10 +87,17 @@ class Confidence:
         return likely
 
     def worth(self, text: str, least: float) -> str:
-        """The lines of `text` before the first that is less likely than `least`."""
-        end = 0
-        for stop, likely in self.lines(text):
-            if likely < least:
-                break
-            end = stop
-        return text[:end]
+        """The lines of `text` before the first that is less likely than `least`: as many of them as
+        it may end behind. If it may end behind none of them, as many more as it takes."""
+        lines = list(self.lines(text))
+        likely = list(takewhile(lambda line: line[1] >= least, lines))
+        if not likely or len(likely) == len(lines) or self.ends is None:
+            return text[: likely[-1][0]] if likely else ""
+        ends = [each for each in self.ends if each < lines[-1][0]] + [lines[-1][0]]
+        return text[: max((each for each in ends if each <= likely[-1][0]), default=min(ends))]
+
+    def with_first_line(self, text: str, likely: float) -> "Confidence":
+        """With another probability for all of the first line of `text` that is not blank."""
+        start = text[: len(text) - len(text.lstrip())].rfind("\n") + 1
+        first = max(0, bisect_right(self.starts, start) - 1)
+        return replace(self, rests=(*self.rests[:first], likely, *self.rests[first + 1 :]))

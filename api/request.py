@@ -29,6 +29,7 @@ class Extent(StrEnum):
 
     AUTO = "auto"  # a block where one begins: on a blank line, or with the cursor's; else a line
     LINE = "line"
+    FITTING = "fitting"  # a line, and more of them where the code below cannot follow it
     BLOCK = "block"
     ALL = "all"  # until the model ends it or the token limit does
 

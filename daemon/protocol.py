@@ -26,7 +26,7 @@ from ..lsp.backend import (
 )
 from . import codec
 
-PROTOCOL = 8
+PROTOCOL = 9
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 MOST_ELEMENTS = 50_000  # of one frame
 MOST_IN_ONE = 4_096  # list of it: room for as many is made before they come

@@ -82,7 +82,7 @@ class Options:
 
     def completion(self, block: bool, invoked: bool) -> CompletionOptions:
         """What to ask for at a place where a block may be suggested, or only a line."""
-        extent = Extent.LINE
+        extent = Extent.LINE if self.multiline == "never" else Extent.FITTING
         if block:
             extent = Extent.BLOCK if self.multiline == "always" else Extent.AUTO
         return CompletionOptions(

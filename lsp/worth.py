@@ -22,11 +22,12 @@ def worth_showing(
     along, whatever one thinks of it now. What loses lines replaces nothing: the bracket that it
     would have replaced may have been closed in them."""
     worth = [(each, _text(each, LEAST[eagerness], standing(each.start))) for each in found]
-    return [
-        each if text == each.text else replace(each, text=text, end=each.start)
-        for each, text in worth
-        if text
-    ]
+    shown: dict[tuple[str, int, int], Completion] = {}  # two may be the same up to there
+    for each, text in worth:
+        if text:
+            cut = each if text == each.text else replace(each, text=text, end=each.start)
+            shown.setdefault((cut.text, cut.start, cut.end), cut)
+    return list(shown.values())
 
 
 def _text(completion: Completion, least: float, standing: str) -> str:

@@ -29,10 +29,13 @@ def status(as_json: bool) -> None:
         click.echo(f"nothing yet; it will be kept in {path}")
         return
     click.echo(
-        f"{found['suggestions']:,} suggestions, of which the first line was right in"
-        f" {found['right']:,} and was expected to be in {found['expected']:,.0f}"
+        f"{_suggestions(found['suggestions'])}: the first line was right in {found['right']:,}, and"
+        f" was expected to be in {found['expected']:,.1f}"
     )
-    click.echo(f"what was thought to be right in 50 % is now expected in {found['half']:.0%}")
+    click.echo(
+        f"what was thought to be right in 50 % is now expected in {100 * found['half']:.0f} %,"
+        f" in 10 % in {100 * found['tenth']:.0f} %"
+    )
     click.echo(f"kept in {path}: two numbers each, no text")
 
 
@@ -43,4 +46,8 @@ def forget() -> None:
         path = daemon_paths().feedback
         known = Calibration(path).summary()["suggestions"]
         calibration.forget(path)
-    click.echo(f"forgot {known:,} suggestions" if known else "there was nothing")
+    click.echo(f"forgot {_suggestions(known)}" if known else "there was nothing")
+
+
+def _suggestions(count: int) -> str:
+    return f"{count:,} suggestion" + ("" if count == 1 else "s")

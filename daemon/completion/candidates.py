@@ -23,7 +23,7 @@ from ...models.constrained.guide import Guide
 from ...models.constrained.guided_decoder import GuidedDecoder
 from ...models.decoding.circles import Endless
 from ...models.decoding.decode import Decoder, Interrupted, Stops, Token
-from ...models.decoding.in_time import InTime
+from ...models.decoding.in_time import InTime, always
 from ...models.decoding.sampler import Sampler
 from ...models.decoding.stops import stop_rule
 from ...models.decoding.trim import certain, decided, trim
@@ -35,6 +35,9 @@ from ...models.speculative.speculator import Speculation
 from ..workspace.language import Language
 from .request import Candidate, InfillRequest, Near
 
+QUOTES_ALIKE = frozenset(  # of what is between them
+    {"dart", "javascript", "javascriptreact", "lua", "python", "typescript", "typescriptreact"}
+)
 TRIES_PER_CANDIDATE = 3  # before fewer are given
 CUT_SHORT = (Finish.TOKENS, Finish.DEADLINE, Finish.CANCELLED)
 INTERRUPTED = (Finish.DEADLINE, Finish.CANCELLED)
@@ -51,16 +54,17 @@ class Brief:
     stop_tokens: frozenset[int]
     limit_tokens: int
 
-    def stops(self, fits: Callable[[str], bool] | None = None) -> Stops:
-        """Fresh ones, for one candidate; `fits` says whether it may end with a text."""
+    def stops(self, guide: Guide | None = None) -> Stops:
+        """Fresh ones, for one candidate; `guide` says where it may end."""
         comments = self.language.comments
         options = self.request.options
         rule = stop_rule(options.extent, self.near.prefix, self.near.suffix, comments)
-        if fits is not None and options.extent in (Extent.AUTO, Extent.BLOCK):
-            rule = UntilItFits(rule, fits)
+        if guide is not None and options.extent not in (Extent.LINE, Extent.ALL):
+            rule = UntilItFits(rule, guide.enough)
         rule = Endless(rule, self.decided)
         if options.line_ms is not None:
-            rule = InTime(rule, options.line_ms / 1e3)
+            fits = always if guide is None else guide.follows
+            rule = InTime(rule, options.line_ms / 1e3, fits)
         return Stops(self.stop_tokens, self.limit_tokens, rule, self.request.deadline)
 
     def decided(self, text: str) -> bool:
@@ -74,7 +78,7 @@ class Brief:
 
     def distinct(self, candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
         """Those with text that do something else than all before them: what differs in space only,
-        or in a comment behind code, does the same."""
+        in comments beside code or in the kind of its quotes, does the same."""
         found: dict[str, Candidate] = {}
         for candidate in candidates:
             if candidate.text:
@@ -83,8 +87,9 @@ class Brief:
 
     def _essence(self, text: str) -> str:
         marks = "|".join(map(re.escape, self.language.comments))
-        code = re.sub(rf"(?<=\S)\s+(?:{marks})[^\n]*", "", text) if marks else text
-        return "".join(code.split())
+        code = re.sub(rf"(?:^|(?<=\s))(?:{marks})[^\n]*", "", text) if marks else text
+        code = "".join((code if code.strip() else text).split())
+        return code.replace("'", '"') if self.language.id in QUOTES_ALIKE else code
 
     def adds_nothing(self, candidate: Candidate) -> bool:
         """Whether the model would leave the text as it is."""
@@ -192,10 +197,13 @@ class Candidates:
             text = cut(text)
         if stream and text:
             stream(near.restored(text[len(sent) :]))
-        return Candidate(near.restored(text), tokens, finish, generated, tuple(said))
+        shown, ends = near.restored(text), None
+        if brief.request.is_automatic and self._guide.constrains:
+            ends = tuple(len(near.restored(text[:end])) for end in self._guide.ends(text))
+        return Candidate(shown, tokens, finish, generated, tuple(said), ends)
 
     def _stops(self) -> Stops:
-        return self._brief.stops(self._guide.enough if self._guide.constrains else None)
+        return self._brief.stops(self._guide if self._guide.constrains else None)
 
     def _tokens(
         self, logits: Tensor, sampler: Sampler, first: int | None, settles: bool, apart: bool

@@ -18,6 +18,7 @@ from ...api.report import CacheUse, CompletionMeta, Finish, ProjectUse
 from ...cache.plan import Repair
 from ...cache.sequence import CachedSequence
 from ...models.confidence.estimator import Estimates, fitted
+from ...models.confidence.rivals import agreeing
 from ...models.decoding.decode import Decoder, Interrupted, raise_if_cancelled
 from ...models.loading.loader import Loaded
 from ...models.prompts.fim import Prompt, PromptBuilder, PromptOptions
@@ -137,7 +138,7 @@ class Completer:
             project=ready.project,
             speculation=speculation.use,
         )
-        return Found(tuple(map(self._weighed, brief.distinct(tried))), meta)
+        return Found(self._weighed(brief.distinct(tried)), meta)
 
     @property
     def sink(self) -> list[int]:
@@ -200,9 +201,14 @@ class Completer:
         scene = session.scene(len(request.prefix), planned.prompt, language_of(request.path).id)
         return Ready(planned.prompt, session.sequence, reused, scene, fill, use, session.project)
 
-    def _weighed(self, candidate: Candidate) -> Candidate:
-        confidence = self.estimator.confidence(candidate.text, candidate.said)
-        return replace(candidate, confidence=confidence)
+    def _weighed(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+        """With the confidence in each."""
+        known = [self.estimator.confidence(each.text, each.said) for each in candidates]
+        known = agreeing([each.text for each in candidates], known)
+        return tuple(
+            replace(each, confidence=confidence and replace(confidence, ends=each.ends))
+            for each, confidence in zip(candidates, known, strict=True)
+        )
 
     def _limit_tokens(self, asked: int) -> int:
         return min(asked, self.context_tokens // 2)

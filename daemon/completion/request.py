@@ -45,6 +45,11 @@ class InfillRequest:
     cancelled: Callable[[], bool] = never  # looked at between steps
     stream: Callable[[str], None] | None = None  # gets the first candidate's text in pieces
 
+    @property
+    def is_automatic(self) -> bool:
+        """Whether somebody types, and did not ask: what is unlikely will be cut off."""
+        return self.options.line_ms is not None
+
     def with_options(self, **changed: Any) -> "InfillRequest":
         """The same with other options."""
         return replace(self, options=replace(self.options, **changed))
@@ -73,6 +78,7 @@ class Candidate:
     finish: Finish
     generated: str = ""
     said: tuple[Said, ...] = field(default=(), compare=False)
+    ends: tuple[int, ...] | None = None  # of lines, where it could end; None: not looked at
     # None where the model has drawn at random.
     confidence: Confidence | None = field(default=None, compare=False)
 

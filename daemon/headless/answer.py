@@ -33,7 +33,8 @@ class Answer:
         if project.tokens:
             read += f" and {project.tokens:,} of its project"
         if likely := next(self._likely(), None):
-            yield f"its first line is right with a probability of {likely['first_line']:.0%}"
+            percent = 100 * likely["first_line"]
+            yield f"the first line is right with a probability of {percent:.0f} %"
         took_ms = meta.tokenise_ms + meta.prefill_ms + meta.decode_ms
         yield f"{meta.model} read {read}, and wrote {meta.generated_tokens:,} in {took_ms:,.0f} ms"
         for chunk in project.chunks:

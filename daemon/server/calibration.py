@@ -22,7 +22,9 @@ from ...lsp.backend import Feedback
 logger = logging.getLogger(__name__)
 
 MOST_KEPT = 1_000
-PRIOR = 20.0  # how strongly the correction is held near none: in suggestions, roughly
+PRIOR = 20.0  # how strongly the shift is held near none: in suggestions, roughly
+SLOPE_PRIOR = 80.0  # and the slope, which counts as much as four shifts at usual odds
+MOST_SCORE = 4.0  # of one outcome: a line that nobody had expected is not the measure of all
 STEPS = 8  # of Newton's method
 SLOPES, SHIFTS = (0.5, 2.0), (-1.5, 1.5)
 
@@ -48,16 +50,30 @@ def forget(path: Path) -> None:
 
 
 class Calibration:
-    """Owned by one thread. Without a path, nothing is kept beyond the process."""
+    """Owned by one thread. Nothing is kept beyond the process without a path, or where it is not to
+    be kept."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path
-        self._kept: deque[Received] = deque(_read(path), MOST_KEPT)
+    def __init__(self, path: Path | None = None, keep: bool = True) -> None:
+        self._file = path
+        self._path = path if keep else None
+        self._begin()
+
+    def keep(self, wanted: bool) -> None:
+        """Whether what is learnt is to outlive this process, from now on. If not, what earlier ones
+        learnt does not count either."""
+        path = self._file if wanted else None
+        if path != self._path:
+            self._path = path
+            self._begin()
+
+    def _begin(self) -> None:
+        self._kept: deque[Received] = deque(_read(self._path), MOST_KEPT)
         self._lines = len(self._kept)  # in the file
         self.correction = correction_for(self._kept)
 
     def judged(self, completions: Iterable[Completion]) -> tuple[Completion, ...]:
         """The same, with what is known by now of how far their confidence can be trusted."""
+        self._notice_forgetting()
         return tuple(
             replace(each, confidence=replace(each.confidence, correction=self.correction))
             if each.confidence
@@ -69,23 +85,30 @@ class Calibration:
         """Learn from what became of a suggestion."""
         if feedback.likely is None or feedback.right is None:
             return
-        if self._path is not None and self._lines and not self._path.exists():  # to be forgotten
-            self._kept.clear()
-            self._lines = 0
+        self._notice_forgetting()
         self._kept.append(Received(feedback.likely, feedback.right))
         self.correction = correction_for(self._kept)
         self._write()
 
     def summary(self) -> dict[str, Any]:
-        """Plain data."""
+        """Plain data. `tenth` and `half`: what was thought to be right in 10 % and in 50 % is
+        expected to be now."""
         return {
             "suggestions": len(self._kept),
             "right": sum(each.right for each in self._kept),
             "expected": round(sum(each.likely for each in self._kept), 1),
+            "tenth": round(self.correction.of(0.1), 3),
             "half": round(self.correction.of(0.5), 3),
             "slope": round(self.correction.slope, 3),
             "shift": round(self.correction.shift, 3),
         }
+
+    def _notice_forgetting(self) -> None:
+        """Whoever removes the file wants all of it forgotten."""
+        if self._path is not None and self._lines and not self._path.exists():
+            self._kept.clear()
+            self._lines = 0
+            self.correction = Correction()
 
     def _write(self) -> None:
         """Add the newest to the file, or write it anew where it has become too long."""
@@ -110,10 +133,11 @@ class Calibration:
 def correction_for(received: Iterable[Received]) -> Correction:
     """The likeliest one, given that it is probably small."""
     slope, shift = 1.0, 0.0
-    pairs = [(log_odds(each.likely), each.right) for each in received]
+    most = MOST_SCORE
+    pairs = [(_within(log_odds(each.likely), (-most, most)), each.right) for each in received]
     for _ in range(STEPS if pairs else 0):
-        g_slope, g_shift = PRIOR * (slope - 1.0), PRIOR * shift
-        h_slope, h_both, h_shift = PRIOR, 0.0, PRIOR
+        g_slope, g_shift = SLOPE_PRIOR * (slope - 1.0), PRIOR * shift
+        h_slope, h_both, h_shift = SLOPE_PRIOR, 0.0, PRIOR
         for score, right in pairs:
             likely = probability(slope * score + shift)
             off, weight = likely - right, likely * (1.0 - likely)

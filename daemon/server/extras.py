@@ -15,7 +15,9 @@ logger = logging.getLogger(__name__)
 async def start_extras(server: DaemonServer, reread: Callable[[], Config]) -> AsyncExitStack:
     """All that the configuration asks for; close the stack to stop it."""
     extras = AsyncExitStack()
-    watcher = model_watcher(reread, lambda: server.engine.put(jobs.Load("")))
+    watcher = model_watcher(
+        reread, lambda: server.engine.put(jobs.Load("")), server.calibration.keep
+    )
     watcher.start()
     extras.callback(watcher.stop)
     port = reread().daemon.metrics_port

@@ -57,7 +57,7 @@ def host(
         logger.warning("%s", problem)
     minutes = config.daemon
     idle = IdleLimits(minutes.free_minutes * 60, minutes.exit_minutes * 60)
-    calibration = Calibration(paths.feedback if config.daemon.learn else None)
+    calibration = Calibration(paths.feedback, keep=config.daemon.learn)
     server = DaemonServer(paths, version, make_engine, idle, config.model.cycle, calibration)
     try:
         asyncio.run(_serve(server, reread))

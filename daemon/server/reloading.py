@@ -11,9 +11,14 @@ from ..workspace.watch import Watcher
 logger = logging.getLogger(__name__)
 
 
-def model_watcher(reread: Callable[[], Config], reload: Callable[[], object]) -> Watcher:
-    """To be started: calls `reload` when the model's files, or the settings for it, have changed.
-    `reread` gives the configuration as it is on disk now."""
+def model_watcher(
+    reread: Callable[[], Config],
+    reload: Callable[[], object],
+    learn: Callable[[bool], object] = bool,
+) -> Watcher:
+    """To be started: calls `reload` when the model's files, or the settings for it, have changed,
+    and tells `learn` what that setting is. `reread` gives the configuration as it is on disk now.
+    """
     config = reread()
     present = _what_was_loaded(config)
 
@@ -21,6 +26,8 @@ def model_watcher(reread: Callable[[], Config], reload: Callable[[], object]) ->
         nonlocal present
         config = reread()
         found = _what_was_loaded(config)
+        if config.whole:
+            learn(config.daemon.learn)
         if found == present:
             return
         if not config.whole:  # somebody is writing it, or wrote it wrong: what counted counts

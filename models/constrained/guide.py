@@ -119,6 +119,22 @@ class Guide:
             self._ends.append(text)
             return False
 
+    def follows(self, text: str) -> bool:
+        """Whether the code below can follow a completion of `text`."""
+        with self.waiting():
+            text = self._finished(text, Finish.LINES)
+            fits = not text or self._inside or self._fits_at(text, self._block)
+            return fits or self._ends_block(text, Finish.LINES)
+
+    def ends(self, text: str) -> tuple[int, ...]:
+        """Behind which lines of a `text` that is shown it could end, and the code below follow."""
+        with self.waiting():
+            return tuple(end for end in _line_ends(text)[::-1] if self._could_end(text[:end]))
+
+    def _could_end(self, text: str) -> bool:
+        opens = self._opens_block(text) or self._ends_block(text, Finish.LINES)
+        return opens or self._fits_at(text, self._block)
+
     def _opens_block(self, text: str) -> bool:
         """Whether a line begins something at the end of the file, where one goes on from there."""
         line = self._last_line

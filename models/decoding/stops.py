@@ -149,7 +149,8 @@ def stop_rule(extent: Extent, prefix: str, suffix: str, comments: tuple[str, ...
     below = next((line for line in suffix.split("\n")[1:] if line.strip()), "")
     if extent is Extent.ALL:
         return Anything()
-    if extent is Extent.LINE or (extent is Extent.AUTO and rest.strip()):
+    one_line = extent in (Extent.LINE, Extent.FITTING)
+    if one_line or (extent is Extent.AUTO and rest.strip()):
         return SingleLine(before, rest)
     quote = nesting(prefix[-LOOK_BACK_CHARACTERS:], comments=comments).quote
     start = Nesting(quote=quote)

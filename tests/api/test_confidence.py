@@ -1,6 +1,7 @@
 """Confidence: probabilities of the lines of a suggestion, from wherever one has come to in it."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -37,6 +38,32 @@ def test_a_text_is_worth_showing_up_to_the_first_line_that_is_too_unlikely() -> 
     assert falling.worth("one = 1\ntwo = 2\nthree = 3", 0.5) == "one = 1"
     assert falling.worth("one = 1\r\ntwo = 2", 0.5) == "one = 1"
     assert falling.worth("one = 1\ntwo = 2", 0.95) == ""
+
+
+def test_a_text_is_cut_only_where_it_may_end() -> None:
+    text = "if a:\n  b\nelse:\n  c"
+    falling = Confidence((0, 6, 10, 16), (0.9, 0.6, 0.4, 0.2), ends=(9,))
+    assert falling.worth(text, 0.5) == "if a:\n  b"
+    assert falling.worth(text, 0.3) == "if a:\n  b"  # not with an `else:` of nothing
+    assert falling.worth(text, 0.1) == text
+
+
+def test_where_no_likely_line_may_be_the_last_as_many_more_are_shown_as_it_takes() -> None:
+    text = "if a:\n  b\nelse:\n  c"
+    falling = Confidence((0, 6, 10, 16), (0.9, 0.1, 0.1, 0.1), ends=(9,))
+    assert falling.worth(text, 0.5) == "if a:\n  b"
+    assert falling.after(2).worth(text[2:], 0.5) == " a:\n  b"
+    assert replace(falling, ends=()).worth(text, 0.5) == text
+    assert replace(falling, ends=None).worth(text, 0.5) == "if a:"
+    assert falling.worth(text, 0.95) == ""
+
+
+def test_the_first_line_can_be_given_another_probability() -> None:
+    known = KNOWN.with_first_line(TEXT, 0.25)
+    assert (known.first_line(TEXT), known.whole(TEXT)) == pytest.approx((0.25, 0.2))
+    text = "\n" + TEXT
+    later = Confidence((0, 1, 5, 10, 15), (0.9, 0.4, 0.7, 0.8, 0.9)).with_first_line(text, 0.25)
+    assert (later.first_line(text), later.rest(0)) == pytest.approx((0.25, 0.9))
 
 
 @given(st.floats(0, 1), st.floats(0.5, 2), st.floats(-1.5, 1.5))

@@ -227,9 +227,16 @@ async def test_nothing_is_suggested_in_a_word_that_does_not_go_on_with_it():
 
 async def test_a_block_is_asked_for_where_one_begins_and_a_line_inside_one():
     editor = Editor("def f():\n    \nx = (a, b)\n")
-    for place, extent in ((Position(1, 4), Extent.AUTO), (Position(2, 6), Extent.LINE)):
+    for place, extent in ((Position(1, 4), Extent.AUTO), (Position(2, 6), Extent.FITTING)):
         await editor.session.complete(URI, place, Trigger.TYPING)
         assert editor.backend.requests[-1].options.extent is extent
+
+
+async def test_who_wants_single_lines_gets_no_others():
+    editor = Editor("def f():\n    \nx = (a, b)\n", Options(multiline="never"))
+    for place in (Position(1, 4), Position(2, 6)):
+        await editor.session.complete(URI, place, Trigger.TYPING)
+        assert editor.backend.requests[-1].options.extent is Extent.LINE
 
 
 async def test_requests_are_held_back_only_while_answers_are_slower_than_keys():

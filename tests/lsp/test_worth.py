@@ -40,6 +40,13 @@ def test_what_loses_lines_takes_no_bracket_with_it() -> None:
     assert (whole.text, whole.end) == ("a,\n  b)", 5)
 
 
+def test_what_is_the_same_once_it_has_been_cut_is_shown_once() -> None:
+    known = Confidence((0, 2), (0.9, 0.01))
+    found = [Completion(text, 0, 0, confidence=known) for text in ("a\nb", "c\nb", "a\nd")]
+    assert [each.text for each in worth_showing(found, "normal")] == ["a", "c"]
+    assert len(worth_showing(found, "high")) == 3
+
+
 def test_what_nobody_can_judge_is_shown() -> None:
     completion = Completion("a", 0, 0)
     assert worth_showing([completion], "low") == [completion]

@@ -38,9 +38,8 @@ def test_before_anything_was_learnt_it_says_so(path: Path) -> None:
 def test_it_says_what_was_learnt_and_what_follows(path: Path) -> None:
     learn(path, 40)
     shown = feedback("status").stdout
-    assert (
-        "40 suggestions, of which the first line was right in 0 and was expected to be in 20"
-        in (shown)
+    assert "40 suggestions: the first line was right in 0, and was expected to be in 20.0\n" in (
+        shown
     )
     assert "what was thought to be right in 50 % is now expected in" in shown
     found = json.loads(feedback("status", "--json").stdout)

@@ -30,9 +30,13 @@ def kept(path: str, texts: Sequence[str]) -> list[str]:
     ("a.py", ["", "x", ""], ["x"]),
     ("a.rs", ["f(x);", "f(x); // why", "f(x) # y"], ["f(x);", "f(x) # y"]),
     ("a.py", ["'#a'", "'#b'"], ["'#a'", "'#b'"]),
+    ("a.py", ["x = 1", "# first\nx = 1"], ["x = 1"]),
+    ("a.py", ["open(p, 'r')", 'open(p, "r")'], ["open(p, 'r')"]),
+    ("a.rs", ["f('a')", 'f("a")'], ["f('a')", 'f("a")']),
+    ("a.js", ["fetch('http://a')", "fetch('http://b')"], ["fetch('http://a')", "fetch('http://b')"]),
     ("a.txt", ["one // two", "one // three"], ["one // two", "one // three"]),
 ])  # fmt: skip
-def test_space_and_comments_behind_code_make_no_difference(
+def test_space_comments_and_the_kind_of_quotes_make_no_difference(
     path: str, texts: list[str], want: list[str]
 ) -> None:
     assert kept(path, texts) == want

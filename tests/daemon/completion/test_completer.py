@@ -358,6 +358,7 @@ class Writes(Scripted):
 
 @pytest.mark.parametrize(("extent", "shown"), [
     (Extent.LINE, "    total = 0"),
+    (Extent.FITTING, "    total = 0\n    for each in values:"),
     (Extent.AUTO, "    total = 0\n    for each in values:"),
     (Extent.BLOCK, "    total = 0\n    for each in values:"),
 ])  # fmt: skip
@@ -375,6 +376,28 @@ def test_a_suggestion_goes_on_until_the_code_below_can_follow(
     )  # fmt: skip
     assert answer.text == shown
     assert answer.meta.grammar.restarts == 0
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_who_types_is_told_where_a_suggestion_may_be_cut(
+    engine: Completer, monkeypatch: pytest.MonkeyPatch, newline: str
+) -> None:
+    tokenizer = engine.loaded.tokenizer
+    stop = min(PromptBuilder(tokenizer).stops)
+    text = "    if a:\n        g()\n    else:\n        h()\n    f()\nx = 1\n"
+    monkeypatch.setattr(decode, "Verifier", lambda *given: Writes(text, tokenizer, stop, given[5]))
+    wanted = {"sampling": Sampling(), "max_tokens": 200, "extent": Extent.BLOCK}
+    request = InfillRequest("def f():\n", "\n    return 1\n", "a.py", newline=newline)
+    asked = request.with_options(**wanted, line_ms=1_000_000)
+    found = engine.complete(asked).candidates[0]
+    assert found.confidence is not None
+    lines = found.text.split(newline)
+    assert lines[-1] == "    f()"
+    assert found.confidence.ends == tuple(len(newline.join(lines[:n])) for n in (2, 4))
+    by_hand = engine.complete(request.with_options(**wanted)).candidates[0]
+    assert by_hand.text == found.text
+    assert by_hand.confidence is not None
+    assert by_hand.confidence.ends is None
 
 
 def test_what_no_line_makes_fit_is_suggested_up_to_its_first_line(

@@ -49,6 +49,14 @@ def test_a_few_outcomes_hardly_count() -> None:
     assert 0.45 < calibration.correction.of(0.5) < 0.5
 
 
+def test_one_line_that_nobody_had_expected_is_not_the_measure_of_all() -> None:
+    calibration = Calibration()
+    seen(calibration, 0.0004, True)
+    seen(calibration, 0.0115, False)
+    for likely in (0.04, 0.2, 0.5, 0.9):
+        assert calibration.correction.of(likely) == pytest.approx(likely, abs=0.02)
+
+
 def test_where_estimates_come_true_they_stay_as_they_are() -> None:
     received = [Received(n / 10, k < n) for n in range(1, 10) for k in range(10)] * 5
     correction = correction_for(received)
@@ -123,3 +131,32 @@ def test_where_nothing_can_be_written_it_still_learns_and_says_so(tmp_path: Path
         seen(calibration, 0.5, True)
     assert calibration.summary()["suggestions"] == 1
     assert "not kept" in caplog.text
+
+
+def test_what_is_learnt_is_kept_from_when_it_may_be(tmp_path: Path) -> None:
+    path = tmp_path / "feedback.txt"
+    calibration = Calibration(path, keep=False)
+    seen(calibration, 0.5, True)
+    calibration.keep(False)
+    assert calibration.summary()["suggestions"] == 1  # for as long as it runs
+    assert not path.exists()
+    calibration.keep(True)
+    seen(calibration, 0.5, True)
+    assert Calibration(path).summary()["suggestions"] == 1
+    calibration.keep(False)
+    assert calibration.summary()["suggestions"] == 0
+    assert path.exists()
+
+
+def test_what_is_removed_counts_no_more_in_a_daemon_that_runs(tmp_path: Path) -> None:
+    path = tmp_path / "feedback.txt"
+    calibration = Calibration(path)
+    seen(calibration, 0.5, True, 50)
+    completion = Completion("x", 0, 0, confidence=Confidence((0,), (0.3,)))
+    (learnt,) = calibration.judged([completion])
+    path.unlink()
+    (judged,) = calibration.judged([completion])
+    assert learnt.confidence is not None
+    assert judged.confidence is not None
+    assert learnt.confidence.first_line("x") > judged.confidence.first_line("x")
+    assert judged.confidence.first_line("x") == pytest.approx(0.3)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from keyturn.daemon.config import Config, load_config
+from keyturn.daemon.server.calibration import Calibration
 from keyturn.daemon.server.extras import start_extras
 from keyturn.daemon.server.prometheus import MOST_CONNECTIONS
 from keyturn.daemon.workspace.watch import Watcher
@@ -92,6 +93,27 @@ async def test_a_changed_choice_of_model_is_loaded_and_other_settings_are_not(
         assert not read[-1].whole
         assert len(await client.complete(request())) == 1
         assert len(daemon.maker.made) == 2  # and is no reason to load another model
+        await extras.aclose()
+
+
+async def test_whether_a_daemon_learns_is_heard_while_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("KEYTURN_CONFIG_DIR", str(tmp_path / "config"))
+    (tmp_path / "config").mkdir()
+    kept = tmp_path / "feedback.txt"
+    outcome = Feedback("file:///a", Outcome.ACCEPTED, 5, likely=0.5, right=True)
+    async with Daemon(tmp_path / "run") as daemon:
+        learning = daemon.server.calibration = Calibration(kept)
+        client = daemon.client()
+        await ready(client)
+        extras = await start_extras(daemon.server, lambda: load_config(workspace=tmp_path))
+        await client.control(outcome)
+        assert len(kept.read_text().splitlines()) == 1
+        (tmp_path / "config" / "config.toml").write_text("[daemon]\nlearn = false\n")
+        await until_async(lambda: not learning.summary()["suggestions"], "it learns no more")
+        await client.control(outcome)
+        assert len(kept.read_text().splitlines()) == 1
         await extras.aclose()
 
 

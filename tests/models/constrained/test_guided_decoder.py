@@ -485,3 +485,31 @@ class AtOnce:
 
     def feed(self, text: str) -> tuple[str, bool]:
         return text, True
+
+
+TRIED = "def f(a):\n    try:\n        g()\n    "
+
+
+def python_guide(left: str, right: str, before: str = "") -> Guide:
+    opening = open_oracle("python").open(left)
+    return Guide(opening, right, GrammarMode.EXACT, as_it_is, before=before)
+
+
+def test_the_code_below_can_follow_a_block_and_not_its_header_alone() -> None:
+    between = python_guide(TRIED, "\n    return a\n")
+    assert not between.follows("except E:")
+    assert between.follows("except E:\n        h()")
+
+
+def test_a_completion_could_end_behind_every_line_that_the_code_below_can_follow() -> None:
+    between = python_guide(TRIED, "\n    return a\n")
+    text = "except E:\n        h()\n        i()\n    else:\n        j()"
+    ends = [text.index(end) + len(end) for end in ("h()", "i()")]
+    assert between.ends(text) == tuple(ends)
+    assert python_guide(TRIED, "\n    return a\n").ends("except E: h()") == ()
+
+
+def test_at_the_end_of_a_file_a_completion_may_end_with_a_header() -> None:
+    at_end = python_guide("x = 1\n", "")
+    assert at_end.ends("for a in x:\n    g(a)") == (len("for a in x:"),)
+    assert not at_end.follows("for a in (x,")

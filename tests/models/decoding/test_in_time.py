@@ -45,7 +45,7 @@ def test_time_ends_a_line_and_cuts_none(
     pieces: list[tuple[float, str]], text: str, over: bool
 ) -> None:
     clock = Hand()
-    assert fed(InTime(Anything(), 0.4, clock), clock, pieces) == (text, over)
+    assert fed(InTime(Anything(), 0.4, clock=clock), clock, pieces) == (text, over)
 
 
 def test_a_block_ends_where_it_would_or_with_a_line_when_time_is_over() -> None:
@@ -53,16 +53,29 @@ def test_a_block_ends_where_it_would_or_with_a_line_when_time_is_over() -> None:
     body = "    a = 1\n    b = 2\nend"
 
     def block() -> InTime:
-        return InTime(stop_rule(Extent.BLOCK, "def f():\n", "", ("#",)), 0.4, clock)
+        return InTime(stop_rule(Extent.BLOCK, "def f():\n", "", ("#",)), 0.4, clock=clock)
 
     assert fed(block(), clock, [(0, body)]) == ("    a = 1\n    b = 2", True)
     pieces = [(0.0, "    a = 1"), (1.0, "\n"), (1.1, "    b"), (1.2, " = 2")]
     assert fed(block(), clock, pieces) == ("    a = 1", True)
 
 
+def test_a_line_that_the_code_below_cannot_follow_is_not_the_last_however_late_it_is() -> None:
+    clock, asked = Hand(), []
+
+    def fits(text: str) -> bool:
+        asked.append(text)
+        return text.endswith("}")
+
+    rule = InTime(Anything(), 0.4, fits, clock)
+    pieces = [(0.1, "{ a\n  b"), (0.5, "\n  c"), (0.6, "\n}"), (0.7, "\nd")]
+    assert fed(rule, clock, pieces) == ("{ a\n  b\n  c\n}", True)
+    assert asked == ["{ a\n  b", "{ a\n  b\n  c", "{ a\n  b\n  c\n}"]
+
+
 def test_a_copy_goes_its_own_way() -> None:
     clock = Hand()
-    rule = InTime(stop_rule(Extent.BLOCK, "def f():\n", "", ("#",)), 0.4, clock)
+    rule = InTime(stop_rule(Extent.BLOCK, "def f():\n", "", ("#",)), 0.4, clock=clock)
     rule.feed("    a = 1\n")
     other = copy.copy(rule)
     assert other.feed("x") == ("", True)

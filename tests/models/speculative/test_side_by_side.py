@@ -94,6 +94,7 @@ def test_a_branch_that_outgrows_its_rows_gets_others(count: int) -> None:
     forward(MODEL, sequence, prompt)
     branches = Branches(sequence, 60)
     branch, beside = branches.new(), branches.new()
+    found = torch.empty(0)
     for at in range(count):
         for each in (branch, beside):
             step = each.append([path[at]])
