@@ -25,7 +25,7 @@ AROUND_OPENED = (
 )  # fmt: skip
 CLAUSES = (
     "if x", "if ", "if (x", "while x", "for x", "for x in x", "for (x; x", "def x", "class x",
-    "with x", "from x", "import x", "return ",
+    "with x", "from x", "import x", "return ", "except x: x",
 )  # fmt: skip
 VALUES = ("", "x", "1", "x = x", "x in x")
 CLOSERS, MOST_CLOSERS = ")]}", 8

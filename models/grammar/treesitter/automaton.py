@@ -44,6 +44,10 @@ class Rules(Protocol):
         """Whether `text`, of which no token is certain, may be the start of what comes next."""
         ...
 
+    def may_end(self, memory: Any) -> bool:
+        """Whether the file may end here."""
+        ...
+
 
 class NoRules:
     """The grammar's own rules and no others."""
@@ -58,6 +62,10 @@ class NoRules:
 
     def may_grow(self, memory: Any, text: str) -> bool:
         """So is every start."""
+        return True
+
+    def may_end(self, memory: Any) -> bool:
+        """And every end."""
         return True
 
 
@@ -119,7 +127,8 @@ class Automaton:
             match token.sight:
                 case Sight.DECIDED:
                     if final and token.symbol == END_SYMBOL and token.end >= len(text):
-                        if shift(self._tables, stack, END_SYMBOL).accepted:
+                        accepted = shift(self._tables, stack, END_SYMBOL).accepted
+                        if accepted and self._rules.may_end(memory):
                             waiting.append((version, token))
                         continue
                     after = self._remember(version, token, decided=True)

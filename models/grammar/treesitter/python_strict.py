@@ -1,6 +1,7 @@
 """Python's own rules that tree-sitter's grammar leaves out on purpose.
 
-Each refuses only what CPython's parser refuses too: a block has a body; a logical line starts
+Each refuses only what CPython's parser refuses too: a block has a body, and a `try` an `except`
+or a `finally`; a logical line starts
 exactly at its block's indentation; a line break outside brackets ends the statement, and one in a
 string of one line is none; `print x`, a bare `x := 1`, `x = y += 1`, `f(, x)` and `import x,` are
 no statements. Indentation is counted the way the grammar's scanner counts it (a tab is eight
@@ -18,6 +19,7 @@ ESCAPED = re.compile(r"\\(?:\r\n|.)", re.DOTALL)
 OPENING, CLOSING = ("(", "[", "{"), (")", "]", "}")
 OPERAND_STARTS = ("identifier", "integer", "float", "string_start", "none", "true", "false")
 OPERATORS = ("+", "-", "*", "/", "@", "//", "%", "**", ">>", "<<", "&", "^", "|")
+HANDLERS = ("except", "except*", "finally")
 TRIPLE_QUOTES = ('"""', "'''")
 
 
@@ -31,6 +33,7 @@ class Line(NamedTuple):
     assigned: bool = False  # there was an assignment outside brackets in this statement
     deeper: bool = False  # a block has begun and its first line sets its indentation
     indents: tuple[int, ...] = (0,)  # columns of the open blocks
+    trying: tuple[int, ...] = ()  # columns of each `try` without an `except` or `finally` yet
     brackets: int = 0  # open ones
     strings: tuple[tuple[bool, int], ...] = ()  # open: whether of one line, brackets around it
 
@@ -49,6 +52,8 @@ class PythonRules:
         def symbols(*names: str) -> frozenset[int]:
             return frozenset(symbol for symbol, name in tables.terminals if name in names)
 
+        self._try = symbols("try")
+        self._handlers = symbols(*HANDLERS)
         self._newline = symbols("_newline")
         self._indent = symbols("_indent")
         self._dedent = symbols("_dedent")
@@ -81,7 +86,7 @@ class PythonRules:
                 return None
             return memory._replace(at_start=True, first=0, last=0, assigned=False)
         if symbol in self._indent:
-            return memory._replace(at_start=True, last=0, deeper=True)
+            return memory._replace(at_start=True, first=0, last=0, deeper=True)
         if symbol in self._dedent:
             return memory._replace(at_start=True, last=0, indents=memory.indents[:-1] or (0,))
         if symbol in self._comment or token.start == token.end:
@@ -90,13 +95,19 @@ class PythonRules:
             return memory._replace(at_start=False)
         if symbol in self._string_text:
             return memory if self.may_grow(memory, text) else None
-        indents = memory.indents
+        indents, trying = memory.indents, memory.trying
         if memory.at_start:
             column = _column(line)
             if memory.deeper:
                 indents = (*indents, column)
             elif column != indents[-1] and not line.strip():
                 return None
+            if memory.first == 0:
+                handles = symbol in self._handlers or (not decided and _may_handle(text))
+                if trying and trying[-1] >= indents[-1] + handles:
+                    return None
+                trying = trying[:-1] if trying and trying[-1] == indents[-1] else trying
+                trying = (*trying, indents[-1]) if symbol in self._try else trying
         elif memory.brackets == 0 and "\n" in JOINED.sub("", gap):
             return None
         if self._wrong(memory, symbol, decided):
@@ -111,6 +122,7 @@ class PythonRules:
             alone=begins,
             assigned=assigns or (memory.assigned and (memory.brackets > 0 or not apart)),
             indents=indents,
+            trying=trying,
             brackets=self._depth(memory.brackets, symbol),
             strings=self._open_strings(memory, symbol, text),
         )
@@ -118,6 +130,10 @@ class PythonRules:
     def may_grow(self, memory: Line, text: str) -> bool:
         """Whether `text` may be the start of what comes next, or all of it."""
         return not (memory.in_short_string and "\n" in text and "\n" in ESCAPED.sub("", text))
+
+    def may_end(self, memory: Line) -> bool:
+        """Whether no `try` is left without what it needs."""
+        return not memory.trying
 
     def _wrong(self, memory: Line, symbol: int, decided: bool) -> bool:
         """Whether the token can't follow the last one, or can't stand in this statement."""
@@ -140,6 +156,11 @@ class PythonRules:
         if symbol in self._opening:
             return brackets + 1
         return max(0, brackets - 1) if symbol in self._closing else brackets
+
+
+def _may_handle(text: str) -> bool:
+    """Whether a word that is not over may become one that handles a `try`."""
+    return any(word.startswith(text) for word in HANDLERS)
 
 
 def _column(indentation: str) -> int:

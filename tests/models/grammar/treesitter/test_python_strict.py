@@ -51,6 +51,14 @@ VALID = [
     "x = ''\ny = ''\n",
     "x = f'a\\\nb{c}'\n",
     "x='\\\r\n'\n",
+    "try:\n    f()\nexcept E:\n    g()\nx = 1\n",
+    "try: f()\nfinally: g()\n",
+    "try:\n    f()\nexcept* E:\n    g()\n",
+    "try:\n    f()\n# why\n\nexcept E: g()\nexcept F:\n    h()\nelse:\n    i()\nfinally: j()\n",
+    "if a:\n    try:\n        try: f()\n        finally: g()\n    except E: pass\nx = 1\n",
+    "def f():\n  try:\n    return 1\n  except E: pass\n  try: a()\n  except: b()\n",
+    "try:\n    f(\ng)\nexcept E: pass\n",
+    "try:\n    f(); g()\n    '''\na '''\nexcept E: pass\n",
 ]
 INVALID = [
     "x = 'a\nb'\n",
@@ -66,6 +74,15 @@ INVALID = [
     "x = 'abc\ny = 'z'\n",
     "if x:\n    f = 'a\n'\n",
     "print x\n",
+    "if a:\n    print x\n",
+    "try:\n    f()\nx = 1\n",
+    "try: f()\n",
+    "try:\n    f()\nelse:\n    g()\n",
+    "if a:\n    try:\n        f()\nexcept E:\n    g()\n",
+    "if a:\n    try:\n        f()\nelse:\n    g()\n",
+    "try:\n    try:\n        f()\nexcept E:\n    g()\n",
+    "try:\n    f()\nexcepted = 1\n",
+    "try:\n    f()\nfinally_ = 1\nexcept E: pass\n",
 ]
 
 
