@@ -4,7 +4,7 @@ once, which one forward pass can continue together.
 
 from collections.abc import Sequence
 
-from .segment import Part, Segment, Step
+from .segment import Part, Segment, Step, joined
 from .sequence import CachedSequence
 
 FEW_TOKENS = 24  # of a branch, which most are shorter than; for more it gets other rows
@@ -12,14 +12,23 @@ FEW_TOKENS = 24  # of a branch, which most are shorter than; for more it gets ot
 
 class Branches:
     """Makes branches of one sequence, in free rows of its arena. While there are any, the sequence
-    must stay as it is. Their rows are over its budget: few, and free again for its next tokens."""
+    must stay as it is. Their rows are over its budget until they `end`, when they are free again.
+
+    The first branch has those rows that the sequence itself would go on in, so that its tokens see
+    what they see in the same segments as there, and come out the same to the last bit.
+    """
 
     def __init__(self, sequence: CachedSequence, most_tokens: int) -> None:
         """`most_tokens` of each branch, beside those of the sequence."""
         self.sequence = sequence
         self.most_tokens = most_tokens
         self.shared = sequence.seen_before(len(sequence))
-        self._row = max((segment.stop for segment in sequence.segments), default=0)
+        self.exact = all(segment.exact for segment in self.shared)
+        ends = sorted(segment.stop for segment in sequence.segments) or [0]
+        last = sequence.segments[-1].stop if sequence.segments else 0
+        follows = all(s.start < last or s.start >= last + most_tokens for s in sequence.segments)
+        self._first = range(last, last + most_tokens) if follows else None
+        self._row = max(ends[-1], last + most_tokens if follows else 0)
         self._free: dict[int, list[int]] = {}  # by their number: rows that were given back
 
     def new(self, like: "Branch | None" = None, count: int = 0) -> "Branch":
@@ -30,6 +39,21 @@ class Branches:
             branch.append(own)
             self.sequence.arena.copy(like.rows.start, branch.rows.start, len(own))
         return branch
+
+    def first_rows(self) -> range:
+        """For a new branch."""
+        if self._first is None:
+            return self.rows(min(FEW_TOKENS, self.most_tokens))
+        rows, self._first = self._first, None
+        self.sequence.arena.reserve(rows.stop)
+        return rows
+
+    def end(self) -> None:
+        """There are no branches any more: what they took over the budget is given back."""
+        most, arena = self.sequence.most_rows, self.sequence.arena
+        used = max((segment.stop for segment in self.sequence.segments), default=0)
+        if most is not None and arena.rows > max(most, used):
+            arena.resize(max(most, used))
 
     def rows(self, count: int) -> range:
         """So many free rows, for whoever gives them back."""
@@ -50,7 +74,7 @@ class Branch:
     def __init__(self, branches: Branches) -> None:
         self.arena = branches.sequence.arena
         self.tokens: list[int] = list(branches.sequence.tokens)
-        self.rows = branches.rows(min(FEW_TOKENS, branches.most_tokens))  # of its own tokens
+        self.rows = branches.first_rows()  # of its own tokens
         self.most_tokens = branches.sequence.most_tokens
         self.most_rows: int | None = len(self) + branches.most_tokens
         self._branches = branches
@@ -64,9 +88,10 @@ class Branch:
         first = len(self)
         self._require(first + len(tokens) - self._start)
         self.tokens += tokens
-        own = Segment(self.rows.start, len(self) - self._start, first=self._start)
+        exact = self._branches.exact
+        own = Segment(self.rows.start, len(self) - self._start, first=self._start, exact=exact)
         part = Part(range(first, len(self)), self.rows.start + first - self._start)
-        return Step((part,), (*self._branches.shared, own))
+        return Step((part,), tuple(joined([*self._branches.shared, own])))
 
     def truncate(self, length: int) -> None:
         """Drop every token from index `length` on, none of them the sequence's."""

@@ -6,7 +6,9 @@ accepts; the edits tell everything. An edit that puts several characters of the 
 once is an accept, one character is typing.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from ..api.report import Completion, CompletionMeta
 from .backend import Feedback, Outcome, TextEdit
@@ -22,6 +24,7 @@ class Shown:
     replaced: int
     visible: bool
     likely: float | None  # that its first line is right, as was estimated
+    others: tuple["Shown", ...] = ()  # beside it at the same place, for who chooses
     progress: int = 0
 
     @property
@@ -35,6 +38,11 @@ class Shown:
         blank = len(text) - len(text.lstrip())
         end = text.find("\n", blank)
         return len(text[: end if end >= 0 else len(text)].rstrip())
+
+    def chosen(self, after: str) -> "Shown":
+        """The one of those beside it that `after` stands at the anchor of; itself if it is none."""
+        found = next((each for each in self.others if each.text.startswith(after)), None)
+        return self if found is None else replace(found, progress=self.progress)
 
     def feedback(self, uri: str, outcome: Outcome, characters: int) -> Feedback:
         """What has become of it; only at its end it is known whether it was right."""
@@ -60,14 +68,17 @@ class Outcomes:
         self._accounts: dict[str, Account] = {}
 
     def show(
-        self, uri: str, completion: Completion, known: bool = False, visible: bool = True
+        self,
+        uri: str,
+        completion: Completion,
+        known: bool = False,
+        visible: bool = True,
+        others: Sequence[Completion] = (),
     ) -> None:
         """`completion`, an insertion, is on the screen, or held back from it: a new one, or the
-        rest of one that was."""
-        text, confidence, likely, estimated = completion.text, completion.confidence, None, None
-        if confidence is not None:
-            likely = confidence.first_line(text)
-            estimated = confidence.uncorrected().first_line(text)
+        rest of one that was. `others` are there for who chooses."""
+        text, confidence = completion.text, completion.confidence
+        likely = None if confidence is None else confidence.first_line(text)
         self._accounts[uri] = Account(completion.meta, known, likely, visible)
         shown = self._shown.get(uri)
         if (
@@ -76,9 +87,10 @@ class Outcomes:
             and shown.text[shown.progress :] == text
         ):
             shown.visible = shown.visible or visible
+            shown.others = shown.others or _shown(others, visible)
             return
-        replaced = completion.end - completion.start
-        self._shown[uri] = Shown(completion.start, text, replaced, visible, estimated)
+        (self._shown[uri],) = _shown([completion], visible)
+        self._shown[uri].others = _shown(others, visible)
 
     def standing(self, uri: str, offset: int) -> str:
         """What is left on the screen at `offset` of a suggestion that is being typed along."""
@@ -99,11 +111,14 @@ class Outcomes:
             return None
         return self._touched(uri, shown, edit)
 
-    def accepted(self, uri: str) -> Feedback | None:
-        """The editor says that it was accepted in full, before or after sending the edit."""
+    def accepted(self, uri: str, number: int = 0) -> Feedback | None:
+        """The editor says that it, or the `number`-th of those beside it, was accepted in full,
+        before or after sending the edit."""
         shown = self._shown.pop(uri, None)
         if shown is None:
             return None
+        if 0 < number <= len(shown.others):
+            shown = shown.others[number - 1]
         shown.progress = len(shown.text)
         return shown.feedback(uri, Outcome.ACCEPTED, len(shown.text))
 
@@ -119,9 +134,15 @@ class Outcomes:
         standing = shown.text[: shown.progress]
         inside = shown.anchor <= edit.start <= shown.cursor
         after = standing[: edit.start - shown.anchor] + edit.text
-        if not (inside and edit.end >= shown.cursor and shown.text.startswith(after)):
+        goes_on = inside and edit.end >= shown.cursor
+        if goes_on and not shown.text.startswith(after):
+            shown = self._shown[uri] = shown.chosen(after)
+        if not (goes_on and shown.text.startswith(after)):
             del self._shown[uri]
-            return shown.feedback(uri, Outcome.REJECTED, shown.progress)
+            characters = shown.progress
+            if goes_on:  # as far as what was written is the same
+                shown.progress = _shared(shown.text, after)
+            return shown.feedback(uri, Outcome.REJECTED, characters)
         gained = len(after) - shown.progress
         shown.progress = len(after)
         if shown.progress == len(shown.text):
@@ -129,3 +150,22 @@ class Outcomes:
             outcome = Outcome.ACCEPTED if gained > 1 else Outcome.TYPED
             return shown.feedback(uri, outcome, len(shown.text))
         return shown.feedback(uri, Outcome.PARTIAL, gained) if gained > 1 else None
+
+
+def _shown(completions: Iterable[Completion], visible: bool) -> tuple[Shown, ...]:
+    return tuple(
+        Shown(
+            each.start,
+            each.text,
+            each.end - each.start,
+            visible,
+            each.confidence and each.confidence.uncorrected().first_line(each.text),
+        )
+        for each in completions
+    )
+
+
+def _shared(one: str, other: str) -> int:
+    """How many characters two texts begin with in common."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -211,8 +211,8 @@ def _register_commands(server: KeyturnServer) -> None:
             return {"error": str(error)}
 
     @server.command(ACCEPTED_COMMAND)
-    async def accepted(uri: str) -> None:
-        session.accepted(uri)
+    async def accepted(uri: str, number: int = 0) -> None:
+        session.accepted(uri, number)
 
     @server.command("keyturn.toggle")
     async def toggle() -> dict[str, Any]:

@@ -225,9 +225,9 @@ class Session:
             raise Superseded("the document has changed since")
         return placed
 
-    def accepted(self, uri: str) -> None:
-        """The editor ran the command that comes with a suggestion."""
-        feedback = self._outcomes.accepted(uri)
+    def accepted(self, uri: str, number: int = 0) -> None:
+        """The editor ran the command that comes with the `number`-th suggestion."""
+        feedback = self._outcomes.accepted(uri, number)
         if feedback is not None:
             self._tell(feedback)
 
@@ -272,7 +272,8 @@ class Session:
             standing = partial(self._outcomes.standing, uri)
             chosen = worth_showing(found, self.options.eagerness, standing)
         if found:
-            self._outcomes.show(uri, (chosen or found)[0], known, visible=bool(chosen))
+            first, *others = chosen or found[:1]
+            self._outcomes.show(uri, first, known, visible=bool(chosen), others=others)
         return chosen
 
     def _stop_asking(self, uri: str) -> None:

@@ -54,11 +54,9 @@ def inline_items(
             insert_text=completion.text,
             filter_text=_filter_text(document, completion),
             range=range_of(document, completion, encoding),
-            command=types.Command(
-                title="Accepted", command=ACCEPTED_COMMAND, arguments=[document.uri]
-            ),
+            command=_accepted(document, number),
         )
-        for completion in completions
+        for number, completion in enumerate(completions)
     ]
 
 
@@ -114,12 +112,15 @@ def menu_items(
                 filter_text=first,
                 insert_text_format=types.InsertTextFormat.PlainText,
                 text_edit=types.TextEdit(range_of(document, completion, encoding), completion.text),
-                command=types.Command(
-                    title="Accepted", command=ACCEPTED_COMMAND, arguments=[document.uri]
-                ),
+                command=_accepted(document, rank),
             )
         )
     return items
+
+
+def _accepted(document: Document, number: int) -> types.Command:
+    """What the editor runs once the `number`-th suggestion was accepted."""
+    return types.Command("Accepted", ACCEPTED_COMMAND, arguments=[document.uri, number])
 
 
 def _with_word(document: Document, completion: Completion) -> Completion:

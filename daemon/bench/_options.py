@@ -42,7 +42,31 @@ def loading(about: str = "", optional: bool = False) -> Decorator:
 
 
 threads = click.option(
-    "--threads", default=0, show_default=True, help="CPU threads, 0 for torch's choice."
+    "--threads",
+    default=0,
+    type=click.IntRange(0),
+    show_default=True,
+    help="CPU threads, 0 for torch's choice.",
+)
+
+
+def _in_utf8(
+    ctx: click.Context, param: click.Parameter, paths: tuple[Path, ...]
+) -> tuple[Path, ...]:
+    for path in paths:
+        try:
+            path.read_text(encoding="utf-8")
+        except (UnicodeDecodeError, OSError) as error:
+            raise click.BadParameter(f"{path} is no text in UTF-8: {error}") from error
+    return paths
+
+
+code_files = click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    callback=_in_utf8,  # before anything is measured that would be lost
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
 
 

@@ -52,8 +52,7 @@ class Row:
 
 
 @click.command(name="typing")
-@click.argument("files", nargs=-1, required=True,
-                type=click.Path(exists=True, dir_okay=False, path_type=Path))  # fmt: skip
+@_options.code_files
 @_options.loading()
 @click.option("--stretches", default=8, type=click.IntRange(1), show_default=True,
               help="Of each file, taken out and typed again.")  # fmt: skip

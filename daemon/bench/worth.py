@@ -7,10 +7,9 @@ pause the engine is asked as an editor's language server asks it.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -26,13 +25,12 @@ FEW = f"{{}} suggestions judge nothing: use more files or --stretches, for {FEWE
 
 
 @click.command(name="worth")
-@click.argument("files", nargs=-1, required=True,
-                type=click.Path(exists=True, dir_okay=False, path_type=Path))  # fmt: skip
+@_options.code_files
 @_options.loading()
 @click.option("--stretches", default=2, type=click.IntRange(1), show_default=True,
               help="Of each file, taken out and typed again.")  # fmt: skip
 @_options.threads
-@click.option("--rows", type=click.Path(dir_okay=False, path_type=Path),
+@click.option("--rows", type=click.File("w", encoding="utf-8", lazy=False),
               help="Write there what every estimate was made of, an object a line.")  # fmt: skip
 @_options.plot
 @_options.as_json
@@ -43,7 +41,7 @@ def command(
     dtype: str,
     stretches: int,
     threads: int,
-    rows: Path | None,
+    rows: TextIO | None,
     plot: Path | None,
     as_json: bool,
 ) -> None:
@@ -74,17 +72,16 @@ def command(
     asked: list[Asked] = []
     judged: dict[str, list[tuple[float, bool]]] = {}
     pauses = 0
-    with rows.open("w", encoding="utf-8") if rows else nullcontext() as file:
-        for path in tqdm(files, unit="file", disable=as_json):
-            for each in typist.types(path, "/".join(path.parts[-3:]), stretches):
-                pauses += 1
-                parses += [] if each.parses is None else [each.parses]
-                if each.confidence is not None:
-                    likely = each.confidence.first_line(each.text)
-                    judged.setdefault(each.language, []).append((likely, each.is_right()))
-                if file:
-                    file.writelines(json.dumps(row) + "\n" for row in _rows(each))
-            asked += asker.asks(path, "/".join(path.parts[-3:]), stretches)
+    for path in tqdm(files, unit="file", disable=as_json):
+        for each in typist.types(path, "/".join(path.parts[-3:]), stretches):
+            pauses += 1
+            parses += [] if each.parses is None else [each.parses]
+            if each.confidence is not None:
+                likely = each.confidence.first_line(each.text)
+                judged.setdefault(each.language, []).append((likely, each.is_right()))
+            if rows:
+                rows.writelines(json.dumps(row) + "\n" for row in _rows(each))
+        asked += asker.asks(path, "/".join(path.parts[-3:]), stretches)
     if not judged:
         raise click.ClickException("nothing was suggested: the files are too short, or too few")
     found = {"bench": "worth", "pauses": pauses, **figures(judged)}

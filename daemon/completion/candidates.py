@@ -92,10 +92,12 @@ class Brief:
         return code.replace("'", '"') if self.language.id in QUOTES_ALIKE else code
 
     def adds_nothing(self, candidate: Candidate) -> bool:
-        """Whether the model would leave the text as it is."""
-        said, near = candidate.generated, self.near
-        done = said == "" and candidate.finish is Finish.EOS
-        return done or says_word_again(said, near.prefix, near.suffix)
+        """Whether the model would leave the text as it is, and not only a search that gave up."""
+        text, near = candidate.generated, self.near
+        said = candidate.said[-1].odds if candidate.said else None
+        wished = said is None or said.chance >= said.rival
+        done = text == "" and candidate.finish is Finish.EOS and wished
+        return done or says_word_again(text, near.prefix, near.suffix)
 
 
 class Candidates:
@@ -126,7 +128,9 @@ class Candidates:
         """The greedy one, and the best of those that part from it."""
         brief, decoder = self._brief, self._decoder
         cancelled, stops = brief.request.cancelled, self._stops()
-        together = decoder.side_by_side(self._sequence, logits, stops, cancelled, self._speculation)
+        together = decoder.side_by_side(
+            self._sequence, logits, stops, cancelled, self._speculation, brief.prompt.pending
+        )
         found = Alternatives(decoder, together, brief.prompt, stops, cancelled, self._guide)
         tried: list[Candidate] = []
         try:
@@ -136,6 +140,8 @@ class Candidates:
                     break
         except Interrupted as interrupted:
             tried.append(Candidate("", 0, interrupted.finish))
+        finally:
+            together.end()
         return [tried[0], *sorted(tried[1:], key=lambda each: each.likelihood, reverse=True)]
 
     def _in_turn(self, logits: Tensor, wanted: int) -> list[Candidate]:

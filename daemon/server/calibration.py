@@ -6,10 +6,12 @@ whether it was what came to be written. A correction of the estimate is fitted t
 is kept, and nothing leaves the machine. The file may be removed at any time: then all is forgotten.
 """
 
+import errno
 import logging
 import os
+import stat
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from ...lsp.backend import Feedback
 logger = logging.getLogger(__name__)
 
 MOST_KEPT = 1_000
+MOST_BYTES = 100_000  # of the file that are read: its newest lines
 PRIOR = 20.0  # how strongly the shift is held near none: in suggestions, roughly
 SLOPE_PRIOR = 80.0  # and the slope, which counts as much as four shifts at usual odds
 MOST_SCORE = 4.0  # of one outcome: a line that nobody had expected is not the measure of all
@@ -67,8 +70,16 @@ class Calibration:
             self._begin()
 
     def _begin(self) -> None:
-        self._kept: deque[Received] = deque(_read(self._path), MOST_KEPT)
-        self._lines = len(self._kept)  # in the file
+        try:
+            found = _read(self._path)
+        except OSError as error:
+            logger.warning(
+                "what suggestions became is not kept: %s: %s", self._path, error.strerror
+            )
+            self._path, found = None, _File()
+        self._kept: deque[Received] = deque(found.received, MOST_KEPT)
+        self._lines = found.lines  # in the file
+        self._sound = found.is_sound
         self.correction = correction_for(self._kept)
 
     def judged(self, completions: Iterable[Completion]) -> tuple[Completion, ...]:
@@ -105,7 +116,7 @@ class Calibration:
 
     def _notice_forgetting(self) -> None:
         """Whoever removes the file wants all of it forgotten."""
-        if self._path is not None and self._lines and not self._path.exists():
+        if self._path is not None and self._lines and _is_gone(self._path):
             self._kept.clear()
             self._lines = 0
             self.correction = Correction()
@@ -114,7 +125,7 @@ class Calibration:
         """Add the newest to the file, or write it anew where it has become too long."""
         if self._path is None:
             return
-        anew = self._lines >= 2 * MOST_KEPT or not self._lines
+        anew = self._lines >= 2 * MOST_KEPT or not self._lines or not self._sound
         lines = self._kept if anew else [self._kept[-1]]
         text = "".join(f"{each.likely:.4f} {int(each.right)}\n" for each in lines)
         target = self._path.with_name(f"{self._path.name}.{os.getpid()}") if anew else self._path
@@ -127,7 +138,7 @@ class Calibration:
         except OSError as error:  # what is learnt then lasts as long as the process
             logger.warning("what suggestions became is not kept: %s: %s", target, error.strerror)
             return
-        self._lines = len(lines) if anew else self._lines + 1
+        self._lines, self._sound = (len(lines) if anew else self._lines + 1), True
 
 
 def correction_for(received: Iterable[Received]) -> Correction:
@@ -156,24 +167,57 @@ def _within(value: float, bounds: tuple[float, float]) -> float:
     return min(max(value, bounds[0]), bounds[1])
 
 
+def _is_gone(path: Path) -> bool:
+    """Removed, and not only out of reach."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _read(path: Path | None) -> Iterator[Received]:
+def _at_once(path: str, flags: int) -> int:
+    """Also of a pipe that nobody writes to."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
     """What a file says; damaged lines say nothing."""
+
+    received: tuple[Received, ...] = ()
+    lines: int = 0
+    is_sound: bool = True  # it can be added to
+
+
+def _read(path: Path | None) -> _File:
+    """Raises `OSError` for what is no file, or cannot be read."""
+    if path is None:
+        return _File()
+    if _is_gone(path):
+        return _File()
+    with open(path, "rb", opener=_at_once) as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        start = max(0, found.st_size - MOST_BYTES)
+        file.seek(start)
+        data = file.read(MOST_BYTES)
+    lines = data.decode("ascii", "replace").splitlines()
+    received = tuple(each for line in lines if (each := _received(line)) is not None)
+    return _File(received, len(lines), not start and data.endswith(b"\n"))
+
+
+def _received(line: str) -> Received | None:
+    likely, _, right = line.partition(" ")
     try:
-        lines = [] if path is None else path.read_text(errors="replace").splitlines()
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        logger.warning("what suggestions became is not known: %s: %s", path, error.strerror)
-        return
-    for line in lines:
-        likely, _, right = line.partition(" ")
-        try:
-            value = float(likely)
-        except ValueError:
-            continue
-        if 0.0 <= value <= 1.0 and right in ("0", "1"):
-            yield Received(value, right == "1")
+        value = float(likely)
+    except ValueError:
+        return None
+    return Received(value, right == "1") if 0 <= value <= 1 and right in ("0", "1") else None

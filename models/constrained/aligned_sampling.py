@@ -98,7 +98,7 @@ class Aligner:
         grammatical was found it is empty and has not stopped."""
         run = _Run(self._trie.root, mode)
         calls = self._calls
-        while not run.node.ended and run.node.depth < budget.limit_tokens:
+        while not run.node.ended and run.node.length < budget.limit_tokens:
             token = self._draw(run, uniform)
             if token is not None:
                 child = self._trie.child(run.node, token)

@@ -134,7 +134,7 @@ class Alternatives:
         """Whether a completion has an end: otherwise nothing grammatical was found."""
         found = way.found
         assert found is not None, "a search ends with what it has found"
-        return found.stopped or len(found.tokens) >= self._stops.limit_tokens
+        return found.stopped or found.node.length >= self._stops.limit_tokens
 
     def _begin(self, mode: GrammarMode, start: Node | None = None, free: bool = True) -> Way:
         steps = self._search.steps(mode, self._budget, start=start)

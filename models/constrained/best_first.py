@@ -79,7 +79,7 @@ class BestFirst:
         been given to `expand` when the next step is asked for; a refusal before others learn of it.
         """
         run = _Run(start or self._trie.root, mode)
-        while not run.node.ended and run.node.depth < budget.limit_tokens:
+        while not run.node.ended and run.node.length < budget.limit_tokens:
             if run.node.support is None:
                 run.calls += 1
                 yield run.node
@@ -116,7 +116,7 @@ class BestFirst:
         the places `among` which it may part from all others."""
         while (branch := self.branch(budget, among)) is not None:
             *_, found = self.greedy(mode, budget, start=branch)
-            if found.stopped or len(found.tokens) >= budget.limit_tokens:
+            if found.stopped or found.node.length >= budget.limit_tokens:
                 return found
         return None
 

@@ -73,6 +73,10 @@ class CandidateGuard:
         with self._guide.waiting():
             return self._guide.may_be_cut(place.text)
 
+    def counts(self, place: GuideState) -> bool:
+        """Not what only repeats the prompt's end."""
+        return not place.pending
+
     def allowed(self, place: GuideState, stop_tokens: frozenset[int], draft: Draft) -> Draft:
         """The draft up to what the grammar refuses after `place`, or what ends the completion."""
         for index, token in enumerate(draft.tokens):

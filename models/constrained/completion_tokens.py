@@ -20,7 +20,7 @@ def tokens_of(
         finish = None
         if node is found.node and found.stopped:
             finish = Finish.LINES if node.state.over else Finish.EOS
-        elif node is found.node and node.depth >= limit_tokens:
+        elif node is found.node and node.length >= limit_tokens:
             finish = Finish.TOKENS
         yield token_at(node, finish, greedy)
 

@@ -203,7 +203,7 @@ class Guide:
     def _end_in_vain(self, text: str) -> str | None:
         """Of a `text` that went on for the lines below, in vain: the most lines that they can
         follow, or where it could have ended first, had they not been looked at."""
-        ends = [end for end in self._ends if text.startswith(end) and len(end) < len(text)]
+        ends = [end for end in self._ends if _is_line_end(text, end)]
         if not ends:
             return None
         starts = (text[:end] for end in _line_ends(text))
@@ -240,6 +240,11 @@ class Guide:
         self._fitting.clear()  # what did not fit may end a completion now
         self._used, self._reason = GrammarMode.OFF, DISAGREE
         self.trie.release(node, replace(node.state, state=self.start))
+
+
+def _is_line_end(text: str, start: str) -> bool:
+    """Whether one of the lines of `text`, but not the last, ends with its `start`."""
+    return text.startswith(start) and text[len(start) :].lstrip(" \t").startswith("\n")
 
 
 def _line_ends(text: str) -> list[int]:

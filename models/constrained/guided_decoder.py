@@ -156,7 +156,7 @@ class _Run:
 
     def whole(self, found: Aligned) -> bool:
         """Whether a completion has an end: otherwise nothing grammatical was found."""
-        return found.stopped or len(found.tokens) >= self.stops.limit_tokens
+        return found.stopped or found.node.length >= self.stops.limit_tokens
 
     def note(self, found: Aligned) -> None:
         """Count a completion."""

@@ -46,6 +46,10 @@ class Guard(Protocol):
         """Whether a completion that the limit ends in `state` is of use, all of it or its start."""
         ...
 
+    def counts(self, state: Any, /) -> bool:
+        """Whether the last token of `state` counts against a limit."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Support:
@@ -104,6 +108,10 @@ class Anything:
         """And every start."""
         return True
 
+    def counts(self, state: Any) -> bool:
+        """Every token does."""
+        return True
+
 
 class Node:
     """One prefix. `removed` is 1 for a refused one; `support` is None until the model was asked."""
@@ -114,6 +122,7 @@ class Node:
         "depth",
         "ended",
         "gone",
+        "length",
         "parent",
         "removed",
         "state",
@@ -126,6 +135,7 @@ class Node:
         self.parent = parent
         self.token = token
         self.depth: int = parent.depth + 1 if parent is not None else 0
+        self.length: int = parent.length if parent is not None else 0  # tokens that count
         self.support: Support | None = None
         self.removed = 0.0
         self.gone: NDArray[np.float64] | None = None  # `removed` behind each token of the support
@@ -175,10 +185,12 @@ class Trie:
         if child is None:
             if token in self.stop_tokens:
                 child = Node(node.state, node, token)
+                child.length += 1
                 child.ended = self._guard.may_stop(node.state)
                 child.removed = 0.0 if child.ended else 1.0
             else:
                 child = Node(self._guard.take(node.state, token), node, token)
+                child.length += child.state is not None and self._guard.counts(child.state)
                 child.ended = child.state is not None and self._guard.over(child.state)
                 refused = child.ended and not self._guard.may_stop(child.state)
                 child.removed = 1.0 if child.state is None or refused else 0.0

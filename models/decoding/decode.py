@@ -198,14 +198,15 @@ class Decoder:
         stops: Stops,
         cancelled: Callable[[], bool],
         guesses: Guesses,
+        pending: bytes = b"",
     ) -> SideBySide:
         """For several completions at once of the prompt that `sequence` holds, after which come the
-        `logits` (vocabulary,)."""
+        `logits` (vocabulary,); `pending` is what they repeat of it first."""
         return SideBySide(
             self._model,
             sequence,
             logits,
-            stops.limit_tokens,
+            stops.limit_tokens + len(pending),  # a token repeats one byte or more
             partial(raise_if_cancelled, stops.deadline, cancelled),
             guesses,
         )

@@ -76,6 +76,10 @@ class SideBySide:
         """End its branch."""
         self._made.pop(verifier).end()
 
+    def end(self) -> None:
+        """There are no more questions."""
+        self._branches.end()
+
     def ask(self, questions: Iterable[tuple[Verifier, Sequence[int], Prune]]) -> None:
         """Have every verifier know the logits after its path."""
         self._raise_if_cancelled()

@@ -7,8 +7,9 @@ import pytest
 from keyturn.api.confidence import Confidence
 from keyturn.api.report import Completion
 from keyturn.api.request import Trigger
-from keyturn.lsp.backend import Outcome
+from keyturn.lsp.backend import Outcome, TextEdit
 from keyturn.lsp.options import Options
+from keyturn.lsp.outcome import Outcomes
 from keyturn.lsp.worth import LEAST, worth_showing
 from support.lsp.editor import URI, Editor, settle
 
@@ -160,3 +161,38 @@ async def test_while_the_user_waits_for_an_answer_an_automatic_request_shares_al
     await settle()
     editor.backend.go.set()
     assert (await asyncio.gather(asked, automatic))[1]
+
+
+def chosen_from(*texts: str) -> Outcomes:
+    outcomes = Outcomes()
+    first, *others = [
+        Completion(text, 0, 0, confidence=Confidence((0,), (0.9 - 0.2 * number,)))
+        for number, text in enumerate(texts)
+    ]
+    outcomes.show(URI, first, others=others)
+    return outcomes
+
+
+def test_of_several_the_one_that_was_taken_teaches() -> None:
+    for text, likely in (("a = 1", 0.9), ("b = 2", 0.7), ("c = 3", 0.5)):
+        by_edit = chosen_from("a = 1", "b = 2", "c = 3").edit(URI, TextEdit(0, 0, text))
+        number = ["a = 1", "b = 2", "c = 3"].index(text)
+        by_command = chosen_from("a = 1", "b = 2", "c = 3").accepted(URI, number)
+        for feedback in (by_edit, by_command):
+            assert feedback is not None
+            assert (feedback.outcome, feedback.right) == (Outcome.ACCEPTED, True)
+            assert feedback.likely == pytest.approx(likely)
+
+
+def test_what_begins_like_another_one_can_still_become_it() -> None:
+    outcomes = chosen_from("ab", "ac")
+    assert outcomes.edit(URI, TextEdit(0, 0, "a")) is None
+    feedback = outcomes.edit(URI, TextEdit(1, 1, "c"))
+    assert feedback is not None
+    assert (feedback.outcome, feedback.right) == (Outcome.TYPED, True)
+
+
+def test_a_first_line_that_was_written_at_once_with_another_second_one_was_right() -> None:
+    feedback = chosen_from("a = 1\nb = 2").edit(URI, TextEdit(0, 0, "a = 1\nc = 3"))
+    assert feedback is not None
+    assert (feedback.outcome, feedback.right) == (Outcome.REJECTED, True)

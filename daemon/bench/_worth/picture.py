@@ -22,7 +22,8 @@ def draw(judged: Mapping[str, Judged], path: Path) -> None:
         if len(part) >= FEWEST:
             shares, found = zip(*list(precisions(part))[9:], strict=True)
             left.plot([100 * each for each in shares], found, alpha=0.5, label=language)
-    shares, found = zip(*list(precisions(everything))[9:], strict=True)
+    some = list(precisions(everything))
+    shares, found = zip(*(some[9:] or some), strict=True)  # of fewer than ten it says nothing
     left.plot([100 * each for each in shares], found, "k", linewidth=2, label="all")
     left.set(xlabel="% of suggestions shown, the likeliest first", ylabel="first line right")
     left.set(ylim=(0, 1))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,8 +19,9 @@ from keyturn.daemon.bench._worth.curve import (
     precision,
     precisions,
 )
+from keyturn.daemon.bench._worth.picture import draw
 from keyturn.daemon.bench._worth.typed import Suggested, Typist
-from keyturn.daemon.bench.worth import figures
+from keyturn.daemon.bench.worth import command, figures
 from keyturn.daemon.completion.completer import CompleterOptions
 from keyturn.models.confidence.evidence import Features, Step
 from support.daemon.model_engines import tiny_loaded
@@ -146,3 +148,28 @@ def test_what_is_asked_for_comes_once_from_each_side(tmp_path: Path) -> None:
         assert len(each.one.texts) <= 1
         assert each.several.distinct == len(each.several.texts) <= 3
         assert each.one.left == each.several.left
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["latin1.py"], "is no text in UTF-8"),
+        (["good.py", "latin1.py"], "is no text in UTF-8"),
+        (["good.py", "--rows", "missing/rows"], "No such file or directory"),
+        (["good.py", "--threads", "-3"], "is not in the range"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_before_anything_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("latin1.py").write_bytes(b"x = '\xe9'\n")
+    Path("good.py").write_text("x = 1\n")
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 2
+    assert said in result.output
+
+
+def test_the_picture_of_a_few_suggestions_is_drawn(tmp_path: Path) -> None:
+    draw({"python": [(0.3, True), (0.6, False)]}, tmp_path / "few.png")
+    assert (tmp_path / "few.png").stat().st_size > 1_000

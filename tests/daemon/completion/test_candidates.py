@@ -8,6 +8,8 @@ from keyturn.api.report import Finish
 from keyturn.daemon.completion.candidates import Brief
 from keyturn.daemon.completion.request import Candidate, InfillRequest, Near
 from keyturn.daemon.workspace.language import language_of
+from keyturn.models.confidence.evidence import Said
+from keyturn.models.decoding.odds import Odds
 from keyturn.models.prompts.fim import NOWHERE, Order, Prompt
 
 
@@ -40,3 +42,12 @@ def test_space_comments_and_the_kind_of_quotes_make_no_difference(
     path: str, texts: list[str], want: list[str]
 ) -> None:
     assert kept(path, texts) == want
+
+
+@pytest.mark.parametrize(("chance", "rival", "nothing"), [(0.9, 0.1, True), (0.001, 0.6, False)])
+def test_an_end_that_only_a_search_which_gave_up_has_taken_is_not_what_the_model_wants(
+    chance: float, rival: float, nothing: bool
+) -> None:
+    said = (Said(b"", Odds(chance, rival)),)
+    empty = Candidate("", 1, Finish.EOS, "", said)
+    assert brief("a.py").adds_nothing(empty) is nothing

@@ -1,6 +1,7 @@
 """What becomes of suggestions teaches how far their confidence can be trusted, and no more."""
 
 import logging
+import os
 import stat
 from pathlib import Path
 
@@ -160,3 +161,45 @@ def test_what_is_removed_counts_no_more_in_a_daemon_that_runs(tmp_path: Path) ->
     assert judged.confidence is not None
     assert learnt.confidence.first_line("x") > judged.confidence.first_line("x")
     assert judged.confidence.first_line("x") == pytest.approx(0.3)
+
+
+def test_what_is_no_file_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "feedback.txt"
+    os.mkfifo(path)
+    calibration = Calibration(path)  # and does not wait for a writer
+    seen(calibration, 0.5, True)
+    assert calibration.summary()["suggestions"] == 1
+    assert "not a regular file" in caplog.text
+
+
+def test_a_file_that_grew_in_many_short_lives_is_written_anew(tmp_path: Path) -> None:
+    path = tmp_path / "feedback.txt"
+    for _ in range(4):
+        seen(Calibration(path), 0.5, True, 900)
+    assert len(path.read_text().splitlines()) <= 2 * MOST_KEPT
+    path.write_text("0.2000 0\n" * 100_000 + "0.9000 1\n")
+    calibration = Calibration(path)
+    assert calibration.summary()["suggestions"] == MOST_KEPT
+    assert calibration.summary()["right"] == 1
+    seen(calibration, 0.5, True)
+    assert len(path.read_text().splitlines()) == MOST_KEPT
+
+
+def test_a_line_without_an_end_takes_none_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "feedback.txt"
+    path.write_text("0.2000 0\n0.4000 1")
+    seen(Calibration(path), 0.5, True)
+    assert path.read_text() == "0.2000 0\n0.4000 1\n0.5000 1\n"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may enter every folder")
+def test_a_folder_that_nobody_may_enter_makes_nothing_forgotten(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    calibration = Calibration(folder / "feedback.txt")
+    seen(calibration, 0.5, True, 3)
+    folder.chmod(0o600)
+    try:
+        seen(calibration, 0.5, True)
+        assert calibration.summary()["suggestions"] == 4
+    finally:
+        folder.chmod(0o700)

@@ -233,6 +233,9 @@ def test_an_empty_language_ends_the_sample_with_nothing():
         def may_be_cut(self, state: Any) -> bool:
             return True
 
+        def counts(self, state: Any) -> bool:
+            return True
+
     for mode in (GrammarMode.EXACT, GrammarMode.ASAP, GrammarMode.APPROXIMATE, GrammarMode.GCD):
         toy = Toy(depth=2, hostility=0.0, seed=1)
         aligner = toy.aligner(Trie(Nothing(), frozenset({STOP})))

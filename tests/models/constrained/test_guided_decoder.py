@@ -72,6 +72,22 @@ def test_where_nothing_is_refused_the_tokens_are_those_of_plain_decoding(sampler
     assert [(t.id, t.text, t.finish) for t in tokens] == [(t.id, t.text, t.finish) for t in plain]
 
 
+@pytest.mark.parametrize("limit", [1, 2, 5])
+@pytest.mark.parametrize("sampler", samplers()[:3], ids=["greedy", *"ab"])
+def test_what_only_repeats_the_prompts_end_does_not_count(sampler: Sampler, limit: int):
+    prompt = BUILDER.build("def f(some_value): return some_va", "", PromptOptions(heal=True))
+    assert prompt.pending
+    free = Guide(Opening(Unconstrained("a test"), False), "", GrammarMode.EXACT, as_it_is)
+    tokens, *_ = generate(free, sampler, prompt, limit)
+    sequence = CachedSequence(MODEL.new_arena())
+    plain = list(
+        DECODER.decode(sequence, prompt, sampler, Stops(BUILDER.stops, limit), lambda: False)
+    )
+    assert [(t.id, t.finish) for t in tokens] == [(t.id, t.finish) for t in plain]
+    said = b"".join(TOKENIZER.token_bytes(token.id) for token in tokens)
+    assert len(said) > len(prompt.pending)
+
+
 @pytest.mark.parametrize(
     "mode", [GrammarMode.EXACT, GrammarMode.ASAP, GrammarMode.APPROXIMATE, GrammarMode.GCD]
 )
@@ -513,3 +529,11 @@ def test_at_the_end_of_a_file_a_completion_may_end_with_a_header() -> None:
     at_end = python_guide("x = 1\n", "")
     assert at_end.ends("for a in x:\n    g(a)") == (len("for a in x:"),)
     assert not at_end.follows("for a in (x,")
+
+
+def test_no_completion_is_cut_where_only_another_one_could_have_ended():
+    between = python_guide("x = ", "\ny = 2\n")
+    assert not between.enough("[")  # the first line of another completion
+    text = "[a for a in b] +\nc d"
+    assert between.kept(text) == text
+    assert between.kept("[\n    a b") == "["

@@ -87,6 +87,40 @@ def test_a_branch_begins_with_what_another_one_knows() -> None:
     assert ready.start == 24
 
 
+@settings(max_examples=40, deadline=None)
+@given(edits=st.lists(st.integers(1, 16), max_size=3), count=st.integers(1, 5))
+def test_the_first_branch_goes_on_in_the_rows_and_segments_of_its_sequence(
+    edits: list[int], count: int
+) -> None:
+    """So that it computes what the sequence would, to the last bit."""
+
+    def edited() -> CachedSequence:
+        sequence = CachedSequence(MODEL.new_arena())
+        forward(MODEL, sequence, TOKENS[:20])
+        for at in edits:
+            sequence.drop(at, at + 1)
+            sequence.changed(at)
+        return sequence
+
+    sequence, alone = edited(), edited()
+    branch = Branches(sequence, 30).new()
+    for token in TOKENS[30 : 30 + count]:
+        assert branch.append([token]) == alone.append([token])
+
+
+def test_rows_over_the_budget_are_given_back_when_the_branches_end() -> None:
+    sequence = CachedSequence(MODEL.new_arena(0), most_rows=40)
+    forward(MODEL, sequence, TOKENS[:20])
+    branches = Branches(sequence, 60)
+    branches.new().append([1])
+    branches.new().append([2])
+    assert sequence.arena.rows > 40
+    branches.end()
+    assert sequence.arena.rows == 40
+    right = oracle_logits(REFERENCE, TOKENS[:21])[-1]
+    assert_close(forward(MODEL, sequence, TOKENS[20:21])[-1], right, atol=5e-4, rtol=5e-4)
+
+
 @pytest.mark.parametrize("count", [FEW_TOKENS, FEW_TOKENS + 1, 60])
 def test_a_branch_that_outgrows_its_rows_gets_others(count: int) -> None:
     prompt, path = TOKENS[:4], TOKENS[4:64]

@@ -43,6 +43,9 @@ class Letters:
     def may_be_cut(self, state: State) -> bool:
         return True
 
+    def counts(self, state: State) -> bool:
+        return True
+
 
 class Toy:
     """A random model over four letters and a stop token, and a random finite language."""
