@@ -16,6 +16,7 @@ SUBCOMMANDS = {
     "complete": "Complete the code at a position of a file read from standard input.",
     "daemon": "Run, start, stop and inspect the process that holds the model.",
     "config": "Show the settings in force and where each came from.",
+    "serve": "Serve completions to other machines, from this one.",
     "model": "List, fetch, inspect and remove models.",
     "project": "Show or remove what was read of a project's files.",
     "feedback": "Show or forget what was learnt from accepted and rejected suggestions.",

@@ -25,6 +25,7 @@ WORKSPACE_FILE = "keyturn.toml"
 USER_FILE = "config.toml"
 PROJECT_TOKENS = 512  # three excerpts and some definitions: docs/decisions/project.md
 LOOKUP = "lookup"  # the name of the engine that needs no model
+SERVERS = ("http://", "https://")  # how the name of an engine on another machine begins
 IDLE_WORK = ("off", "gentle", "full")
 ATTENTION = ("auto", "numba", "triton", "flash-attn-4", "flash-attn", "torch", "readable")
 DTYPES = ("auto", "float32", "bfloat16", "float16", "int8", "int5", "int4")
@@ -44,6 +45,7 @@ class ModelChoice:
     """What to load when no name is given, and onto what."""
 
     name: str = "qwen2.5-coder-0.5b"
+    fallback: str = "qwen2.5-coder-0.5b"  # while a server is away or slow; empty: nothing
     device: str = "auto"
     dtype: str = "auto"
     attention: str = "auto"
@@ -114,6 +116,17 @@ def load_config(
     return layers.config()
 
 
+def model_choice(given: Mapping[str, Any]) -> ModelChoice:
+    """The settings of `[model]` that are given, the rest as usual; no file and no environment has a
+    say. Raises `InputError` with the first that is wrong."""
+    layers = _Layers()
+    layers.put("model", {f"model.{name}": value for name, value in given.items()})
+    config = layers.config()
+    if config.problems:
+        raise InputError(config.problems[0])
+    return config.model
+
+
 class _Layers:
     """Values put over one another, checked one by one."""
 
@@ -179,6 +192,8 @@ class _Layers:
 
     def _check(self, key: str, value: Any) -> str | None:
         section, _, name = key.partition(".")
+        if key == "model.fallback" and isinstance(value, str) and value.startswith(SERVERS):
+            return f"{key} is {shown(value)}, but must be a model of this machine"
         if section == "completion":
             _, problems = Options().updated({name: value})
             return problems[0].removeprefix("keyturn: ") if problems else None

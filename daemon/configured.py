@@ -2,7 +2,7 @@
 
 import click
 
-from .config import LOOKUP, load_config
+from .config import LOOKUP, SERVERS, load_config
 
 
 def configured(context: click.Context, parameter: click.Parameter, named: str | None) -> str:
@@ -14,5 +14,7 @@ def configured(context: click.Context, parameter: click.Parameter, named: str | 
         click.echo(f"keyturn: {problem}", err=True)
     if config.model.name == LOOKUP:
         raise click.UsageError(f"the configured {LOOKUP!r} is no model: name one with --model")
+    if config.model.name.startswith(SERVERS):
+        raise click.UsageError("the configured model is a server: name one of here with --model")
     click.echo(f"model: {config.model.name} ({config.sources['model.name']})", err=True)
     return config.model.name

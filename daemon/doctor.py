@@ -19,7 +19,7 @@ from ..models.loading.inventory import holding
 from ..models.loading.loader import pick_device, pick_plan
 from ..models.nn.attention_backends import ROW_BY_ROW, Machine, installed, survey
 from ..models.nn.few_rows import rows_agree
-from .config import LOOKUP, Config
+from .config import LOOKUP, SERVERS, Config
 
 DEFAULT_HEADS = (14, 2, 64)  # of the default model: for queries, for keys, and their size
 
@@ -100,6 +100,8 @@ def _speed(progress: Progress) -> Iterator[Finding]:
 def _model(name: str) -> Finding:
     if name == LOOKUP:
         return Finding("model", f"{LOOKUP}: none is needed")
+    if name.startswith(SERVERS):
+        return Finding("model", f"{name}: `keyturn daemon status` says whether it answers")
     try:
         held = holding(name, cache_folder())
     except KeyturnError as error:

@@ -14,10 +14,11 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 class Edited(NamedTuple):
-    """An edit of a text as models read it, and that text after it."""
+    """An edit of a text as models read it, that text after it, and the edit as it was made."""
 
     edit: TextEdit
     text: str
+    raw: TextEdit
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class FileText:
         raw, before = edit.apply(self.raw), self.raw
         plain = self.text is before and "\r" not in before and "\r" not in edit.text
         if plain and not raw.startswith(BYTE_ORDER_MARK):
-            return FileText(raw, raw), Edited(edit, raw)
+            return FileText(raw, raw), Edited(edit, raw, edit)
         start, end = edit.start, edit.end
         # A line end or a mark at the edge can come apart, or together, with what is new.
         start -= before.startswith("\r", start - 1) if start else 0
@@ -62,7 +63,7 @@ class FileText:
         within = TextEdit(self.offset(start), self.offset(end), new)
         text = within.apply(self.text)
         text = raw if text == raw else text  # the last carriage return may be gone
-        return FileText(raw, text), Edited(within, text)
+        return FileText(raw, text), Edited(within, text, edit)
 
 
 def _read(part: str, start: int) -> str:

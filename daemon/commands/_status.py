@@ -26,6 +26,9 @@ def lines(status: Mapping[str, Any]) -> Iterator[str]:
         yield f"problem    {problem}"
     if waiting := engine.pop("kernels_to_pack", 0):
         yield f"packing    {waiting} kernels, in idle time; decoding is slower until then"
+    server, fallback = engine.pop("server", {}), engine.pop("fallback", {})
+    if server:
+        yield from _server(server, fallback)
     for name, value in engine.items():
         yield f"{name.replace('_', ' '):<10} {_plain(value)}"
     yield from _project(project)
@@ -59,6 +62,14 @@ def _project(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"chunks     {in_memory}, {found['chunks_encoded']:,} encoded"
     if "indexer" in found:
         yield f"indexer    {found['indexer']}"
+
+
+def _server(server: Mapping[str, Any], fallback: Mapping[str, Any]) -> Iterator[str]:
+    """Who answers: an engine on another machine, or the one here."""
+    waits = f"waits {server['waits_ms']:,} ms for it"
+    how = f"answers with {server['model']}" if server["available"] else server["problem"] or "busy"
+    yield f"server     {how}; {server['answered']:,} answered, {waits}"
+    yield f"fallback   {fallback['model'] or 'not loaded'}; {fallback['answered']:,} answered"
 
 
 def _plain(value: Any) -> str:

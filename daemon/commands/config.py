@@ -41,3 +41,13 @@ def path() -> None:
     from ..config import USER_FILE, user_folder_of
 
     click.echo(user_folder_of(os.environ) / USER_FILE)
+
+
+@command.command()
+def token() -> None:
+    """Print where the token for a server is looked for, beside KEYTURN_TOKEN."""
+    import os
+
+    from ..remote.token import token_path
+
+    click.echo(token_path(os.environ))

@@ -98,7 +98,7 @@ class FileSession:
         """Edit as an editor did whose text was `before`. If that is not the string held here, the
         text is another by now, and `show` will compare."""
         if self.text.text is before:
-            for edit, after in edits:
+            for edit, after, _ in edits:
                 self._replace(edit.start, edit.end, edit.text, after)
 
     def shows(self, prefix: str, suffix: str) -> bool:

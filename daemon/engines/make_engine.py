@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...api.uris import path_of
 from ...lsp.backend import BackendState, Phase
-from ..config import LOOKUP, ModelChoice, settings_in
+from ..config import LOOKUP, SERVERS, ModelChoice, settings_in
 from ..project.place import CHUNKS
 from ..server.engine_thread import Engine, MakeEngine, OpenFiles, Report
 from ..workspace.json_schemas import schema_rule
@@ -33,6 +33,15 @@ def engine_maker(choice: Callable[[], ModelChoice], options_in: "OptionsIn") -> 
     def make(name: str, report: Report, open_files: OpenFiles) -> Engine:
         chosen = choice()
         name = name or chosen.name
+        if name.startswith(SERVERS):
+            from ..remote.remote_engine import RemoteEngine
+            from ..remote.token import token
+
+            def local() -> Engine:
+                return make(chosen.fallback, report, open_files)
+
+            fallback = local if chosen.fallback else None
+            return RemoteEngine(name, token(), fallback, report, open_files)
         if name == LOOKUP:
             from ..workspace.project_files import Library
             from .lookup import LookupEngine

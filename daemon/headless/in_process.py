@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from ...api.report import Finish
 from ...cache.errors import InputError
-from ..config import LOOKUP
+from ..config import LOOKUP, SERVERS
 from ..file_text import FileText
 from .answer import Answer
 from .question import FOREVER_MS, Question, decode_limit
@@ -125,6 +125,12 @@ class Headless:
                 f"{LOOKUP!r} answers in a daemon only, and whole questions: give another --model,"
                 " or set model.name to it in config.toml and leave --no-daemon, --device, --dtype,"
                 " --context-tokens, --order, --json-schema and edits to the others"
+            )
+        if choice.model.startswith(SERVERS):
+            raise InputError(
+                f"{choice.model} answers in a daemon only: give another --model, or leave"
+                " --no-daemon, --device, --dtype, --context-tokens, --order, --json-schema and"
+                " edits to the others"
             )
         order = None if choice.order is None else Order(choice.order)
         rules = () if choice.json_schema is None else (SchemaRule("*", choice.json_schema),)

@@ -12,10 +12,12 @@ from ...lsp.backend import OpenDocument, ProjectRules, TextEdit
 
 @dataclass(frozen=True, slots=True)
 class FileKey:
-    """One client's view of one file: two windows may have the same file open, edited apart."""
+    """One client's view of one file: two windows may have the same file open, edited apart. Where
+    an engine has several users, they take turns."""
 
     client: int
     uri: str
+    user: int = 0
 
 
 @dataclass(frozen=True, slots=True)

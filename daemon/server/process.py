@@ -100,4 +100,6 @@ def _log_to(path: Path, level: str) -> None:
         handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(PrintableFormatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[OnceHandler(handler)], force=True)
+    for chatty in ("httpx2", "httpcore2"):  # a line for every key, to a server
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.raiseExceptions = False  # a full disk costs log lines, nothing else

@@ -5,7 +5,7 @@
 * One completion waits per file. A newer one takes its place, and an edit that makes it stale
   cancels it: nobody would show the answer. But what the user asked for by hand is not given up for
   an automatic request at the same place: that one is.
-* Files take turns: a file that was just served goes to the end.
+* Users take turns, then their files: what was just served goes to the end.
 * Refreshing is what there is to do when there is nothing to do.
 * Preparing comes before it, but only when nobody typed for a moment: its steps are longer.
 """
@@ -30,6 +30,7 @@ class Scheduler:
         self._refresh: OrderedDict[FileKey | None, None] = OrderedDict()
         self._prepare: dict[FileKey, float] = {}  # when each is due
         self._quiet_at = 0.0
+        self._turns: dict[int, int] = {}  # by user: the number of the last completion served
         self.running: Complete | None = None
 
     def __len__(self) -> int:
@@ -77,7 +78,7 @@ class Scheduler:
         if self._changes:
             return self._changes.popleft()
         if self._completions:
-            _, self.running = self._completions.popitem(last=False)
+            self.running = self._next_completion()
             return self.running
         if self.wait_seconds() == 0:
             file = min(self._prepare, key=self._prepare.__getitem__)
@@ -100,6 +101,12 @@ class Scheduler:
             del self._completions[job.file]
             return True
         return False
+
+    def _next_completion(self) -> Complete:
+        """The one that waits longest of the user who was not served for longest."""
+        file = min(self._completions, key=lambda each: self._turns.get(each.user, 0))
+        self._turns[file.user] = max(self._turns.values(), default=0) + 1
+        return self._completions.pop(file)
 
     def _stir(self, file: FileKey) -> None:
         """Something happened to a file: it is to be prepared anew when all is quiet again."""

@@ -186,6 +186,8 @@ def test_look_ups_are_the_daemon_s_and_the_message_says_where_to_ask_for_them(
     complete: Complete,
 ) -> None:
     assert complained(complete("--offset", "0", model="lookup"), 2, "set model.name")
+    server = complete("--offset", "0", "--no-daemon", model="https://gpu.example")
+    assert complained(server, 2, "answers in a daemon only")
 
 
 def test_an_unknown_model_is_code_3_and_one_line(complete: Complete) -> None:

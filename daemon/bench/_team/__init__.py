@@ -1,0 +1,1 @@
+"""Parts of `keyturn bench team`."""

@@ -1,0 +1,52 @@
+"""What came of the questions: the figures of `keyturn bench team`."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from ...server.percentile import percentile
+from .typist import Asked
+
+SUPERSEDED = "Outdated"  # the user had typed on
+
+Right = Callable[[Asked], tuple[str, ...]]  # what a local engine answers to the same question
+
+
+def figures(calm: Sequence[Asked], crowded: Sequence[Asked], right: Right | None) -> dict[str, Any]:
+    """`calm`: without the flood, `crowded`: with it. Without `right` nobody knows what is."""
+    asked = [*calm, *crowded]
+    answered = [each for each in asked if each.texts is not None]
+    overheads = [each.took_ms - each.engine_ms for each in answered]
+    superseded = [each for each in asked if each.error.startswith(SUPERSEDED)]
+    wrong = None if right is None else sum(each.texts != right(each) for each in answered)
+    return {
+        "asked": len(asked),
+        "answered": len(answered),
+        "superseded": len(superseded),
+        "unanswered": len(asked) - len(answered) - len(superseded),
+        "wrong": wrong,
+        "affinity": _affinity(answered),
+        "latency_p50_ms": percentile((each.took_ms for each in answered), 50),
+        "latency_p95_ms": percentile((each.took_ms for each in answered), 95),
+        "latency_p99_ms": percentile((each.took_ms for each in answered), 99),
+        "overhead_p50_ms": percentile(overheads, 50),
+        "overhead_p99_ms": percentile(overheads, 99),
+        "fairness": _fairness(calm, crowded),
+    }
+
+
+def _affinity(answered: Iterable[Asked]) -> float | None:
+    """Of the questions about a file, how many went where the one before went."""
+    replicas: dict[str, list[str]] = defaultdict(list)
+    for each in sorted(answered, key=lambda each: each.at):
+        replicas[each.user].append(each.replica)
+    stayed = [a == b for one in replicas.values() for a, b in pairwise(one)]
+    return round(sum(stayed) / len(stayed), 4) if stayed else None
+
+
+def _fairness(calm: Sequence[Asked], crowded: Sequence[Asked]) -> float | None:
+    """How many times as long as without it the others wait beside a flood, at p95."""
+    before = percentile((each.took_ms for each in calm if each.texts is not None), 95)
+    beside = percentile((each.took_ms for each in crowded if each.texts is not None), 95)
+    return round(beside / before, 2) if before and beside else None

@@ -1,0 +1,110 @@
+"""Files that a server has as they are here: each is told once a moment, and before it is asked.
+
+Of a file that is edited faster than the server is told, only the newest state is sent; what was not
+told yet goes with the next question.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ...api.request import CompletionRequest
+from ...lsp.backend import TextEdit
+from .errors import Outdated, ServerBusy, ServerError
+from .remote_file import RemoteFile
+from .team_server import Reply, TeamServer
+
+TELL_SECONDS = 0.25  # between two edits that a server is told of one file
+
+
+@dataclass(slots=True)
+class Kept:
+    """A file, and whether the server is being told of it."""
+
+    file: RemoteFile
+    is_behind: bool = False  # what the server has is older
+    telling: asyncio.Task[None] | None = field(default=None)
+
+
+class KeptFiles:
+    """Used from one event loop. `lost` is told why the server could not be told something; who asks
+    is told by exceptions."""
+
+    def __init__(self, server: TeamServer, lost: Callable[[ServerError], None]) -> None:
+        self._server = server
+        self._lost = lost
+        self._files: dict[str, Kept] = {}  # by the server's key
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.is_quiet = False  # tell nothing for now
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def show(self, key: str, name: str, language: str, text: str) -> None:
+        """A file is this now."""
+        known = self._files.get(key)
+        if known is None or known.file.name != name:
+            self._files[key] = Kept(RemoteFile(name, language, text))
+        elif (known.file.language, known.file.text) == (language, text):
+            return
+        else:
+            known.file.replaced(language, text)
+        self.tell(key)
+
+    def edit(self, key: str, edits: Sequence[TextEdit], text: str) -> None:
+        """A file was edited, if it is kept; it is `text` now."""
+        if (known := self._files.get(key)) is not None:
+            known.file.edited(edits, text)
+            self.tell(key)
+
+    def forget(self, key: str) -> None:
+        """A file was closed."""
+        if self._files.pop(key, None) is not None and not self.is_quiet:
+            self._spawn(self._close(key))
+
+    async def ask(self, key: str, request: CompletionRequest) -> Reply:
+        """Completions in a file that was shown. Raises `ServerError`."""
+        if (known := self._files.get(key)) is None:
+            raise Outdated("the file was closed")
+        known.is_behind = False  # the question says it all
+        return await self._server.complete(key, known.file, replace(request, uri=""))
+
+    def tell(self, key: str | None = None) -> None:
+        """Let the server know of a file as it is now, of all of them without a key; unless that is
+        under way."""
+        for each in [*self._files] if key is None else [key]:
+            known = self._files[each]
+            known.is_behind = True
+            if known.telling is None and not self.is_quiet:
+                known.telling = self._spawn(self._telling(each, known))
+
+    async def _telling(self, key: str, known: Kept) -> None:
+        try:
+            while known.is_behind and not self.is_quiet and self._files.get(key) is known:
+                known.is_behind = False
+                pause = TELL_SECONDS
+                try:
+                    await self._server.edit(key, known.file)
+                except Outdated:
+                    pass  # edited meanwhile, or a question was faster
+                except ServerBusy as error:
+                    known.is_behind = True
+                    pause = error.seconds
+                await asyncio.sleep(pause)
+        except ServerError as error:
+            self._lost(error)
+        finally:
+            known.telling = None
+
+    async def _close(self, key: str) -> None:
+        try:
+            await self._server.close_file(key)
+        except ServerError:
+            return  # it forgets by itself
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)  # the loop itself does not hold it
+        task.add_done_callback(self._tasks.discard)
+        return task

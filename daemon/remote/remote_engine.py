@@ -1,0 +1,186 @@
+"""The engine thread's engine on another machine: a team's server, and a local engine for when that
+is away or slow.
+
+The texts are here, so nothing is lost with the server, and whichever engine answers sees the same.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import PurePath
+from typing import Any
+from uuid import uuid4
+
+from ...api.report import Completion
+from ...api.uris import KEPT_SCHEME, path_of
+from ...lsp.backend import BackendState, Phase
+from ..file_text import Edited
+from ..server.engine_thread import Engine, File, OpenFiles, Report
+from ..server.jobs import Complete, FileKey
+from .errors import Outdated, ServerAway, ServerError
+from .messages import key_of
+from .server_thread import ServerThread
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.01  # between looks at whether a request was cancelled
+LOCAL_SECONDS = 600.0  # without use, after which the local engine's memory is given back
+RESERVE_SECONDS = 0.5  # of a deadline, for the local engine
+
+
+class RemoteEngine:
+    """Asks the server at `url`, which is its name."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        make_local: Callable[[], Engine] | None,
+        report: Report,
+        open_files: OpenFiles,
+    ) -> None:
+        """`make_local`: the engine to fall back on, made when it is needed; None: there is none."""
+        self.name = url
+        self._make_local = make_local
+        self._report = report
+        self._open_files = open_files
+        self._local: Engine | None = None
+        self._local_used = 0.0
+        self._answered = Counter[str]()  # by "server" and "local"
+        self._origin = uuid4().hex  # tells this daemon's files from those of another one's
+        self._server = ServerThread(url, token, self._say)
+        self._server.start()
+
+    def complete(self, file: File, job: Complete) -> list[Completion]:
+        if self._server.is_available:
+            with suppress(ServerError):
+                found = self._remotely(file, job)
+                self._answered["server"] += 1
+                return found
+        if job.cancelled.is_set():
+            return []
+        found = self._ready_local().complete(file, job)
+        self._answered["local"] += 1
+        return found
+
+    def edit(self, before: File, edits: Sequence[Edited]) -> None:
+        text = before.text.raw
+        for each in edits:
+            text = each.raw.apply(text)
+        self._server.edit(self._key(before.key), [each.raw for each in edits], text)
+        if self._local is not None:
+            self._local.edit(before, edits)
+
+    def refresh(self, key: FileKey | None, interrupted: Callable[[], bool]) -> None:
+        """Load the local engine while nobody waits for it; give it back when it is not needed."""
+        if self._local is not None and self._server.is_available:
+            if time.monotonic() - self._local_used > LOCAL_SECONDS:
+                self._give_back()
+            return
+        if self._local is None and self._server.problem and self._make_local is not None:
+            with suppress(ServerAway):
+                self._ready_local()
+        if self._local is not None:
+            self._local.refresh(key, interrupted)
+
+    def prepare(self, key: FileKey, interrupted: Callable[[], bool]) -> bool:
+        """Let the server have the file before anybody asks."""
+        file = next((each for each in self._open_files() if each.key == key), None)
+        if file is not None:
+            self._show(file)
+        if self._local is not None and not self._server.is_available:
+            return self._local.prepare(key, interrupted)
+        return False
+
+    def forget(self, key: FileKey) -> None:
+        if not key.uri.startswith(KEPT_SCHEME):
+            self._server.forget(self._key(key))
+        if self._local is not None:
+            self._local.forget(key)
+
+    def status(self) -> dict[str, Any]:
+        local = {} if self._local is None else self._local.status()
+        server = {**self._server.status(), "answered": self._answered["server"]}
+        fallback = {
+            "model": "" if self._local is None else self._local.name,
+            "answered": self._answered["local"],
+        }
+        return {"device": "server", **local, "server": server, "fallback": fallback}
+
+    def close(self) -> None:
+        self._server.stop()
+        self._give_back()
+
+    # region The server
+    def _remotely(self, file: File, job: Complete) -> list[Completion]:
+        """Raises `ServerError` where there is something better than to wait."""
+        self._show(file)
+        answer = self._server.ask(self._key(file.key), job.request)
+        started = time.monotonic()
+        patient_until = job.deadline
+        if self._make_local is not None:
+            patient_until = min(started + self._server.patience.seconds, job.deadline)
+        try:
+            return list(self._waited(answer, job, patient_until))
+        except TimeoutError:
+            self._server.is_slow(time.monotonic() - started)
+            raise ServerAway("is slow") from None
+        finally:
+            answer.cancel()
+
+    def _waited(
+        self, answer: "Future[tuple[Completion, ...]]", job: Complete, until: float
+    ) -> tuple[Completion, ...]:
+        while not job.cancelled.is_set():
+            left = until - time.monotonic()
+            try:
+                return answer.result(min(LOOK_SECONDS, max(0.0, left)))
+            except TimeoutError:
+                if left <= 0:
+                    raise
+            except Outdated:
+                return ()
+        return ()
+
+    def _show(self, file: File) -> None:
+        name = PurePath(path_of(file.key.uri)).name
+        self._server.show(self._key(file.key), name, file.language, file.text.raw)
+
+    def _key(self, key: FileKey) -> str:
+        client = "" if key.uri.startswith(KEPT_SCHEME) else str(key.client)
+        return key_of(self._origin, client, key.uri)
+
+    # endregion
+    # region The local engine
+    def _ready_local(self) -> Engine:
+        """Raises `ServerAway` where there is none."""
+        if self._make_local is None:
+            raise ServerAway(
+                f"the server {self._server.problem or 'is busy'}; there is no fallback"
+            )
+        if self._local is None:
+            self._local = self._make_local()
+            self._say()
+        self._local_used = time.monotonic()
+        return self._local
+
+    def _give_back(self) -> None:
+        local, self._local = self._local, None
+        if local is not None:
+            local.close()
+
+    def _say(self) -> None:
+        """Tell every status bar who answers. From any thread."""
+        problem, local = self._server.problem, self._local
+        if not problem:
+            message = ""
+        elif local is not None:
+            message = f"the server {problem}: {local.name} answers"
+        else:
+            message = f"the server {problem}"
+        self._report(BackendState(Phase.READY, message, self.name))
+
+    # endregion

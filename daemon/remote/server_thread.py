@@ -1,0 +1,162 @@
+"""The thread that talks to a team's server, and knows whether asking is any use.
+
+What is called here from other threads takes effect in the order of the calls and never waits.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from ...api.report import Completion
+from ...api.request import CompletionRequest
+from ...lsp.backend import TextEdit
+from .errors import Outdated, ServerBusy, ServerError
+from .kept_files import KeptFiles
+from .patience import Patience
+from .team_server import TeamServer
+
+logger = logging.getLogger(__name__)
+
+JOIN_SECONDS = 3.0
+
+
+class ServerThread(threading.Thread):
+    """`changed` is called from this thread whenever `problem` does."""
+
+    def __init__(self, url: str, token: str | None, changed: Callable[[], None]) -> None:
+        super().__init__(name="server", daemon=True)
+        self.problem = ""  # why the server is not asked; empty: it is
+        self.model = ""  # that it answers with, once that is known
+        self.patience = Patience()
+        self._url = url
+        self._token = token
+        self._changed = changed
+        self._loop = asyncio.new_event_loop()
+        self._busy_until = 0.0
+
+    # region From any thread
+    @property
+    def is_available(self) -> bool:
+        """Whether asking is any use."""
+        return not self.problem and time.monotonic() >= self._busy_until
+
+    def show(self, key: str, name: str, language: str, text: str) -> None:
+        """A file is this now."""
+        self._do(lambda: self._files.show(key, name, language, text))
+
+    def edit(self, key: str, edits: Sequence[TextEdit], text: str) -> None:
+        """A file was edited, if it is known; it is `text` now."""
+        self._do(lambda: self._files.edit(key, edits, text))
+
+    def forget(self, key: str) -> None:
+        """A file was closed."""
+        self._do(lambda: self._files.forget(key))
+
+    def ask(self, key: str, request: CompletionRequest) -> "Future[tuple[Completion, ...]]":
+        """Completions in a file that was shown. Raises `ServerError`; cancelling stops the work."""
+        return asyncio.run_coroutine_threadsafe(self._ask(key, request), self._loop)
+
+    def is_slow(self, waited: float) -> None:
+        """An answer was not waited for any longer, after so many seconds."""
+        self._do(self._slow, waited)
+
+    def stop(self) -> None:
+        """End, whatever is under way."""
+        self._do(self._loop.stop)
+        self.join(JOIN_SECONDS)
+
+    def status(self) -> dict[str, Any]:
+        return {
+            "url": self._url,
+            "available": self.is_available,
+            "problem": self.problem,
+            "model": self.model,
+            "waits_ms": round(self.patience.seconds * 1e3),
+        }
+
+    # endregion
+    # region The thread
+    def run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._server = TeamServer(self._url, self._token)
+        self._files = KeptFiles(self._server, self._lost)
+        self._probing = self._loop.create_task(self._probe(0.0))
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.run_until_complete(self._end())
+            self._loop.close()
+
+    async def _end(self) -> None:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await self._server.close()
+
+    def _do(self, call: Callable[..., Any], *arguments: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(call, *arguments)
+        except RuntimeError:
+            logger.debug("the thread that talks to the server has ended")
+
+    async def _ask(self, key: str, request: CompletionRequest) -> tuple[Completion, ...]:
+        started = time.monotonic()
+        try:
+            found = await self._files.ask(key, request)
+        except ServerBusy as error:
+            self._busy_until = time.monotonic() + error.seconds
+            raise
+        except Outdated:
+            raise
+        except ServerError as error:
+            self._lost(error)
+            raise
+        self.patience.answered(time.monotonic() - started)
+        self.patience.in_time()
+        return found.completions
+
+    def _slow(self, waited: float) -> None:
+        self.patience.answered(waited)
+        if self.patience.waited():
+            self._lost(ServerError("is slow"))
+
+    def _lost(self, error: ServerError) -> None:
+        """The server is left alone for a while."""
+        if self.problem != str(error):
+            self.problem = str(error)
+            logger.warning("the server at %s %s", self._url, error)
+            self._changed()
+        self._files.is_quiet = True
+        if self._probing.done():
+            self._probing = self._loop.create_task(self._probe(self.patience.rest()))
+
+    async def _probe(self, after_seconds: float) -> None:
+        """Look until it answers."""
+        await asyncio.sleep(after_seconds)
+        await self._look()
+        while self.problem:
+            await asyncio.sleep(self.patience.rest())
+            await self._look()
+
+    async def _look(self) -> None:
+        """See who it is, and tell it of all files if it was away."""
+        try:
+            about = await self._server.about()
+        except ServerBusy:
+            return
+        except ServerError as error:
+            self._lost(error)
+            return
+        was_away, self.problem, self.model = self.problem, "", about.model
+        if was_away:
+            logger.info("the server at %s answers again", self._url)
+        self._changed()
+        self._files.is_quiet = False
+        self._files.tell()
+
+    # endregion

@@ -1,0 +1,192 @@
+"""A team's server, as HTTP: `messages.py` has what is said. Asynchronous, without threads."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from ...api.report import Completion
+from ...api.request import CompletionRequest
+from .errors import NotKnown, Outdated, ServerAway, ServerBusy, ServerRefuses
+from .messages import (
+    FILE_HEADER,
+    REPLICA_HEADER,
+    WIRE,
+    About,
+    Answered,
+    Ask,
+    BadMessage,
+    FileState,
+    pack,
+    unpack,
+)
+from .remote_file import RemoteFile
+
+CONNECT_SECONDS = 3.0
+QUICK_SECONDS = 5.0  # for what takes a server no time
+GRACE_SECONDS = 1.0  # the server keeps the deadline itself
+BUSY_SECONDS = 1.0  # where it does not say how long
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A server's answer, and the replica that gave it."""
+
+    completions: tuple[Completion, ...]  # best first
+    replica: str
+
+
+class TeamServer:
+    """The server at one address. Used from one event loop."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        timeout = httpx2.Timeout(QUICK_SECONDS, connect=CONNECT_SECONDS)
+        self._client = httpx2.AsyncClient(base_url=url, headers=headers, timeout=timeout)
+
+    async def about(self) -> About:
+        """Who it is. Raises `ServerError`, as all of these."""
+        response = await self._send("GET", "/v1/about")
+        try:
+            about = About(**response.json())
+        except (ValueError, TypeError) as error:
+            raise ServerRefuses("it is no keyturn server: look at the address") from error
+        if about.wire != WIRE:
+            raise ServerRefuses(
+                f"the server is of another version ({about.version}): update keyturn here or there"
+            )
+        return about
+
+    async def edit(self, key: str, file: RemoteFile) -> None:
+        """Let the server have the file as it is now."""
+        await self._about_file("/v1/edit", key, file, None, QUICK_SECONDS)
+
+    async def complete(self, key: str, file: RemoteFile, request: CompletionRequest) -> Reply:
+        """Completions in the file as it is now. Who is cancelled here closes the connection, which
+        stops the work."""
+        seconds = request.options.deadline_ms / 1e3 + GRACE_SECONDS
+        response = await self._about_file("/v1/complete", key, file, request, seconds)
+        try:
+            answered = unpack(response.content, None, Answered)
+        except BadMessage as error:
+            raise ServerRefuses(f"the server's answer cannot be read: {error}") from error
+        return Reply(answered.completions, response.headers.get(REPLICA_HEADER, ""))
+
+    async def close_file(self, key: str) -> None:
+        """The server may forget the file."""
+        await self._send("POST", "/v1/close", headers={FILE_HEADER: key})
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _about_file(
+        self,
+        path: str,
+        key: str,
+        file: RemoteFile,
+        request: CompletionRequest | None,
+        seconds: float,
+    ) -> httpx2.Response:
+        """With what the server lacks of the file; with all of it where it does not know that."""
+        revision = file.revision
+        if not file.is_known:
+            async with file.introducing:
+                if request is not None and file.revision != revision:
+                    raise Outdated("the file was edited meanwhile")
+                return await self._in_turn(path, key, file, request, seconds)
+        return await self._in_turn(path, key, file, request, seconds)
+
+    async def _in_turn(
+        self,
+        path: str,
+        key: str,
+        file: RemoteFile,
+        request: CompletionRequest | None,
+        seconds: float,
+    ) -> httpx2.Response:
+        state = file.state()
+        try:
+            return await self._with(path, key, file, state, request, seconds)
+        except NotKnown:
+            file.forgotten()
+            if file.revision != state.revision:
+                raise Outdated("the file was edited meanwhile") from None
+            return await self._with(path, key, file, file.state(), request, seconds)
+
+    async def _with(
+        self,
+        path: str,
+        key: str,
+        file: RemoteFile,
+        state: FileState,
+        request: CompletionRequest | None,
+        seconds: float,
+    ) -> httpx2.Response:
+        try:
+            body, headers = pack(state if request is None else Ask(state, request))
+        except BadMessage as error:
+            raise ServerRefuses(f"the file cannot be sent: {error}") from error
+        headers[FILE_HEADER] = key
+        response = await self._send("POST", path, body, headers, seconds)
+        file.confirmed(state.revision)
+        return response
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        seconds: float = QUICK_SECONDS,
+    ) -> httpx2.Response:
+        try:
+            async with asyncio.timeout(seconds):
+                response = await self._client.request(
+                    method, path, content=body, headers=headers, timeout=seconds
+                )
+        except (httpx2.HTTPError, TimeoutError, OSError) as error:
+            raise ServerAway(f"cannot be reached: {error or type(error).__name__}") from error
+        except httpx2.InvalidURL as error:
+            raise ServerRefuses(f"its address is none: {error}") from error
+        if response.is_success:
+            return response
+        raise _error(response)
+
+
+def _error(response: httpx2.Response) -> Exception:
+    said = _said(response)
+    match response.status_code:
+        case 409:
+            return NotKnown(said)
+        case 410:
+            return Outdated(said)
+        case 401 | 403:
+            return ServerRefuses(
+                f"it refuses the token ({said}): set KEYTURN_TOKEN, or write the right one to the"
+                " file that `keyturn config token` names"
+            )
+        case 429:
+            return ServerBusy(said, _seconds(response))
+        case 404 | 405:
+            return ServerRefuses("it is no keyturn server: look at the address")
+        case code if code >= 500 or code == 408:
+            return ServerAway(f"cannot answer: {said}")
+    return ServerRefuses(said)
+
+
+def _said(response: httpx2.Response) -> str:
+    """In one line."""
+    try:
+        said: Any = json.loads(response.content)["error"]
+    except (ValueError, KeyError, TypeError):
+        said = None
+    return str(said)[:200] if said else f"HTTP {response.status_code}"
+
+
+def _seconds(response: httpx2.Response) -> float:
+    try:
+        return min(60.0, max(0.0, float(response.headers["retry-after"])))
+    except (KeyError, ValueError):
+        return BUSY_SECONDS

@@ -1,0 +1,143 @@
+"""One replica of the engine, as Ray Serve starts, checks and stops it.
+
+Serve keeps as many files as `MOST_FILES` in a replica and forgets the one used longest ago
+(`serve.multiplexed`); it routes what is asked of a file to a replica that has it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+from ray import serve
+
+from ...cache.errors import KeyturnError
+from ..config import options_in
+from ..engines.make_engine import engine_maker
+from ..remote.messages import (
+    REPLICA_HEADER,
+    WIRE,
+    About,
+    Answered,
+    Ask,
+    BadMessage,
+    FileState,
+    pack,
+    unpack,
+)
+from .answer import Answer, failed
+from .host import EngineFailed, Host, HostedFile, NotLoaded, Overdue, Overtaken, UnknownFile
+from .settings import MOST_FILES, ServerSettings
+
+logger = logging.getLogger("ray.serve")
+
+LOOK_SECONDS = 60.0  # between looks for files that nobody asks about any more
+STATUS: dict[type[KeyturnError], int] = {
+    BadMessage: 400,
+    UnknownFile: 409,
+    Overtaken: 410,
+    EngineFailed: 500,
+    NotLoaded: 503,
+    Overdue: 504,
+}
+
+
+class Replica:
+    """Answers for files; users are told apart before."""
+
+    async def __init__(self, settings: dict[str, Any]) -> None:
+        """Returns once the model is loaded: until then Serve sends nothing here. Raises
+        `NotLoaded`, which Serve shows and tries again."""
+        self._settings = ServerSettings.of(settings)
+        self._host = Host(engine_maker(lambda: self._settings.model, options_in))
+        self._files: dict[str, HostedFile] = {}
+        self._name = serve.get_replica_context().replica_id.unique_id
+        await self._host.ready()
+        self._forgetting = asyncio.get_running_loop().create_task(self._forget())
+
+    async def edit(self, user: str, body: bytes, encoding: str | None) -> Answer:
+        """Have the file as it is now, and its cache ready."""
+
+        async def follow(file: HostedFile) -> Answer:
+            file.follow(unpack(body, encoding, FileState))
+            return Answer(204)
+
+        return await self._answer(user, follow)
+
+    async def complete(self, user: str, body: bytes, encoding: str | None) -> Answer:
+        """Completions in the file."""
+
+        async def complete(file: HostedFile) -> Answer:
+            found = await file.complete(unpack(body, encoding, Ask))
+            packed, headers = pack(Answered(found))
+            return Answer(200, packed, {**headers, REPLICA_HEADER: self._name})
+
+        return await self._answer(user, complete)
+
+    async def close(self, user: str) -> Answer:
+        """Forget the file."""
+        with suppress(KeyError):
+            self._files[serve.get_multiplexed_model_id()].close()
+        return Answer(204)
+
+    async def about(self) -> dict[str, Any]:
+        """Who answers. Raises `NotLoaded`."""
+        self._host.check()
+        return asdict(About(WIRE, version("keyturn"), self._host.state.model))
+
+    async def status(self) -> dict[str, Any]:
+        """What the engine says of itself."""
+        return {**await self._host.status(), "files_held": len(self._files)}
+
+    async def check_health(self) -> None:
+        """Serve starts another replica in place of one where this raises."""
+        self._host.check()
+
+    @serve.multiplexed(max_num_models_per_replica=MOST_FILES)
+    async def _file(self, key: str) -> "Kept":
+        """The file of that key, as its user's."""
+        user, _, _ = key.rpartition("/")
+        file = self._files[key] = self._host.file(user)
+        return Kept(file, partial(self._gone, key, file))
+
+    def _gone(self, key: str, file: HostedFile) -> None:
+        if self._files.get(key) is file:
+            del self._files[key]
+
+    async def _answer(self, user: str, do: Callable[[HostedFile], Any]) -> Answer:
+        """What `do` says of the file that is meant, or why it could not."""
+        find: Any = self._file  # Serve's types are its own
+        kept: Kept = await find(serve.get_multiplexed_model_id())
+        try:
+            return await do(kept.file)
+        except KeyturnError as error:
+            return failed(STATUS.get(type(error), 500), str(error))
+
+    async def _forget(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            before = time.monotonic() - self._settings.forget_minutes * 60
+            for file in list(self._files.values()):
+                if file.used < before:
+                    file.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_host"):
+            self._host.close()
+
+
+class Kept:
+    """A file, for as long as Serve keeps it: it calls `__del__` when another takes its place."""
+
+    def __init__(self, file: HostedFile, gone: Callable[[], Any]) -> None:
+        self.file = file
+        self._gone = gone
+
+    def __del__(self) -> None:
+        self.file.close()
+        self._gone()

@@ -1,0 +1,50 @@
+"""What a server is told is checked before any replica is started."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from keyturn.cache.errors import InputError
+from keyturn.daemon.config import ModelChoice
+from keyturn.daemon.team.deployment import IMPORT_PATH, yaml_of
+from keyturn.daemon.team.settings import Limits, ServerSettings
+
+
+def test_what_is_given_comes_back_and_nothing_else() -> None:
+    given = {
+        "model": {"name": "lookup", "cache_mib": 512},
+        "tokens": "/etc/tokens",
+        "limits": {"at_once": 3, "per_second": 2.5},
+    }
+    settings = ServerSettings.of(given)
+    assert settings.model == ModelChoice(name="lookup", cache_mib=512, project_tokens=0)
+    assert settings.limits == Limits(at_once=3, per_second=2.5)
+    assert settings.plain() == given
+    assert ServerSettings.of({}).plain() == {}
+
+
+@pytest.mark.parametrize(("given", "said"), [
+    ({"modle": {}}, "no setting modle"),
+    ({"model": "lookup"}, "must be a mapping"),
+    ({"model": {"nme": "x"}}, "nme"),
+    ({"model": {"dtype": "int3"}}, "int3"),
+    ({"tokens": 3}, "path of a file"),
+    ({"limits": {"burst": 0}}, "above 0"),
+    ({"limits": {"burst": True}}, "above 0"),
+    ({"limits": {"bursts": 3}}, "no setting limits.bursts"),
+    ({"forget_minutes": "long"}, "above 0"),
+])  # fmt: skip
+def test_what_is_no_setting_is_said(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        ServerSettings.of(given)
+
+
+def test_the_configuration_to_start_from_is_one_that_serve_takes() -> None:
+    schema = pytest.importorskip("ray.serve.schema")
+    found = yaml.safe_load(yaml_of("qwen2.5-coder-0.5b"))
+    config = schema.ServeDeploySchema.model_validate(found)
+    (application,) = config.applications
+    assert application.import_path == IMPORT_PATH
+    assert {each.name for each in application.deployments} == {"Engine", "Ingress"}
+    assert ServerSettings.of(application.args).tokens == "/etc/keyturn/tokens"
