@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...api.uris import path_of
 from ...lsp.backend import BackendState, Phase
-from ..config import LOOKUP, SERVERS, ModelChoice, settings_in
+from ..config import LOOKUP, SERVERS, TEAM, ModelChoice, settings_in
 from ..project.place import CHUNKS
 from ..server.engine_thread import Engine, MakeEngine, OpenFiles, Report
 from ..workspace.json_schemas import schema_rule
@@ -18,6 +18,7 @@ from ..workspace.json_schemas import schema_rule
 if TYPE_CHECKING:
     from ...cache.budget import Budget
     from ...models.loading.loader import Loaded
+    from ..remote.server_thread import MakeFiles
     from ..workspace.project_files import OptionsIn
     from .model_engine import ProjectOf
 
@@ -35,13 +36,13 @@ def engine_maker(choice: Callable[[], ModelChoice], options_in: "OptionsIn") -> 
         name = name or chosen.name
         if name.startswith(SERVERS):
             from ..remote.remote_engine import RemoteEngine
-            from ..remote.token import token
 
             def local() -> Engine:
                 return make(chosen.fallback, report, open_files)
 
             fallback = local if chosen.fallback else None
-            return RemoteEngine(name, token(), fallback, report, open_files)
+            files = files_maker(name, chosen.context_tokens)
+            return RemoteEngine(name, files, fallback, report, open_files)
         if name == LOOKUP:
             from ..workspace.project_files import Library
             from .lookup import LookupEngine
@@ -81,6 +82,23 @@ def engine_maker(choice: Callable[[], ModelChoice], options_in: "OptionsIn") -> 
         )
 
     return make
+
+
+def files_maker(name: str, context_tokens: int) -> "MakeFiles":
+    """Of a team's server, or of somebody else's. Raises `InputError` for an address or a token that
+    is none."""
+    from ..remote.kept_files import KeptFiles
+    from ..remote.team_server import TeamServer
+    from ..remote.token import token
+
+    known = token()
+    if name.startswith(TEAM):
+        return lambda lost: KeptFiles(TeamServer(name, known), lost)
+    from ..foreign.address import Address
+    from ..foreign.foreign_files import ForeignFiles
+
+    address = Address.of(name)
+    return lambda lost: ForeignFiles(address, known, context_tokens)
 
 
 def project_maker(

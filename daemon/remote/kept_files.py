@@ -13,7 +13,8 @@ from ...api.request import CompletionRequest
 from ...lsp.backend import TextEdit
 from .errors import Outdated, ServerBusy, ServerError
 from .remote_file import RemoteFile
-from .team_server import Reply, TeamServer
+from .reply import Reply
+from .team_server import TeamServer
 
 TELL_SECONDS = 0.25  # between two edits that a server is told of one file
 
@@ -62,6 +63,14 @@ class KeptFiles:
         """A file was closed."""
         if self._files.pop(key, None) is not None and not self.is_quiet:
             self._spawn(self._close(key))
+
+    async def look(self) -> str:
+        """The model that answers. Raises `ServerError`."""
+        return (await self._server.about()).model
+
+    async def close(self) -> None:
+        """Nothing is told or asked any more."""
+        await self._server.close()
 
     async def ask(self, key: str, request: CompletionRequest) -> Reply:
         """Completions in a file that was shown. Raises `ServerError`."""

@@ -22,7 +22,7 @@ from ..server.engine_thread import Engine, File, OpenFiles, Report
 from ..server.jobs import Complete, FileKey
 from .errors import Outdated, ServerAway, ServerError
 from .messages import key_of
-from .server_thread import ServerThread
+from .server_thread import MakeFiles, ServerThread
 
 logger = logging.getLogger(__name__)
 
@@ -32,18 +32,19 @@ RESERVE_SECONDS = 0.5  # of a deadline, for the local engine
 
 
 class RemoteEngine:
-    """Asks the server at `url`, which is its name."""
+    """Asks the server called `name`."""
 
     def __init__(
         self,
-        url: str,
-        token: str | None,
+        name: str,
+        make_files: MakeFiles,
         make_local: Callable[[], Engine] | None,
         report: Report,
         open_files: OpenFiles,
     ) -> None:
-        """`make_local`: the engine to fall back on, made when it is needed; None: there is none."""
-        self.name = url
+        """`make_files`: the server's, made in the thread that talks to it. `make_local`: the engine
+        to fall back on, made when it is needed; None: there is none."""
+        self.name = name
         self._make_local = make_local
         self._report = report
         self._open_files = open_files
@@ -51,7 +52,7 @@ class RemoteEngine:
         self._local_used = 0.0
         self._answered = Counter[str]()  # by "server" and "local"
         self._origin = uuid4().hex  # tells this daemon's files from those of another one's
-        self._server = ServerThread(url, token, self._say)
+        self._server = ServerThread(name, make_files, self._say)
         self._server.start()
 
     def complete(self, file: File, job: Complete) -> list[Completion]:

@@ -9,31 +9,54 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Protocol
 
 from ...api.report import Completion
 from ...api.request import CompletionRequest
 from ...lsp.backend import TextEdit
 from .errors import Outdated, ServerBusy, ServerError
-from .kept_files import KeptFiles
 from .patience import Patience
-from .team_server import TeamServer
+from .reply import Reply
 
 logger = logging.getLogger(__name__)
 
 JOIN_SECONDS = 3.0
 
 
+class Files(Protocol):
+    """Files that a server can be asked about."""
+
+    is_quiet: bool  # it is told nothing for now
+
+    def show(self, key: str, name: str, language: str, text: str) -> None: ...
+
+    def edit(self, key: str, edits: Sequence[TextEdit], text: str) -> None: ...
+
+    def forget(self, key: str) -> None: ...
+
+    def tell(self) -> None: ...
+
+    async def look(self) -> str: ...
+
+    async def ask(self, key: str, request: CompletionRequest) -> Reply: ...
+
+    async def close(self) -> None: ...
+
+
+MakeFiles = Callable[[Callable[[ServerError], None]], Files]  # given whom to tell of a loss
+
+
 class ServerThread(threading.Thread):
     """`changed` is called from this thread whenever `problem` does."""
 
-    def __init__(self, url: str, token: str | None, changed: Callable[[], None]) -> None:
+    def __init__(self, name: str, make: MakeFiles, changed: Callable[[], None]) -> None:
+        """`name`: of the server."""
         super().__init__(name="server", daemon=True)
         self.problem = ""  # why the server is not asked; empty: it is
         self.model = ""  # that it answers with, once that is known
         self.patience = Patience()
-        self._url = url
-        self._token = token
+        self._name = name
+        self._make = make
         self._changed = changed
         self._loop = asyncio.new_event_loop()
         self._busy_until = 0.0
@@ -71,7 +94,7 @@ class ServerThread(threading.Thread):
 
     def status(self) -> dict[str, Any]:
         return {
-            "url": self._url,
+            "url": self._name,
             "available": self.is_available,
             "problem": self.problem,
             "model": self.model,
@@ -82,8 +105,7 @@ class ServerThread(threading.Thread):
     # region The thread
     def run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._server = TeamServer(self._url, self._token)
-        self._files = KeptFiles(self._server, self._lost)
+        self._files = self._make(self._lost)
         self._probing = self._loop.create_task(self._probe(0.0))
         try:
             self._loop.run_forever()
@@ -96,7 +118,7 @@ class ServerThread(threading.Thread):
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
-        await self._server.close()
+        await self._files.close()
 
     def _do(self, call: Callable[..., Any], *arguments: Any) -> None:
         try:
@@ -129,7 +151,7 @@ class ServerThread(threading.Thread):
         """The server is left alone for a while."""
         if self.problem != str(error):
             self.problem = str(error)
-            logger.warning("the server at %s %s", self._url, error)
+            logger.warning("the server at %s %s", self._name, error)
             self._changed()
         self._files.is_quiet = True
         if self._probing.done():
@@ -146,15 +168,15 @@ class ServerThread(threading.Thread):
     async def _look(self) -> None:
         """See who it is, and tell it of all files if it was away."""
         try:
-            about = await self._server.about()
+            model = await self._files.look()
         except ServerBusy:
             return
         except ServerError as error:
             self._lost(error)
             return
-        was_away, self.problem, self.model = self.problem, "", about.model
+        was_away, self.problem, self.model = self.problem, "", model
         if was_away:
-            logger.info("the server at %s answers again", self._url)
+            logger.info("the server at %s answers again", self._name)
         self._changed()
         self._files.is_quiet = False
         self._files.tell()

@@ -2,12 +2,10 @@
 
 import asyncio
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 
-from ...api.report import Completion
 from ...api.request import CompletionRequest
 from .errors import NotKnown, Outdated, ServerAway, ServerBusy, ServerRefuses
 from .messages import (
@@ -23,19 +21,12 @@ from .messages import (
     unpack,
 )
 from .remote_file import RemoteFile
+from .reply import Reply
 
 CONNECT_SECONDS = 3.0
 QUICK_SECONDS = 5.0  # for what takes a server no time
 GRACE_SECONDS = 1.0  # the server keeps the deadline itself
 BUSY_SECONDS = 1.0  # where it does not say how long
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A server's answer, and the replica that gave it."""
-
-    completions: tuple[Completion, ...]  # best first
-    replica: str
 
 
 class TeamServer:

@@ -32,7 +32,7 @@ class LlamaServer:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        self._address = f"http://127.0.0.1:{port}"
+        self.address = f"http://127.0.0.1:{port}"
         size = ["-c", str(tokens), "-b", str(tokens), "-np", "1"]
         count = ["-t", str(threads)] if threads else []
         reuse = ["--cache-reuse", str(cache_reuse)] if cache_reuse else []
@@ -48,7 +48,7 @@ class LlamaServer:
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until and self._process.poll() is None:
             try:
-                with urllib.request.urlopen(self._address + "/health", timeout=5) as answer:
+                with urllib.request.urlopen(self.address + "/health", timeout=5) as answer:
                     if answer.status == 200:
                         return self
             except (OSError, urllib.error.URLError):
@@ -93,7 +93,7 @@ class LlamaServer:
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         request = urllib.request.Request(
-            self._address + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+            self.address + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
         with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
             return json.loads(answer.read())

@@ -1,0 +1,125 @@
+"""Files for a server that keeps none: every question carries what it needs of the text."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ...api.report import Completion, CompletionMeta, Finish
+from ...api.request import CompletionRequest
+from ...lsp.backend import TextEdit
+from ...models.confidence.estimator import fitted
+from ...models.confidence.rivals import agreeing
+from ...models.prompts.fim import NOWHERE, Order, Prompt
+from ..completion.candidates import Brief
+from ..completion.grammars import Grammars
+from ..completion.regions import region_at
+from ..completion.request import Candidate, InfillRequest
+from ..file_text import FileText
+from ..remote.errors import Outdated
+from ..remote.reply import Reply
+from .address import Address
+from .api import Api, api_of
+from .infilling import CHARACTERS_PER_TOKEN, Infilling
+
+WARM = 0.7  # the temperature of all candidates but the first
+NO_PROMPT = Prompt((), NOWHERE, NOWHERE, Order.PSM)  # the server has the tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A file as it is now."""
+
+    name: str
+    text: str
+
+
+class ForeignFiles:
+    """`remote.server_thread.Files` for one server. Used from one event loop."""
+
+    def __init__(self, address: Address, token: str | None, context_tokens: int) -> None:
+        self._api: Api = api_of(address, token)
+        self._characters = CHARACTERS_PER_TOKEN * context_tokens
+        self._grammars = Grammars()
+        self._files: dict[str, Text] = {}
+        self._model = address.model
+        self.is_quiet = False
+
+    def show(self, key: str, name: str, language: str, text: str) -> None:
+        self._files[key] = Text(name, text)
+
+    def edit(self, key: str, edits: Sequence[TextEdit], text: str) -> None:
+        if (known := self._files.get(key)) is not None:
+            self._files[key] = replace(known, text=text)
+
+    def forget(self, key: str) -> None:
+        self._files.pop(key, None)
+
+    def tell(self) -> None:
+        """It is told nothing."""
+
+    async def look(self) -> str:
+        self._model = await self._api.look()
+        return self._model
+
+    async def close(self) -> None:
+        await self._api.close()
+        self._grammars.close()
+
+    async def ask(self, key: str, request: CompletionRequest) -> Reply:
+        if (known := self._files.get(key)) is None:
+            raise Outdated("the file was closed")
+        started = time.perf_counter()
+        found, meta = await self._complete(self._infill(known, request))
+        meta = replace(meta, total_ms=(time.perf_counter() - started) * 1e3)
+        offset = request.offset
+        return Reply(
+            tuple(Completion(c.text, offset, offset, meta, c.confidence) for c in found)
+            or (Completion("", offset, offset, meta),),
+            "",
+        )
+
+    def _infill(self, known: Text, request: CompletionRequest) -> InfillRequest:
+        text = FileText.of(known.text)
+        cursor = text.offset(request.offset)
+        return InfillRequest(
+            prefix=text.text[:cursor],
+            suffix=text.text[cursor:],
+            path=known.name,
+            options=request.options,
+            newline=text.newline(request.offset),
+            deadline=time.monotonic() + request.options.deadline_ms / 1e3,
+        )
+
+    async def _complete(
+        self, request: InfillRequest
+    ) -> tuple[tuple[Candidate, ...], CompletionMeta]:
+        """The candidates worth showing, best first: the likeliest, and others drawn at random."""
+        region = region_at(request.path, request.prefix, request.suffix)
+        limit = request.options.max_tokens
+        near = request.near(self._characters)
+        brief = Brief(request, region.language, near, NO_PROMPT, frozenset(), limit)
+        guide = await asyncio.to_thread(self._grammars.begin(request, region, brief.trimmed))
+        infilling = Infilling(self._api, brief, guide, self._characters)
+        more = range(1, request.options.candidates)
+        sampling = request.options.sampling
+        tried = await asyncio.gather(
+            infilling.candidate(sampling.temperature, sampling.seed),
+            *(infilling.candidate(WARM, sampling.seed + number) for number in more),
+        )
+        found = brief.distinct(tried)
+        estimated = [fitted().confidence(each.text, each.said) for each in found]
+        known = agreeing([each.text for each in found], estimated)
+        meta = CompletionMeta(
+            self._model,
+            "server",
+            finish=found[0].finish if found else Finish.EOS,
+            generated_tokens=sum(each.tokens for each in tried),
+            grammar=guide.use,
+        )
+        weighed: Any = (
+            replace(each, confidence=one and replace(one, ends=each.ends))
+            for each, one in zip(found, known, strict=True)
+        )
+        return tuple(weighed), meta

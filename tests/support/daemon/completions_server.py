@@ -1,0 +1,146 @@
+"""A server that is not ours, as their documents describe them: OpenAI's streamed completions and
+llama.cpp's `/infill`. What it says is written beforehand.
+"""
+
+import asyncio
+import json
+import math
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from support.until import until
+
+MODEL = "qwen2.5-coder-7b"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """And what it might have been instead, with their probabilities."""
+
+    text: str
+    chance: float = 0.9
+    others: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class Written:
+    """Answers, one after the other; the last one for ever. `log` is what it was asked."""
+
+    answers: Sequence[Sequence[Token]]
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    style: str = "openai"  # or "llama.cpp": how it writes probabilities; "": it does not
+    pause: float = 0.0  # seconds before each token
+    log: list[dict[str, Any]] = field(default_factory=list)
+    sent: int = 0  # tokens
+    authorization: str | None = None
+    url: str = ""
+
+    def next(self) -> Sequence[Token]:
+        return self.answers[min(len(self.log), len(self.answers)) - 1]
+
+
+@contextmanager
+def serving(written: Written) -> Iterator[Written]:
+    """On a free port, in a thread of its own."""
+    config = uvicorn.Config(_app(written), port=0, log_level="critical")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until(lambda: server.started, "the server has started")
+    port = server.servers[0].sockets[0].getsockname()[1]
+    written.url = f"http://127.0.0.1:{port}"
+    try:
+        yield written
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+def _app(written: Written) -> Starlette:
+    async def models(request: Request) -> Response:
+        if written.status != 200:
+            return refusal()
+        return JSONResponse({"object": "list", "data": [{"id": MODEL, "object": "model"}]})
+
+    async def props(request: Request) -> Response:
+        return JSONResponse({"model_path": f"/models/{MODEL}.gguf"})
+
+    async def complete(request: Request) -> Response:
+        written.log.append(await request.json())
+        written.authorization = request.headers.get("authorization")
+        if written.status != 200:
+            return refusal()
+        infill = request.url.path == "/infill"
+        return StreamingResponse(stream(written.next(), infill), media_type="text/event-stream")
+
+    def refusal() -> Response:
+        error = {"error": {"message": "written beforehand", "type": "x"}}
+        return JSONResponse(error, written.status, headers=dict(written.headers))
+
+    async def stream(tokens: Sequence[Token], infill: bool) -> AsyncIterator[str]:
+        for token in tokens:
+            await asyncio.sleep(written.pause)
+            written.sent += 1
+            yield f"data: {json.dumps(_infilled(token) if infill else _choice(token, written))}\n\n"
+        if infill:
+            yield 'data: {"content": "", "stop": true, "stop_type": "eos"}\n\n'
+        else:
+            end = {"choices": [{"index": 0, "text": "", "logprobs": None, "finish_reason": "stop"}]}
+            yield f"data: {json.dumps(end)}\n\n"
+            yield "data: [DONE]\n\n"
+
+    return Starlette(
+        routes=[
+            Route("/v1/models", models),
+            Route("/props", props),
+            Route("/v1/completions", complete, methods=["POST"]),
+            Route("/infill", complete, methods=["POST"]),
+        ]
+    )
+
+
+def _choice(token: Token, written: Written) -> dict[str, Any]:
+    logprobs: dict[str, Any] | None = None
+    if written.style == "openai":
+        logprobs = {
+            "tokens": [token.text],
+            "token_logprobs": [_log(token.chance)],
+            "top_logprobs": [{text: _log(p) for text, p in _all(token)}],
+            "text_offset": [0],
+        }
+    elif written.style == "llama.cpp":
+        logprobs = {"content": [_listed(token)]}
+    choice = {"index": 0, "text": token.text, "logprobs": logprobs, "finish_reason": None}
+    return {"object": "text_completion", "choices": [choice]}
+
+
+def _infilled(token: Token) -> dict[str, Any]:
+    return {
+        "content": token.text,
+        "stop": False,
+        "completion_probabilities": [_listed(token)],
+    }
+
+
+def _listed(token: Token) -> dict[str, Any]:
+    top = [{"token": text, "logprob": _log(p)} for text, p in _all(token)]
+    return {"token": token.text, "logprob": _log(token.chance), "top_logprobs": top}
+
+
+def _all(token: Token) -> list[tuple[str, float]]:
+    return [(token.text, token.chance), *token.others.items()]
+
+
+def _log(chance: float) -> float:
+
+    return math.log(chance)
