@@ -25,6 +25,8 @@ NEEDED = "a server needs Ray: pip install 'keyturn[team]'"
 @click.option("--certificate", type=click.Path(exists=True, dir_okay=False),
               help="For TLS, with --key; a proxy before it does as well.")  # fmt: skip
 @click.option("--key", type=click.Path(exists=True, dir_okay=False))
+@click.option("--metrics-port", default=0, show_default=True, type=click.IntRange(0, 65_535),
+              help="For Prometheus, at /metrics; 0 for none.")  # fmt: skip
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -38,6 +40,7 @@ def command(
     tokens: Path | None,
     certificate: str | None,
     key: str | None,
+    metrics_port: int,
 ) -> None:
     """Serve completions to other machines, from this one.
 
@@ -74,6 +77,7 @@ def command(
             address,
             replicas,
             gpus,
+            metrics_port,
             lambda: click.echo(f"serving {named} at {address.url}", err=True),
         )
 

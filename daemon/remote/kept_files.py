@@ -14,7 +14,7 @@ from ...lsp.backend import TextEdit
 from .errors import Outdated, ServerBusy, ServerError
 from .remote_file import RemoteFile
 from .reply import Reply
-from .team_server import TeamServer
+from .team_server import MOMENT_SECONDS, TeamServer
 
 TELL_SECONDS = 0.25  # between two edits that a server is told of one file
 
@@ -93,8 +93,10 @@ class KeptFiles:
             while known.is_behind and not self.is_quiet and self._files.get(key) is known:
                 known.is_behind = False
                 pause = TELL_SECONDS
+                is_new = not known.file.is_known
                 try:
                     await self._server.edit(key, known.file)
+                    pause = MOMENT_SECONDS if is_new else pause
                 except Outdated:
                     pass  # edited meanwhile, or a question was faster
                 except ServerBusy as error:

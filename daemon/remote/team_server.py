@@ -26,6 +26,7 @@ from .reply import Reply
 CONNECT_SECONDS = 3.0
 QUICK_SECONDS = 5.0  # for what takes a server no time
 GRACE_SECONDS = 1.0  # the server keeps the deadline itself
+MOMENT_SECONDS = 0.5  # in which all parts of a server hear where a file is
 BUSY_SECONDS = 1.0  # where it does not say how long
 
 
@@ -102,7 +103,9 @@ class TeamServer:
             return await self._with(path, key, file, state, request, seconds)
         except NotKnown:
             file.forgotten()
-            if file.revision != state.revision:
+            if request is None:  # it may be somewhere, and be found in a moment
+                await asyncio.sleep(MOMENT_SECONDS)
+            elif file.revision != state.revision:
                 raise Outdated("the file was edited meanwhile") from None
             return await self._with(path, key, file, file.state(), request, seconds)
 

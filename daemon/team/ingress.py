@@ -30,7 +30,6 @@ logger = logging.getLogger("ray.serve")
 TRIES = 3  # replicas that die in the middle of the same request
 KEY = re.compile(f"[0-9a-f]{{{KEY_CHARACTERS}}}")
 HEALTH_SECONDS = 2.0
-REFUSAL_SECONDS = 0.5  # before somebody is told that it was too much
 
 
 class Refused(Exception):
@@ -70,13 +69,12 @@ class Ingress:
             try:
                 user = self._user(request)
                 key = self._file(request)
-                with self._quota.spend(user):
+                async with self._quota.turn(user):
                     arguments = (user,) if method == "close" else await self._body(user, request)
                     answer = await self._ask(method, user, key, arguments)
             except Refused as refused:
                 answer = refused.answer
             except TooMuch as error:
-                await asyncio.sleep(REFUSAL_SECONDS)  # who asks again at once gains nothing
                 answer = failed(429, str(error), **{"retry-after": f"{max(1, error.seconds):.0f}"})
             except ClientDisconnect:
                 answer = Answer(499)  # nobody reads it

@@ -45,9 +45,11 @@ def run(
     address: Address,
     replicas: int,
     gpus: float,
+    metrics_port: int,
     ready: Callable[[], None],
 ) -> None:
-    """Serve until SIGINT or SIGTERM. `gpus`: of each replica. Raises `NotStarted`."""
+    """Serve until SIGINT or SIGTERM. `gpus`: of each replica; `metrics_port`: for Prometheus, 0 for
+    none. Raises `NotStarted`."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it tells nobody that it runs
     os.environ.setdefault("RAY_DEDUP_LOGS", "1")
     cores = len(psutil.Process().cpu_affinity() or []) or os.cpu_count() or 1
@@ -55,7 +57,12 @@ def run(
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    ray.init(address="local", num_cpus=each * replicas, include_dashboard=False)
+    ray.init(
+        address="local",
+        num_cpus=each * replicas,
+        include_dashboard=False,
+        _metrics_export_port=metrics_port or None,
+    )
     try:
         serve.start(http_options=_http(address))
         options: dict[str, Any] = {

@@ -27,11 +27,13 @@ from ..remote.messages import (
     Ask,
     BadMessage,
     FileState,
+    Whole,
     pack,
     unpack,
 )
 from .answer import Answer, failed
 from .host import EngineFailed, Host, HostedFile, NotLoaded, Overdue, Overtaken, UnknownFile
+from .measures import Measures
 from .settings import MOST_FILES, ServerSettings
 
 logger = logging.getLogger("ray.serve")
@@ -56,28 +58,31 @@ class Replica:
         self._settings = ServerSettings.of(settings)
         self._host = Host(engine_maker(lambda: self._settings.model, options_in))
         self._files: dict[str, HostedFile] = {}
+        self._measures = Measures()
         self._name = serve.get_replica_context().replica_id.unique_id
         await self._host.ready()
         self._forgetting = asyncio.get_running_loop().create_task(self._forget())
 
     async def edit(self, user: str, body: bytes, encoding: str | None) -> Answer:
         """Have the file as it is now, and its cache ready."""
-
-        async def follow(file: HostedFile) -> Answer:
-            file.follow(unpack(body, encoding, FileState))
-            return Answer(204)
-
-        return await self._answer(user, follow)
+        try:
+            state: FileState = unpack(body, encoding, FileState)
+            (await self._found(state)).follow(state)
+        except KeyturnError as error:
+            return _refused(error)
+        return Answer(204)
 
     async def complete(self, user: str, body: bytes, encoding: str | None) -> Answer:
         """Completions in the file."""
-
-        async def complete(file: HostedFile) -> Answer:
-            found = await file.complete(unpack(body, encoding, Ask))
-            packed, headers = pack(Answered(found))
-            return Answer(200, packed, {**headers, REPLICA_HEADER: self._name})
-
-        return await self._answer(user, complete)
+        try:
+            ask: Ask = unpack(body, encoding, Ask)
+            found = await (await self._found(ask.state)).complete(ask)
+        except KeyturnError as error:
+            self._measures.failed(type(error).__name__)
+            return _refused(error)
+        self._measures.answered(found)
+        packed, headers = pack(Answered(found))
+        return Answer(200, packed, {**headers, REPLICA_HEADER: self._name})
 
     async def close(self, user: str) -> Answer:
         """Forget the file."""
@@ -109,14 +114,15 @@ class Replica:
         if self._files.get(key) is file:
             del self._files[key]
 
-    async def _answer(self, user: str, do: Callable[[HostedFile], Any]) -> Answer:
-        """What `do` says of the file that is meant, or why it could not."""
+    async def _found(self, state: FileState) -> HostedFile:
+        """The file that is meant. One that is not here is not taken in for an edit: Serve would
+        send here what belongs to the replica that has it. Raises `UnknownFile`."""
+        key = serve.get_multiplexed_model_id()
+        if key not in self._files and not isinstance(state.change, Whole):
+            raise UnknownFile("the file is not known: send it whole")
         find: Any = self._file  # Serve's types are its own
-        kept: Kept = await find(serve.get_multiplexed_model_id())
-        try:
-            return await do(kept.file)
-        except KeyturnError as error:
-            return failed(STATUS.get(type(error), 500), str(error))
+        kept: Kept = await find(key)
+        return kept.file
 
     async def _forget(self) -> None:
         while True:
@@ -129,6 +135,10 @@ class Replica:
     def __del__(self) -> None:
         if hasattr(self, "_host"):
             self._host.close()
+
+
+def _refused(error: KeyturnError) -> Answer:
+    return failed(STATUS.get(type(error), 500), str(error))
 
 
 class Kept:

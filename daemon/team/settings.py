@@ -16,9 +16,9 @@ MOST_FILES = 256  # of one replica; the one used longest ago is forgotten first
 class Limits:
     """Of one user, at each ingress."""
 
-    at_once: int = 4  # requests
-    per_second: float = 20.0  # requests, edits among them, in the long run; who types makes six
-    burst: int = 30  # requests in an instant, after a quiet while
+    at_once: int = 3  # requests; others wait
+    per_second: float = 10.0  # requests, edits among them, in the long run; who types makes six
+    burst: int = 20  # requests in an instant, after a quiet while
     body_seconds: float = 5.0  # for a request's body to arrive
 
 

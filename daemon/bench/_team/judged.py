@@ -17,7 +17,7 @@ def figures(calm: Sequence[Asked], crowded: Sequence[Asked], right: Right | None
     """`calm`: without the flood, `crowded`: with it. Without `right` nobody knows what is."""
     asked = [*calm, *crowded]
     answered = [each for each in asked if each.texts is not None]
-    overheads = [each.took_ms - each.engine_ms for each in answered]
+    overheads = [each.took_ms - each.engine_ms for each in calm if each.texts is not None]
     superseded = [each for each in asked if each.error.startswith(SUPERSEDED)]
     wrong = None if right is None else sum(each.texts != right(each) for each in answered)
     return {
@@ -33,6 +33,8 @@ def figures(calm: Sequence[Asked], crowded: Sequence[Asked], right: Right | None
         "overhead_p50_ms": percentile(overheads, 50),
         "overhead_p99_ms": percentile(overheads, 99),
         "fairness": _fairness(calm, crowded),
+        "calm_p95_ms": _p95(calm),
+        "crowded_p95_ms": _p95(crowded),
     }
 
 
@@ -45,8 +47,11 @@ def _affinity(answered: Iterable[Asked]) -> float | None:
     return round(sum(stayed) / len(stayed), 4) if stayed else None
 
 
+def _p95(asked: Iterable[Asked]) -> float | None:
+    return percentile((each.took_ms for each in asked if each.texts is not None), 95)
+
+
 def _fairness(calm: Sequence[Asked], crowded: Sequence[Asked]) -> float | None:
     """How many times as long as without it the others wait beside a flood, at p95."""
-    before = percentile((each.took_ms for each in calm if each.texts is not None), 95)
-    beside = percentile((each.took_ms for each in crowded if each.texts is not None), 95)
+    before, beside = _p95(calm), _p95(crowded)
     return round(beside / before, 2) if before and beside else None

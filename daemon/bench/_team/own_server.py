@@ -55,13 +55,15 @@ def own_server(
     replicas: int = 2,
     environment: Mapping[str, str] | None = None,
     port: int | None = None,
+    more: Sequence[str] = (),
 ) -> Iterator[OwnServer]:
-    """One that answers. Raises `NoServer` with what it said last."""
+    """One that answers. `more`: options of `keyturn serve`. Raises `NoServer` with what it said
+    last."""
     tokens = folder / "tokens"
     known = {user: add(tokens, user) for user in users}
     port = port or free_port()
     log = folder / "serve.log"
-    arguments = ["--model", model, "--replicas", str(replicas), "--port", str(port)]
+    arguments = ["--model", model, "--replicas", str(replicas), "--port", str(port), *more]
     with log.open("wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "keyturn.daemon", "serve", *arguments, "--tokens", str(tokens)],

@@ -14,7 +14,7 @@ import pytest
 
 from keyturn.api.request import CompletionOptions, CompletionRequest
 from keyturn.daemon.bench._team.judged import figures
-from keyturn.daemon.bench._team.own_server import OwnServer, own_server
+from keyturn.daemon.bench._team.own_server import OwnServer, free_port, own_server
 from keyturn.daemon.bench._team.typist import Asked, Typist
 from keyturn.daemon.bench.team import locally, texts
 from keyturn.daemon.remote.messages import (
@@ -32,10 +32,12 @@ from keyturn.daemon.remote.messages import (
     unpack,
 )
 from keyturn.lsp.backend import TextEdit
+from support.until import until
 
 pytest.importorskip("ray")
 
 USERS = ("ann", "bob", "eve")
+METRICS_PORT = free_port()
 SECRET = "xylophone_of_the_board"
 TEXT = f"def one():\n    return {SECRET}\n\n\ndef two():\n    ret"
 
@@ -44,7 +46,8 @@ TEXT = f"def one():\n    return {SECRET}\n\n\ndef two():\n    ret"
 def server() -> Iterator[OwnServer]:
     with tempfile.TemporaryDirectory(prefix="kt") as folder:  # short: it is a socket's path, too
         temporary = {"RAY_TMPDIR": folder}
-        with own_server(Path(folder), "lookup", USERS, 2, temporary) as server:
+        more = ["--metrics-port", str(METRICS_PORT)]
+        with own_server(Path(folder), "lookup", USERS, 2, temporary, more=more) as server:
             yield server
 
 
@@ -190,6 +193,16 @@ def test_answers_are_a_local_engines_also_while_a_replica_is_killed(server: OwnS
     found = figures(asked, [], locally())
     assert found["answered"] >= 10
     assert (found["unanswered"], found["wrong"]) == (0, 0), {each.error for each in asked}
+
+
+def test_prometheus_is_told_what_became_of_the_questions(server: OwnServer) -> None:
+    said(post(server, ask(TEXT), key="counted"))
+
+    def counted() -> bool:
+        text = httpx2.get(f"http://127.0.0.1:{METRICS_PORT}/metrics", timeout=30).text
+        return 'ended="answered"' in text and "ray_keyturn_engine_milliseconds_count" in text
+
+    until(counted, "the counts are there", 60)
 
 
 def test_no_log_has_any_text(server: OwnServer) -> None:
