@@ -37,7 +37,8 @@ INFILLING_FILE = PROBLEMS / "HumanEval-RandomSpanInfillingLight.jsonl.gz"
 @click.command(name="speculate")
 @_options.loading()
 @_options.contexts(512, 4096)
-@click.option("--threads", "threads", multiple=True, type=int, default=(1, 0), show_default=True,
+@click.option("--threads", "threads", multiple=True, type=click.IntRange(0), default=(1, 0),
+              show_default=True,
               help="CPU threads, 0 for torch's choice; may be given several times.")  # fmt: skip
 @click.option("--arm", "arms", multiple=True, help="Only these beside plain; default: all.")
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), default=KINDS,

@@ -14,6 +14,7 @@ from sysconfig import get_path
 import click
 
 from ..config import LOOKUP
+from . import _options
 from ._team.flood import Flood
 from ._team.judged import Right, figures
 from ._team.own_server import own_server
@@ -28,15 +29,19 @@ CHARACTERS = (8_000, 40_000)  # of a file that is typed in
 @click.option("--url", help="Of a server that runs. Otherwise one is started here.")
 @click.option("--token", "token_file", type=click.Path(exists=True, path_type=Path),
               help="With --url: a file with a token a line, for users and one more.")  # fmt: skip
-@click.option("--model", default=LOOKUP, show_default=True, help="Of the server started here.")
+@_options.loading("Of the server started here; 'lookup' otherwise.", optional=True)
+@_options.threads
 @click.option("--replicas", default=2, show_default=True, type=click.IntRange(1, 64))
 @click.option("--users", default=10, show_default=True, type=click.IntRange(1, 1_000))
 @click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(3, 86_400))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_options.as_json
 def command(
     url: str | None,
     token_file: Path | None,
     model: str,
+    device: str,
+    dtype: str,
+    threads: int,
     replicas: int,
     users: int,
     seconds: float,
@@ -53,10 +58,15 @@ def command(
     """
     if (url is None) != (token_file is None):
         raise click.UsageError("--url and --token go together")
+    model = model or LOOKUP
+    environment = {"OMP_NUM_THREADS": str(threads)} if threads else {}  # of each replica
+    more = ["--device", device, "--dtype", dtype]
     names = [f"user{number}" for number in range(users)]
     with tempfile.TemporaryDirectory() as folder:
         started = (
-            nullcontext(None) if url else own_server(Path(folder), model, [*names, FLOOD], replicas)
+            nullcontext(None)
+            if url
+            else own_server(Path(folder), model, [*names, FLOOD], replicas, environment, more=more)
         )
         with started as own:
             where = (own.url, own.tokens) if own else _known(url, token_file, names)
