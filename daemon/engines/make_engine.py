@@ -88,11 +88,12 @@ def files_maker(name: str, context_tokens: int) -> "MakeFiles":
     """Of a team's server, or of somebody else's. Raises `InputError` for an address or a token that
     is none."""
     from ..remote.kept_files import KeptFiles
-    from ..remote.team_server import TeamServer
+    from ..remote.team_server import TeamServer, check_url
     from ..remote.token import token
 
     known = token()
     if name.startswith(TEAM):
+        check_url(name)
         return lambda lost: KeptFiles(TeamServer(name, known), lost)
     from ..foreign.address import Address
     from ..foreign.foreign_files import ForeignFiles

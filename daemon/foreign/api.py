@@ -58,7 +58,7 @@ class _Http:
             async with asyncio.timeout(LOOK_SECONDS):
                 response = await self._client.get(self._url + path)
         except (httpx2.HTTPError, TimeoutError, OSError) as error:
-            raise ServerAway(f"cannot be reached: {error or type(error).__name__}") from error
+            raise ServerAway(f"cannot be reached: {str(error) or type(error).__name__}") from error
         if not response.is_success:
             raise _error(response.status_code, response.content, response.headers)
         try:
@@ -79,7 +79,7 @@ class _Http:
                         raise ServerRefuses(f"it says: {_words(event['error'])}")
                     yield event
         except (httpx2.HTTPError, OSError) as error:
-            raise ServerAway(f"cannot be reached: {error or type(error).__name__}") from error
+            raise ServerAway(f"cannot be reached: {str(error) or type(error).__name__}") from error
 
 
 class OpenAi(_Http):

@@ -27,5 +27,9 @@ class Outdated(ServerError):
     """What was asked is about a text that has changed since."""
 
 
+class NotSent(ServerError):
+    """This file, or this question, cannot be sent; others can."""
+
+
 class NotKnown(ServerError):
     """The server does not have the text as it was thought to: it wants it whole."""

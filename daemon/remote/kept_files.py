@@ -5,16 +5,19 @@ told yet goes with the next question.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...api.request import CompletionRequest
 from ...lsp.backend import TextEdit
-from .errors import Outdated, ServerBusy, ServerError
+from .errors import NotSent, Outdated, ServerBusy, ServerError
 from .remote_file import RemoteFile
 from .reply import Reply
 from .team_server import MOMENT_SECONDS, TeamServer
+
+logger = logging.getLogger(__name__)
 
 TELL_SECONDS = 0.25  # between two edits that a server is told of one file
 
@@ -103,6 +106,8 @@ class KeptFiles:
                     known.is_behind = True
                     pause = error.seconds
                 await asyncio.sleep(pause)
+        except NotSent as error:
+            logger.warning("not told to the server: %s", error)  # another edit may be
         except ServerError as error:
             self._lost(error)
         finally:

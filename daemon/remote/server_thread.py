@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 from ...api.report import Completion
 from ...api.request import CompletionRequest
+from ...cache.errors import KeyturnError
 from ...lsp.backend import TextEdit
-from .errors import Outdated, ServerBusy, ServerError
+from .errors import NotSent, Outdated, ServerBusy, ServerError, ServerRefuses
 from .patience import Patience
 from .reply import Reply
 
@@ -133,14 +134,25 @@ class ServerThread(threading.Thread):
         except ServerBusy as error:
             self._busy_until = time.monotonic() + error.seconds
             raise
-        except Outdated:
+        except (Outdated, NotSent):
             raise
         except ServerError as error:
             self._lost(error)
             raise
+        except Exception as error:  # whatever a server can say
+            raise self._bewildered(error) from error
         self.patience.answered(time.monotonic() - started)
         self.patience.in_time()
         return found.completions
+
+    def _bewildered(self, error: Exception) -> ServerError:
+        """It said what nobody expects of a server of its kind."""
+        if not isinstance(error, KeyturnError):
+            logger.exception("the server at %s", self._name)
+        said = str(error) if isinstance(error, KeyturnError) else type(error).__name__
+        refuses = ServerRefuses(f"says what nobody understands ({said}): look at the address")
+        self._lost(refuses)
+        return refuses
 
     def _slow(self, waited: float) -> None:
         self.patience.answered(waited)
@@ -173,6 +185,9 @@ class ServerThread(threading.Thread):
             return
         except ServerError as error:
             self._lost(error)
+            return
+        except Exception as error:  # whatever a server can say
+            self._bewildered(error)
             return
         was_away, self.problem, self.model = self.problem, "", model
         if was_away:

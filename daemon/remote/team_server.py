@@ -3,11 +3,13 @@
 import asyncio
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 
 from ...api.request import CompletionRequest
-from .errors import NotKnown, Outdated, ServerAway, ServerBusy, ServerRefuses
+from ...cache.errors import InputError
+from .errors import NotKnown, NotSent, Outdated, ServerAway, ServerBusy, ServerRefuses
 from .messages import (
     FILE_HEADER,
     REPLICA_HEADER,
@@ -107,7 +109,10 @@ class TeamServer:
                 await asyncio.sleep(MOMENT_SECONDS)
             elif file.revision != state.revision:
                 raise Outdated("the file was edited meanwhile") from None
-            return await self._with(path, key, file, file.state(), request, seconds)
+            try:
+                return await self._with(path, key, file, file.state(), request, seconds)
+            except NotKnown as error:
+                raise NotSent(f"the file is not taken: {error}") from error
 
     async def _with(
         self,
@@ -121,7 +126,7 @@ class TeamServer:
         try:
             body, headers = pack(state if request is None else Ask(state, request))
         except BadMessage as error:
-            raise ServerRefuses(f"the file cannot be sent: {error}") from error
+            raise NotSent(f"the file cannot be sent: {error}") from error
         headers[FILE_HEADER] = key
         response = await self._send("POST", path, body, headers, seconds)
         file.confirmed(state.revision)
@@ -141,12 +146,23 @@ class TeamServer:
                     method, path, content=body, headers=headers, timeout=seconds
                 )
         except (httpx2.HTTPError, TimeoutError, OSError) as error:
-            raise ServerAway(f"cannot be reached: {error or type(error).__name__}") from error
+            raise ServerAway(f"cannot be reached: {str(error) or type(error).__name__}") from error
         except httpx2.InvalidURL as error:
             raise ServerRefuses(f"its address is none: {error}") from error
         if response.is_success:
             return response
         raise _error(response)
+
+
+def check_url(url: str) -> None:
+    """Raises `InputError` for what is no address of a server."""
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise InputError(f"{url!r:.120} is no server's address: https://host:port")
 
 
 def _error(response: httpx2.Response) -> Exception:
@@ -156,6 +172,8 @@ def _error(response: httpx2.Response) -> Exception:
             return NotKnown(said)
         case 410:
             return Outdated(said)
+        case 400 | 413 | 415:
+            return NotSent(said)
         case 401 | 403:
             return ServerRefuses(
                 f"it refuses the token ({said}): set KEYTURN_TOKEN, or write the right one to the"

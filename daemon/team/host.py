@@ -21,6 +21,7 @@ from ..server.jobs import FileKey, Reply
 
 logger = logging.getLogger(__name__)
 
+MOST_COPIED = 100_000_000  # characters that edits may copy; a text sent whole costs less
 GRACE_SECONDS = 0.25  # the engine ends by itself at the deadline, with what it has
 
 
@@ -164,15 +165,18 @@ class HostedFile:
         digest = digest_of(text)
         if digest != state.digest:
             raise UnknownFile("the digest is not the text's")
-        if state.name != self._key.uri:
+        uri = f"/{state.name}"  # a path: no scheme of ours
+        if uri != self._key.uri:
             self.close()
-            self._key = replace(self._key, uri=state.name)
+            self._key = replace(self._key, uri=uri)
         self._held = Held(state.revision, text, digest)
         rules = ProjectRules(is_read=False)  # its project is on the client's machine
         self._engine.put(jobs.Open(self._key, state.language, state.revision, text, rules))
 
     def _edit(self, state: FileState, held: Held, edits: list[TextEdit]) -> None:
         text = held.text
+        if len(edits) * len(text) > MOST_COPIED:
+            raise UnknownFile("so many edits of so long a file: send it whole")
         for edit in edits:
             if not edit.start <= edit.end <= len(text):
                 raise UnknownFile("an edit lies outside of the file: send it whole")

@@ -69,8 +69,8 @@ class Ingress:
             try:
                 user = self._user(request)
                 key = self._file(request)
+                arguments = (user,) if method == "close" else await self._body(user, request)
                 async with self._quota.turn(user):
-                    arguments = (user,) if method == "close" else await self._body(user, request)
                     answer = await self._ask(method, user, key, arguments)
             except Refused as refused:
                 answer = refused.answer

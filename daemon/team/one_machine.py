@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import ray
 from ray import serve
+from ray.exceptions import RayError
 
 from ...cache.errors import KeyturnError
 from .application import application
@@ -64,15 +65,16 @@ def run(
         _metrics_export_port=metrics_port or None,
     )
     try:
-        serve.start(http_options=_http(address))
         options: dict[str, Any] = {
             "num_replicas": replicas,
             "ray_actor_options": {"num_cpus": each, "num_gpus": gpus},
         }
         try:
+            serve.start(http_options=_http(address))
             serve.run(application(settings.plain(), options), name=NAME)
-        except RuntimeError as error:
-            raise NotStarted(f"the server did not come up: {error}") from error
+        except (RuntimeError, RayError) as error:
+            said = str(error).strip().splitlines() or [type(error).__name__]
+            raise NotStarted(f"the server did not come up: {said[-1]}") from error
         ready()
         stopped.wait()
         serve.shutdown()

@@ -87,6 +87,22 @@ async def test_what_is_not_known_as_the_client_thinks_is_asked_for(host: Host) -
     assert await text_of(file, whole("two", 9)) == suggestion(9, 0, "two")
 
 
+async def test_what_would_take_long_is_wanted_whole(host: Host) -> None:
+    file, text = host.file("ann"), "x" * 1_000_000
+    file.follow(whole(text))
+    edits = tuple(TextEdit(0, 0, "y") for _ in range(4_000))
+    with pytest.raises(UnknownFile, match="send it whole"):
+        file.follow(changed("y" * 4_000 + text, 2, 1, Step(2, edits)))
+
+
+async def test_no_name_makes_two_users_share_a_file(host: Host) -> None:
+    for user in ("ann", "bob"):
+        text = f"{user}'s"
+        state = FileState("keyturn-file:a", "python", 1, digest_of(text), Whole(text))
+        assert await text_of(host.file(user), state) == suggestion(1, 0, text)
+    assert (await host.status())["open_files"] == 2
+
+
 async def test_what_comes_late_changes_nothing(host: Host) -> None:
     file = host.file("ann")
     file.follow(whole("one"))

@@ -40,6 +40,8 @@ class Written:
     headers: Mapping[str, str] = field(default_factory=dict)
     style: str = "openai"  # or "llama.cpp": how it writes probabilities; "": it does not
     pause: float = 0.0  # seconds before each token
+    raw: str | None = None  # the whole stream, whatever it is
+    model: str = MODEL
     log: list[dict[str, Any]] = field(default_factory=list)
     sent: int = 0  # tokens
     authorization: str | None = None
@@ -70,7 +72,7 @@ def _app(written: Written) -> Starlette:
     async def models(request: Request) -> Response:
         if written.status != 200:
             return refusal()
-        return JSONResponse({"object": "list", "data": [{"id": MODEL, "object": "model"}]})
+        return JSONResponse({"object": "list", "data": [{"id": written.model, "object": "model"}]})
 
     async def props(request: Request) -> Response:
         return JSONResponse({"model_path": f"/models/{MODEL}.gguf"})
@@ -88,6 +90,9 @@ def _app(written: Written) -> Starlette:
         return JSONResponse(error, written.status, headers=dict(written.headers))
 
     async def stream(tokens: Sequence[Token], infill: bool) -> AsyncIterator[str]:
+        if written.raw is not None:
+            yield written.raw
+            return
         for token in tokens:
             await asyncio.sleep(written.pause)
             written.sent += 1
