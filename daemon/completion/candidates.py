@@ -8,7 +8,7 @@ that the cursor is inside of.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -75,6 +75,28 @@ class Brief:
         """What is shown of a generated text."""
         near, cut_short = self.near, finish in CUT_SHORT
         return trim(text, near.prefix, near.suffix, cut_short, self.language.id)
+
+    def candidate(
+        self,
+        guide: Guide,
+        text: str,
+        tokens: int,
+        finish: Finish,
+        generated: str,
+        said: Sequence[Said],
+    ) -> Candidate:
+        """Of `text` as it is shown: `Brief.cut`."""
+        ends = None
+        if self.request.is_automatic and guide.constrains:
+            ends = tuple(len(self.near.restored(text[:end])) for end in guide.ends(text))
+        return Candidate(self.near.restored(text), tokens, finish, generated, tuple(said), ends)
+
+    def cut(self, guide: Guide, text: str, finish: Finish) -> str:
+        """What is shown of a generated text, as far as the grammar lets it end."""
+        text = self.trimmed(text, finish)
+        if text and guide.constrains:
+            return (guide.longest if finish in CUT_SHORT else guide.kept)(text)
+        return text
 
     def distinct(self, candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
         """Those with text that do something else than all before them: what differs in space only,
@@ -197,16 +219,10 @@ class Candidates:
         except Interrupted as interrupted:
             finish = interrupted.finish
         assert finish is not None, "decoding ends with a reason"
-        generated, text = text, brief.trimmed(text, finish)
-        if text and self._guide.constrains:
-            cut = self._guide.longest if finish in CUT_SHORT else self._guide.kept
-            text = cut(text)
+        generated, text = text, brief.cut(self._guide, text, finish)
         if stream and text:
             stream(near.restored(text[len(sent) :]))
-        shown, ends = near.restored(text), None
-        if brief.request.is_automatic and self._guide.constrains:
-            ends = tuple(len(near.restored(text[:end])) for end in self._guide.ends(text))
-        return Candidate(shown, tokens, finish, generated, tuple(said), ends)
+        return brief.candidate(self._guide, text, tokens, finish, generated, said)
 
     def _stops(self) -> Stops:
         return self._brief.stops(self._guide if self._guide.constrains else None)

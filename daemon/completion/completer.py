@@ -18,7 +18,6 @@ from ...api.report import CacheUse, CompletionMeta, Finish, ProjectUse
 from ...cache.plan import Repair
 from ...cache.sequence import CachedSequence
 from ...models.confidence.estimator import Estimates, fitted
-from ...models.confidence.rivals import agreeing
 from ...models.decoding.decode import Decoder, Interrupted, raise_if_cancelled
 from ...models.loading.loader import Loaded
 from ...models.prompts.fim import Prompt, PromptBuilder, PromptOptions
@@ -36,6 +35,7 @@ from .growth import MOST_TOKENS, NARROW_TOKENS
 from .nothing_said import says_nothing
 from .regions import region_at
 from .request import Candidate, Found, InfillRequest, Near
+from .weighed import weighed
 
 STRIDE_TOKENS = 512  # windows that the cache has no room for get narrower by so many
 MOST_CHARACTERS = 1_000_000  # of a file with a session, which tokenises all of it
@@ -138,7 +138,7 @@ class Completer:
             project=ready.project,
             speculation=speculation.use,
         )
-        return Found(self._weighed(brief.distinct(tried)), meta)
+        return Found(weighed(self.estimator, brief.distinct(tried)), meta)
 
     @property
     def sink(self) -> list[int]:
@@ -200,15 +200,6 @@ class Completer:
         reused = len(planned.prompt.tokens) - plan.encoded
         scene = session.scene(len(request.prefix), planned.prompt, language_of(request.path).id)
         return Ready(planned.prompt, session.sequence, reused, scene, fill, use, session.project)
-
-    def _weighed(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
-        """With the confidence in each."""
-        known = [self.estimator.confidence(each.text, each.said) for each in candidates]
-        known = agreeing([each.text for each in candidates], known)
-        return tuple(
-            replace(each, confidence=confidence and replace(confidence, ends=each.ends))
-            for each, confidence in zip(candidates, known, strict=True)
-        )
 
     def _limit_tokens(self, asked: int) -> int:
         return min(asked, self.context_tokens // 2)

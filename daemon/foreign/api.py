@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import httpx2
 
+from ...api.request import Sampling
 from ..remote.errors import ServerAway, ServerBusy, ServerRefuses
 from .address import Address, Kind, template_of
 from .piece import Piece, events, odds_of
@@ -27,7 +28,7 @@ class Api(Protocol):
         ...
 
     def stream(
-        self, prompt: TextPrompt, said: str, most_tokens: int, temperature: float, seed: int
+        self, prompt: TextPrompt, said: str, most_tokens: int, sampling: Sampling
     ) -> AsyncGenerator[Piece]:
         """What comes between the texts, behind what is `said` of it already. Closing it ends the
         work there."""
@@ -106,15 +107,14 @@ class OpenAi(_Http):
         return self._model
 
     async def stream(
-        self, prompt: TextPrompt, said: str, most_tokens: int, temperature: float, seed: int
+        self, prompt: TextPrompt, said: str, most_tokens: int, sampling: Sampling
     ) -> AsyncGenerator[Piece]:
         template = template_of(self._model or await self.look())
         body = {
             "model": self._model,
             "prompt": prompt.written(template, said),
             "max_tokens": most_tokens,
-            "temperature": temperature,
-            "seed": seed,
+            **_drawn(sampling),
             "stream": True,
             "logprobs": ALTERNATIVES,
             "stop": [mark for mark in (template.file, *template.ends) if mark][:4],
@@ -134,15 +134,14 @@ class LlamaCpp(_Http):
         return path.replace("\\", "/").rpartition("/")[2]
 
     async def stream(
-        self, prompt: TextPrompt, said: str, most_tokens: int, temperature: float, seed: int
+        self, prompt: TextPrompt, said: str, most_tokens: int, sampling: Sampling
     ) -> AsyncGenerator[Piece]:
         body = {
             "input_prefix": prompt.prefix,
             "input_suffix": prompt.suffix,
             "prompt": said,
             "n_predict": most_tokens,
-            "temperature": temperature,
-            "seed": seed,
+            **_drawn(sampling),
             "stream": True,
             "cache_prompt": True,
             "n_probs": ALTERNATIVES,
@@ -152,6 +151,13 @@ class LlamaCpp(_Http):
                 probabilities = event.get("completion_probabilities") or [{}]
                 text, each = str(event.get("content", "")), probabilities[0]
                 yield _piece(text, each, ended=event.get("stop_type") in ("eos", "word"))
+
+
+def _drawn(sampling: Sampling) -> dict[str, float]:
+    """How tokens are chosen; only what is not usual, since not all know it."""
+    drawn = {"temperature": sampling.temperature, "seed": sampling.seed}
+    top_p = {} if sampling.top_p == 1.0 else {"top_p": sampling.top_p}
+    return {**drawn, **top_p, **({"min_p": sampling.min_p} if sampling.min_p else {})}
 
 
 def _piece_of_choice(choice: Mapping[str, Any]) -> Piece:

@@ -4,18 +4,17 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ...api.report import Completion, CompletionMeta, Finish
-from ...api.request import CompletionRequest
+from ...api.request import CompletionRequest, Sampling
 from ...lsp.backend import TextEdit
 from ...models.confidence.estimator import fitted
-from ...models.confidence.rivals import agreeing
 from ...models.prompts.fim import NOWHERE, Order, Prompt
 from ..completion.candidates import Brief
 from ..completion.grammars import Grammars
 from ..completion.regions import region_at
 from ..completion.request import Candidate, InfillRequest
+from ..completion.weighed import weighed
 from ..file_text import FileText
 from ..remote.errors import Outdated
 from ..remote.reply import Reply
@@ -99,18 +98,17 @@ class ForeignFiles:
         region = region_at(request.path, request.prefix, request.suffix)
         limit = request.options.max_tokens
         near = request.near(self._characters)
+        request = request.decoding_now()
         brief = Brief(request, region.language, near, NO_PROMPT, frozenset(), limit)
         guide = await asyncio.to_thread(self._grammars.begin(request, region, brief.trimmed))
         infilling = Infilling(self._api, brief, guide, self._characters)
         more = range(1, request.options.candidates)
         sampling = request.options.sampling
         tried = await asyncio.gather(
-            infilling.candidate(sampling.temperature, sampling.seed),
-            *(infilling.candidate(WARM, sampling.seed + number) for number in more),
+            infilling.candidate(sampling),
+            *(infilling.candidate(Sampling(WARM, seed=sampling.seed + n)) for n in more),
         )
-        found = brief.distinct(tried)
-        estimated = [fitted().confidence(each.text, each.said) for each in found]
-        known = agreeing([each.text for each in found], estimated)
+        found = weighed(fitted(), brief.distinct(tried))
         meta = CompletionMeta(
             self._model,
             "server",
@@ -118,8 +116,4 @@ class ForeignFiles:
             generated_tokens=sum(each.tokens for each in tried),
             grammar=guide.use,
         )
-        weighed: Any = (
-            replace(each, confidence=one and replace(one, ends=each.ends))
-            for each, one in zip(found, known, strict=True)
-        )
-        return tuple(weighed), meta
+        return found, meta

@@ -6,15 +6,18 @@ closed, and it is asked again behind what may stand and the likeliest of what it
 where it names nothing, what may stand is all.
 """
 
+import math
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from ...api.report import Finish
+from ...api.request import Sampling
 from ...models.confidence.evidence import Said
 from ...models.constrained.guide import Guide
 from ...models.decoding.stops import StopRule, line_feeds
-from ..completion.candidates import CUT_SHORT, Brief
+from ..completion.candidates import Brief
 from ..completion.request import Candidate
 from .api import Api
 from .piece import Piece
@@ -44,20 +47,21 @@ class Infilling:
         self._brief = brief
         self._guide = guide
         self._characters = characters
+        self._until = math.inf if brief.request.deadline is None else brief.request.deadline
 
-    async def candidate(self, temperature: float = 0.0, seed: int = 0) -> Candidate:
+    async def candidate(self, sampling: Sampling) -> Candidate:
         """The likeliest completion, or one drawn at random. Raises `ServerError`."""
         near = self._brief.near
         for heal in (True, False):
             prompt = TextPrompt.of(near.prefix, near.suffix, self._characters, heal)
-            draft = await self._draft(prompt, temperature, seed)
+            draft = await self._draft(prompt, sampling)
             if draft is not None:
-                return self._shown(draft, temperature == 0)
+                return self._shown(draft, sampling.temperature == 0)
         raise AssertionError("without a pending word every answer begins well")
 
-    async def _draft(self, prompt: TextPrompt, temperature: float, seed: int) -> Draft | None:
+    async def _draft(self, prompt: TextPrompt, sampling: Sampling) -> Draft | None:
         """None where the answer does not repeat the prompt's end."""
-        draft, rule, forced = Draft(), self._fresh_rule(), prompt.pending[:0]
+        draft, rule = Draft(), self._fresh_rule()
         for _ in range(1 + MOST_AGAIN):
             said = (prompt.pending if draft.raw else "") + draft.raw
             left = self._brief.limit_tokens - draft.tokens
@@ -65,7 +69,7 @@ class Infilling:
                 draft.finish = Finish.TOKENS
                 break
             pending = "" if draft.raw else prompt.pending
-            stream = self._api.stream(prompt, said, left, temperature, seed)
+            stream = self._api.stream(prompt, said, left, sampling)
             refused = await self._follow(stream, pending, draft, rule)
             if draft.finish is None and refused is None:
                 return None
@@ -76,6 +80,8 @@ class Infilling:
                 draft.finish = Finish.TOKENS  # cut short: there is no better way to go on
                 break
             self._take(draft, rule, Piece(forced))
+            if draft.finish is not None:
+                break
         else:
             draft.finish = Finish.TOKENS
         return draft
@@ -100,6 +106,8 @@ class Infilling:
                 if text and not self._may_stand(draft.raw + text):
                     return piece
                 self._take(draft, rule, piece)
+                if draft.finish is None and time.monotonic() > self._until:
+                    draft.finish = Finish.DEADLINE  # with what there is by then
                 if draft.finish is not None:
                     return None
         if not pending:
@@ -132,12 +140,6 @@ class Infilling:
         """As the user will see it."""
         brief, guide = self._brief, self._guide
         assert draft.finish is not None, "every draft ends with a reason"
-        text = brief.trimmed(draft.kept, draft.finish)
-        if text and guide.constrains:
-            text = (guide.longest if draft.finish in CUT_SHORT else guide.kept)(text)
-        ends = None
-        if brief.request.is_automatic and guide.constrains:
-            ends = tuple(len(brief.near.restored(text[:end])) for end in guide.ends(text))
-        said = tuple(draft.said) if greedy else ()
-        shown = brief.near.restored(text)
-        return Candidate(shown, draft.tokens, draft.finish, draft.raw, said, ends)
+        text = brief.cut(guide, draft.kept, draft.finish)
+        said = draft.said if greedy else ()
+        return brief.candidate(guide, text, draft.tokens, draft.finish, draft.raw, said)

@@ -4,7 +4,6 @@ is away or slow.
 The texts are here, so nothing is lost with the server, and whichever engine answers sees the same.
 """
 
-import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -23,8 +22,6 @@ from ..server.jobs import Complete, FileKey
 from .errors import Outdated, ServerAway, ServerError
 from .messages import key_of
 from .server_thread import MakeFiles, ServerThread
-
-logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.01  # between looks at whether a request was cancelled
 LOCAL_SECONDS = 600.0  # without use, after which the local engine's memory is given back
@@ -68,10 +65,10 @@ class RemoteEngine:
         return found
 
     def edit(self, before: File, edits: Sequence[Edited]) -> None:
-        text = before.text.raw
-        for each in edits:
-            text = each.raw.apply(text)
-        self._server.edit(self._key(before.key), [each.raw for each in edits], text)
+        file = self._open(before.key)
+        if file is not None:
+            raw = [each.raw for each in edits]
+            self._server.edit(self._key(file.key), raw, file.text.raw)
         if self._local is not None:
             self._local.edit(before, edits)
 
@@ -89,7 +86,7 @@ class RemoteEngine:
 
     def prepare(self, key: FileKey, interrupted: Callable[[], bool]) -> bool:
         """Let the server have the file before anybody asks."""
-        file = next((each for each in self._open_files() if each.key == key), None)
+        file = self._open(key)
         if file is not None:
             self._show(file)
         if self._local is not None and not self._server.is_available:
@@ -123,7 +120,9 @@ class RemoteEngine:
         started = time.monotonic()
         patient_until = job.deadline
         if self._make_local is not None:
-            patient_until = min(started + self._server.patience.seconds, job.deadline)
+            patient_until = min(
+                started + self._server.patience.seconds, job.deadline - RESERVE_SECONDS
+            )
         try:
             return list(self._waited(answer, job, patient_until))
         except TimeoutError:
@@ -145,6 +144,9 @@ class RemoteEngine:
             except Outdated:
                 return ()
         return ()
+
+    def _open(self, key: FileKey) -> File | None:
+        return next((each for each in self._open_files() if each.key == key), None)
 
     def _show(self, file: File) -> None:
         name = PurePath(path_of(file.key.uri)).name

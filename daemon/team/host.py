@@ -81,16 +81,6 @@ class Host:
         turn = self._users.setdefault(user, len(self._users) + 1)
         return HostedFile(self.engine, FileKey(next(self._numbers), "", turn))
 
-    async def status(self) -> dict[str, Any]:
-        """What the engine thread says of itself."""
-        found: asyncio.Future[dict[str, Any]] = self._loop.create_future()
-
-        def reply(data: dict[str, Any]) -> None:
-            self._loop.call_soon_threadsafe(_settle, found, data)
-
-        self.engine.put(jobs.Inspect(reply))
-        return await found
-
     def close(self) -> None:
         """End the engine thread after what it is doing."""
         self.engine.put(jobs.Stop())
@@ -154,6 +144,10 @@ class HostedFile:
             raise Overdue("no answer within the deadline") from None
         finally:
             self._engine.withdraw(job)
+
+    def __del__(self) -> None:
+        """Serve calls it when another file takes this one's place."""
+        self.close()
 
     def close(self) -> None:
         """Forget the file. It can be opened again."""

@@ -7,12 +7,11 @@ Serve keeps as many files as `MOST_FILES` in a replica and forgets the one used 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
-from functools import partial
 from importlib.metadata import version
 from typing import Any
+from weakref import WeakValueDictionary
 
 from ray import serve
 
@@ -57,7 +56,7 @@ class Replica:
         `NotLoaded`, which Serve shows and tries again."""
         self._settings = ServerSettings.of(settings)
         self._host = Host(engine_maker(lambda: self._settings.model, options_in))
-        self._files: dict[str, HostedFile] = {}
+        self._files = WeakValueDictionary[str, HostedFile]()  # those that Serve keeps
         self._measures = Measures()
         self._name = serve.get_replica_context().replica_id.unique_id
         await self._host.ready()
@@ -95,24 +94,16 @@ class Replica:
         self._host.check()
         return asdict(About(WIRE, version("keyturn"), self._host.state.model))
 
-    async def status(self) -> dict[str, Any]:
-        """What the engine says of itself."""
-        return {**await self._host.status(), "files_held": len(self._files)}
-
     async def check_health(self) -> None:
         """Serve starts another replica in place of one where this raises."""
         self._host.check()
 
     @serve.multiplexed(max_num_models_per_replica=MOST_FILES)
-    async def _file(self, key: str) -> "Kept":
+    async def _file(self, key: str) -> HostedFile:
         """The file of that key, as its user's."""
         user, _, _ = key.rpartition("/")
         file = self._files[key] = self._host.file(user)
-        return Kept(file, partial(self._gone, key, file))
-
-    def _gone(self, key: str, file: HostedFile) -> None:
-        if self._files.get(key) is file:
-            del self._files[key]
+        return file
 
     async def _found(self, state: FileState) -> HostedFile:
         """The file that is meant. One that is not here is not taken in for an edit: Serve would
@@ -121,8 +112,7 @@ class Replica:
         if key not in self._files and not isinstance(state.change, Whole):
             raise UnknownFile("the file is not known: send it whole")
         find: Any = self._file  # Serve's types are its own
-        kept: Kept = await find(key)
-        return kept.file
+        return await find(key)
 
     async def _forget(self) -> None:
         while True:
@@ -139,15 +129,3 @@ class Replica:
 
 def _refused(error: KeyturnError) -> Answer:
     return failed(STATUS.get(type(error), 500), str(error))
-
-
-class Kept:
-    """A file, for as long as Serve keeps it: it calls `__del__` when another takes its place."""
-
-    def __init__(self, file: HostedFile, gone: Callable[[], Any]) -> None:
-        self.file = file
-        self._gone = gone
-
-    def __del__(self) -> None:
-        self.file.close()
-        self._gone()

@@ -7,13 +7,15 @@ is let in or shut out without a restart.
 
 import hashlib
 import hmac
+import logging
 import os
 import re
 import secrets
-from contextlib import suppress
 from pathlib import Path
 
 from ...cache.errors import InputError
+
+logger = logging.getLogger("ray.serve")
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -29,6 +31,7 @@ class Tokens:
         self._path = path
         self._users: dict[str, str] = {}  # by digest
         self._seen: tuple[int, int] | None = None
+        self._said = ""  # what was wrong with the file last
         self._read()
 
     @property
@@ -44,8 +47,12 @@ class Tokens:
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        with suppress(InputError):  # half written, or gone for a moment: whoever was let in stays
+        try:
             self._read()
+        except InputError as error:  # half written, or gone: whoever was let in stays
+            if str(error) != self._said:
+                self._said = str(error)
+                logger.warning("the users stay as they were: %s", error)
         digest = digest_of(token.strip())
         found = [name for known, name in self._users.items() if hmac.compare_digest(known, digest)]
         return found[0] if found else None

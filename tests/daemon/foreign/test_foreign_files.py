@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from keyturn.api.report import Finish
 from keyturn.api.request import Extent, GrammarMode, Sampling
 from keyturn.cache.errors import InputError
 from keyturn.daemon.foreign.address import Address, Kind, template_of
@@ -104,6 +105,32 @@ def test_the_key_is_sent_and_the_seed_and_the_temperature() -> None:
     assert written.authorization == "Bearer secret"
     assert (written.log[0]["temperature"], written.log[0]["seed"]) == (0.5, 7)
     assert written.log[0]["model"] == MODEL
+
+
+def test_all_of_the_sampling_is_sent_and_nothing_that_is_usual() -> None:
+    wished = Sampling(temperature=0.5, top_p=0.9, min_p=0.1, seed=7)
+    for kind in Kind:
+        with serving(Written([tokens("    x\n")])) as written:
+            ask(written, kind=kind, sampling=wished)
+            ask(written, kind=kind)
+        assert (written.log[0]["top_p"], written.log[0]["min_p"]) == (0.9, 0.1)
+        assert not {"top_p", "min_p"} & written.log[-1].keys()
+
+
+def test_once_the_time_is_over_it_ends_with_what_there_is() -> None:
+    text = "    total = " + " + ".join(f"value_{n * n}" for n in range(500))
+    with serving(Written([tokens(text)], pause=0.02)) as written:
+        (found,) = ask(written, extent=Extent.LINE, max_tokens=4_000, decode_ms=500).completions
+    assert found.text.startswith("total = value_0 + ")
+    assert found.meta.finish is Finish.DEADLINE
+    assert written.sent < 500
+
+
+def test_what_is_put_in_place_of_a_refusal_may_be_the_end() -> None:
+    wrong = [*tokens("    total = f(shape)"), Token(" ]", 0.5, {"\n": 0.2})]
+    with serving(Written([wrong])) as written:
+        assert said(ask(written, extent=Extent.LINE)) == ["total = f(shape)"]
+    assert len(written.log) == 1
 
 
 def test_prompts_of_one_key_after_another_begin_alike() -> None:

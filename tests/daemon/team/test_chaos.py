@@ -14,7 +14,6 @@ from keyturn.daemon.bench._team.typist import Typist
 from keyturn.daemon.bench.team import locally, texts
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_200)]
-pytest.importorskip("ray")
 
 SECONDS, KILL_SECONDS = 600.0, 30.0
 USERS = [f"user{number}" for number in range(20)]

@@ -5,13 +5,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from keyturn.daemon.bench._team.own_server import free_port, own_server
 from support.editors.editor import Editor, environment, keyturn
 from support.until import until
-
-pytest.importorskip("ray")
 
 TEXT = "def one():\n    return total\n\n\ndef two():\n    ret"
 

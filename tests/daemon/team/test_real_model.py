@@ -26,7 +26,6 @@ from keyturn.models.hub.registry import DEFAULT_MODEL
 from keyturn.models.loading.loader import load
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-pytest.importorskip("ray")
 
 OPTIONS = CompletionOptions(extent=Extent.AUTO, deadline_ms=60_000)
 FILES = (

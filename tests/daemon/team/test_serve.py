@@ -34,8 +34,6 @@ from keyturn.daemon.remote.messages import (
 from keyturn.lsp.backend import TextEdit
 from support.until import until
 
-pytest.importorskip("ray")
-
 USERS = ("ann", "bob", "eve")
 METRICS_PORT = free_port()
 SECRET = "xylophone_of_the_board"

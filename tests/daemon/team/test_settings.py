@@ -1,5 +1,6 @@
 """What a server is told is checked before any replica is started."""
 
+import warnings
 from typing import Any
 
 import pytest
@@ -41,9 +42,11 @@ def test_what_is_no_setting_is_said(given: dict[str, Any], said: str) -> None:
 
 
 def test_the_configuration_to_start_from_is_one_that_serve_takes() -> None:
-    schema = pytest.importorskip("ray.serve.schema")
+    with warnings.catch_warnings():  # its own, about pydantic
+        warnings.simplefilter("ignore")
+        from ray.serve.schema import ServeDeploySchema
     found = yaml.safe_load(yaml_of("qwen2.5-coder-0.5b"))
-    config = schema.ServeDeploySchema.model_validate(found)
+    config = ServeDeploySchema.model_validate(found)
     (application,) = config.applications
     assert application.import_path == IMPORT_PATH
     assert {each.name for each in application.deployments} == {"Engine", "Ingress"}
