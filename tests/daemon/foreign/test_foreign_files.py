@@ -1,6 +1,7 @@
 """Suggestions from somebody else's server: ended, held to the grammar and judged like ours."""
 
 import asyncio
+import builtins
 import re
 import time
 
@@ -118,12 +119,12 @@ def test_all_of_the_sampling_is_sent_and_nothing_that_is_usual() -> None:
 
 
 def test_once_the_time_is_over_it_ends_with_what_there_is() -> None:
-    text = "    total = " + " + ".join(f"value_{n * n}" for n in range(500))
+    text = "    # " + " ".join(dir(builtins))  # words that do not go in circles
     with serving(Written([tokens(text)], pause=0.02)) as written:
         (found,) = ask(written, extent=Extent.LINE, max_tokens=4_000, decode_ms=500).completions
-    assert found.text.startswith("total = value_0")
     assert found.meta.finish is Finish.DEADLINE
-    assert written.sent < 500
+    assert found.text.startswith("# ArithmeticError")
+    assert written.sent < len(dir(builtins))
 
 
 def test_what_is_put_in_place_of_a_refusal_may_be_the_end() -> None:
