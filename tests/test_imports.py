@@ -37,6 +37,7 @@ SERVICE = (
     "daemon.project.indexing",
     "daemon.completion",
     "daemon.server",
+    "daemon.context",
     "daemon.engines",
 )
 
@@ -95,6 +96,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "daemon.completion": (*CORE, *MODELS, "daemon.project"),
     "daemon.remote": (*CORE, "daemon.server"),
     "daemon.foreign": (*SERVICE, "daemon.remote"),
+    "daemon.context": SERVICE,
     "daemon.engines": (*SERVICE, "daemon.remote", "daemon.foreign"),
     "daemon.team": (*SERVICE, "daemon.remote"),
     "daemon.client": (*CORE, "daemon.server", "daemon.engines"),

@@ -7,7 +7,7 @@ to be encoded again.
 import hashlib
 from array import array
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from ..quantised import QuantisedRows
@@ -58,6 +58,12 @@ class ChunkStore:
         self._keep(key, rows)
         if self._spill is not None:
             self._spill.store(key, rows, owner)
+
+    def keep_only(self, chunks: Iterable[tuple[Sequence[int], Sequence[int]]]) -> None:
+        """Forget what is in memory, but for these sinks and tokens."""
+        kept = {_key(sink, tokens) for sink, tokens in chunks}
+        self._rows = OrderedDict((key, rows) for key, rows in self._rows.items() if key in kept)
+        self.used_bytes = sum(rows.nbytes for rows in self._rows.values())
 
     def clear(self) -> None:
         """Forget what is in memory."""

@@ -51,7 +51,8 @@ class CompleterOptions:
     order: Order | None = None  # the model's default
     heal: bool = True
     repair: Repair = field(default_factory=Repair)  # of what edits make stale
-    memory: Path | None = None  # folder in which drafters keep what they learn
+    memory: Path | None = None  # folder of exits that were trained, and of what drafters learn
+    remembers: bool = True  # whether what they learn of texts is kept there
     json_schemas: tuple[SchemaRule, ...] = ()
 
 
@@ -65,7 +66,7 @@ class Completer:
         self._decoder = Decoder(loaded.model, loaded.tokenizer)
         self._sequence = CachedSequence(loaded.model.new_arena())  # of what has no session
         self._grammars = Grammars(options.json_schemas)
-        self.speculator = speculator(loaded, options.memory)
+        self.speculator = speculator(loaded, options.memory, options.remembers)
         self.estimator: Estimates = fitted()
         most_tokens = loaded.config.context_tokens
         self.context_tokens = min(options.context_tokens, most_tokens)

@@ -76,10 +76,12 @@ class LookupEngine:
         self._library.close()
 
     def _others(self, file: File) -> Iterator[str]:
-        """Of the same window, newest opened first; what is open there is not looked at on disk."""
+        """Of the same window, newest opened first; what is open there is not looked at on disk. Of
+        the project what the file was given, where that is on another machine."""
         ours = [each for each in self._open_files() if each.key.client == file.key.client]
         opened = [each for each in ours if each.key != file.key]
         yield from (each.text.raw for each in reversed(opened))
+        yield from (chunk.text for chunk in file.chunks)
         if not file.project.is_read:
             return
         paths = {self._path_of(each.key.uri) for each in opened}

@@ -18,6 +18,7 @@ from ..workspace.json_schemas import schema_rule
 if TYPE_CHECKING:
     from ...cache.budget import Budget
     from ...models.loading.loader import Loaded
+    from ..context.choice import Choice
     from ..remote.server_thread import MakeFiles
     from ..workspace.project_files import OptionsIn
     from .model_engine import ProjectOf
@@ -27,22 +28,40 @@ CHUNKS_MIB, CHUNKS_ON_DISK_MIB = 64, 512  # of keys and values, for all files an
 HOST_SHARE = 4  # of the device's budget, for what gave way on it
 
 
-def engine_maker(choice: Callable[[], ModelChoice], options_in: "OptionsIn") -> MakeEngine:
+def engine_maker(
+    choice: Callable[[], ModelChoice], options_in: "OptionsIn", is_host: bool = False
+) -> MakeEngine:
     """`choice` is asked at every load, so that a reload sees a changed configuration; `options_in`
-    says what is allowed in a workspace."""
+    says what is allowed in a workspace. `is_host`: for files that are on other machines; what they
+    are shown of their projects comes with them, and nothing of their text is kept on disk."""
 
     def make(name: str, report: Report, open_files: OpenFiles) -> Engine:
         chosen = choice()
-        name = name or chosen.name
+        return one(chosen, name or chosen.name, report, open_files, None)
+
+    def one(
+        chosen: ModelChoice,
+        name: str,
+        report: Report,
+        open_files: OpenFiles,
+        lent: "Choice | None",
+    ) -> Engine:
+        """`lent`: of what is shown of projects, where another engine has one already."""
         if name.startswith(SERVERS):
-            from ..remote.remote_engine import RemoteEngine
+            from .remote_engine import RemoteEngine
+
+            shown = None
+            if name.startswith(TEAM) and chosen.project_tokens:
+                shown = project_choice(open_files)
 
             def local() -> Engine:
-                return make(chosen.fallback, report, open_files)
+                return one(chosen, chosen.fallback, report, open_files, shown)
 
             fallback = local if chosen.fallback else None
             files = files_maker(name, chosen.context_tokens)
-            return RemoteEngine(name, files, fallback, report, open_files)
+            return RemoteEngine(
+                name, files, fallback, report, open_files, shown, chosen.context_tokens
+            )
         if name == LOOKUP:
             from ..workspace.project_files import Library
             from .lookup import LookupEngine
@@ -71,13 +90,14 @@ def engine_maker(choice: Callable[[], ModelChoice], options_in: "OptionsIn") -> 
                 context_tokens=chosen.context_tokens,
                 project_tokens=chosen.project_tokens,
                 memory=cache_folder(),
+                remembers=not is_host,
                 json_schemas=tuple(schema_rule(text) for text in chosen.json_schemas),
             ),
             path_of,
             budget(chosen, loaded),
             Refresher(IdleWork(chosen.idle_work)),
             allowance(chosen, loaded),
-            project_maker(chosen, loaded, open_files),
+            project_maker(chosen, loaded, open_files, is_host, lent),
             open_files,
         )
 
@@ -102,8 +122,21 @@ def files_maker(name: str, context_tokens: int) -> "MakeFiles":
     return lambda lost: ForeignFiles(address, known, context_tokens)
 
 
+def project_choice(open_files: OpenFiles) -> "Choice":
+    """Of what files are shown of their projects, which are on this machine."""
+    from ...models.hub.cache_folder import cache_folder
+    from ..context.project_choice import ProjectChoice
+    from ..project.indexing.indexer import Indexer
+
+    return ProjectChoice(Indexer(cache_folder(), settings_in), path_of, open_files)
+
+
 def project_maker(
-    choice: ModelChoice, loaded: "Loaded", open_files: OpenFiles
+    choice: ModelChoice,
+    loaded: "Loaded",
+    open_files: OpenFiles,
+    is_host: bool = False,
+    lent: "Choice | None" = None,
 ) -> "ProjectOf | None":
     """What shows files the rest of their projects; None where it is switched off, or where all that
     the model can see is needed for the file."""
@@ -115,20 +148,19 @@ def project_maker(
     from ...models.hub.cache_folder import cache_folder
     from ..completion.chunk_encoder import ChunkEncoder
     from ..completion.completer import Completer
-    from ..project.indexing.indexer import Indexer
-    from .project_context import ProjectContext
+    from ..context.given_choice import GivenChoice
+    from ..context.project_context import ProjectContext
 
     def make(completer: Completer, aside: Aside) -> ProjectContext:
-        cache = cache_folder()
-        kept = cache / CHUNKS / f"{loaded.files.sha256[:32]}.sqlite3"
+        kept = cache_folder() / CHUNKS / f"{loaded.files.sha256[:32]}.sqlite3"
+        disk = None if is_host else DiskChunks(kept, CHUNKS_ON_DISK_MIB * 2**20)
         return ProjectContext(
-            Indexer(cache, settings_in),
+            GivenChoice() if is_host else lent or project_choice(open_files),
             ChunkEncoder(loaded.model, completer.sink, aside),
             loaded.tokenizer,
-            ChunkStore(CHUNKS_MIB * 2**20, DiskChunks(kept, CHUNKS_ON_DISK_MIB * 2**20)),
+            ChunkStore(CHUNKS_MIB * 2**20, disk),
             completer.project_tokens,
-            path_of,
-            open_files,
+            is_lent=lent is not None,
         )
 
     return make

@@ -18,10 +18,10 @@ from ..completion.completer import MOST_CHARACTERS, Completer, CompleterOptions
 from ..completion.file_session import FileSession
 from ..completion.idle_refresh import IdleWork, Refresher
 from ..completion.request import Candidate, InfillRequest
+from ..context.project_context import ProjectContext
 from ..file_text import Edited
 from ..server.engine_thread import File, OpenFiles
 from ..server.jobs import Complete, FileKey
-from .project_context import ProjectContext
 from .read_ahead import ReadAhead
 from .sessions import Sessions
 

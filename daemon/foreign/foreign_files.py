@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ...api.chunk import Chunk
 from ...api.report import Completion, CompletionMeta, Finish
 from ...api.request import CompletionRequest, Sampling
 from ...lsp.backend import TextEdit
@@ -51,6 +52,9 @@ class ForeignFiles:
     def edit(self, key: str, edits: Sequence[TextEdit], text: str) -> None:
         if (known := self._files.get(key)) is not None:
             self._files[key] = replace(known, text=text)
+
+    def surround(self, key: str, chunks: tuple[Chunk, ...]) -> None:
+        """It is shown nothing of the project."""
 
     def forget(self, key: str) -> None:
         self._files.pop(key, None)

@@ -10,9 +10,10 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ...api.chunk import Chunk
 from ...api.request import CompletionRequest
 from ...lsp.backend import TextEdit
-from .errors import NotSent, Outdated, ServerBusy, ServerError
+from .errors import NotKnown, NotSent, Outdated, ServerBusy, ServerError
 from .remote_file import RemoteFile
 from .reply import Reply
 from .team_server import MOMENT_SECONDS, TeamServer
@@ -29,6 +30,10 @@ class Kept:
     file: RemoteFile
     is_behind: bool = False  # what the server has is older
     telling: asyncio.Task[None] | None = field(default=None)
+
+    @property
+    def needs_telling(self) -> bool:
+        return self.is_behind or self.file.lacks_chunks
 
 
 class KeptFiles:
@@ -62,6 +67,12 @@ class KeptFiles:
             known.file.edited(edits, text)
             self.tell(key)
 
+    def surround(self, key: str, chunks: tuple[Chunk, ...]) -> None:
+        """A file is to be shown this of its project."""
+        if (known := self._files.get(key)) is not None:
+            known.file.surrounded(chunks)
+            self._begin(key, known)
+
     def forget(self, key: str) -> None:
         """A file was closed."""
         if self._files.pop(key, None) is not None and not self.is_quiet:
@@ -80,7 +91,9 @@ class KeptFiles:
         if (known := self._files.get(key)) is None:
             raise Outdated("the file was closed")
         known.is_behind = False  # the question says it all
-        return await self._server.complete(key, known.file, replace(request, uri=""))
+        reply = await self._server.complete(key, known.file, replace(request, uri=""))
+        self._begin(key, known)
+        return reply
 
     def tell(self, key: str | None = None) -> None:
         """Let the server know of a file as it is now, of all of them without a key; unless that is
@@ -88,22 +101,31 @@ class KeptFiles:
         for each in [*self._files] if key is None else [key]:
             known = self._files[each]
             known.is_behind = True
-            if known.telling is None and not self.is_quiet:
-                known.telling = self._spawn(self._telling(each, known))
+            self._begin(each, known)
+
+    def _begin(self, key: str, known: Kept) -> None:
+        """Tell the server what it lacks, unless that is under way."""
+        if known.needs_telling and known.telling is None and not self.is_quiet:
+            known.telling = self._spawn(self._telling(key, known))
 
     async def _telling(self, key: str, known: Kept) -> None:
         try:
-            while known.is_behind and not self.is_quiet and self._files.get(key) is known:
-                known.is_behind = False
-                pause = TELL_SECONDS
+            while known.needs_telling and not self.is_quiet and self._files.get(key) is known:
                 is_new = not known.file.is_known
+                pause = MOMENT_SECONDS if is_new else TELL_SECONDS
+                tells_text = known.is_behind or is_new
+                known.is_behind = False
                 try:
-                    await self._server.edit(key, known.file)
-                    pause = MOMENT_SECONDS if is_new else pause
+                    if tells_text:
+                        await self._server.edit(key, known.file)
+                    else:
+                        await self._server.surround(key, known.file)
+                except NotKnown:
+                    pause = MOMENT_SECONDS  # it may be somewhere, and be found in a moment
                 except Outdated:
-                    pass  # edited meanwhile, or a question was faster
+                    pause = TELL_SECONDS  # edited meanwhile, or a question was faster
                 except ServerBusy as error:
-                    known.is_behind = True
+                    known.is_behind = tells_text
                     pause = error.seconds
                 await asyncio.sleep(pause)
         except NotSent as error:

@@ -1,6 +1,7 @@
 """What a daemon and a team's server say to each other: frozen messages in msgpack, over HTTP.
 
     POST /v1/edit      a `FileState`: the file as it is now, so that its cache is ready
+    POST /v1/project   `Surroundings`: what the file is to be shown of its project
     POST /v1/complete  an `Ask`: the file as it is now, and a request; answered with `Answered`
     POST /v1/close     nothing: the file is closed, and forgotten
     GET  /v1/about     answered with `About`, in JSON
@@ -8,30 +9,36 @@
 
 `FILE_HEADER` names the file in every POST: what is said of one file goes to one replica. A request
 may be repeated: it says which text it is about, not only what has changed. Answers other than 200
-are `{"error": "..."}` in JSON; 409 means that the file is not known as it was, and is wanted whole.
+are `{"error": "..."}` in JSON; `CHUNKS_HEADER` says what the file is shown of its project, as far
+as it is known where the answer is from. 409 means that the file is not known as it was, and is
+wanted whole.
 """
 
 import gzip
 import hashlib
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import msgpack
 
 from ...api.bounds import Count
+from ...api.chunk import Chunk
 from ...api.report import Completion
 from ...api.request import CompletionRequest
 from ...cache.errors import KeyturnError
 from ...lsp.backend import TextEdit
 from .. import codec, protocol
 
-WIRE = 1  # changes whenever a message does
+WIRE = 2  # changes whenever a message does
 FILE_HEADER = "x-keyturn-file"
+CHUNKS_HEADER = "x-keyturn-chunks"  # of an answer: `chunks_digest` of those that the file has
 REPLICA_HEADER = "x-keyturn-replica"  # of an answer: which replica gave it
 CONTENT_TYPE = "application/msgpack"
 MOST_BODY_BYTES = 16 * 2**20  # compressed or not
 COMPRESSED_BYTES = 2_048  # bodies at least as long are compressed
+MOST_CHUNKS, MOST_CHUNK_CHARACTERS = 64, 100_000  # of one file
 KEY_CHARACTERS = 32  # of a file's key: hexadecimal digits
 
 
@@ -73,6 +80,15 @@ class FileState:
     revision: Count
     digest: str  # `digest_of` the text
     change: Whole | Changed
+    chunks: str = ""  # `chunks_digest` of what it is to be shown of its project; empty: nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a file is to be shown of its project, the most relevant first, as soon as there is time
+    for that."""
+
+    chunks: tuple[Chunk, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +121,19 @@ def digest_of(text: str) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
+def chunks_digest(chunks: Iterable[Chunk]) -> str:
+    """Tells whether two sides have the same chunks; empty for none."""
+    parts = [part for c in chunks for part in (c.path, str(c.line), c.name, c.text)]
+    return key_of(*parts) if parts else ""
+
+
 def key_of(*parts: str) -> str:
     """A file's key, from what tells it from others: it says nothing of them."""
     joined = "\0".join(parts).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(joined, digest_size=KEY_CHARACTERS // 2).hexdigest()
 
 
-def pack(message: FileState | Ask | Answered) -> tuple[bytes, dict[str, str]]:
+def pack(message: FileState | Surroundings | Ask | Answered) -> tuple[bytes, dict[str, str]]:
     """A body and its headers. Raises `BadMessage` for what no body can carry."""
     try:
         body: bytes = msgpack.packb(codec.plain(message)) or b""

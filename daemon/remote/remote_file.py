@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 
+from ...api.chunk import Chunk
 from ...lsp.backend import TextEdit
-from .messages import Changed, FileState, Step, Whole, digest_of
+from .messages import Changed, FileState, Step, Surroundings, Whole, chunks_digest, digest_of
 
 MOST_EDITS = 500  # since what the server knows; then the whole text is shorter
+MOST_TRIES = 3  # to tell a server of the same chunks
 
 
 class RemoteFile:
@@ -21,6 +23,10 @@ class RemoteFile:
         self.is_known = False  # by the server, from revision `_base` on
         self._base: int | None = None
         self._steps: list[Step] = []  # since then
+        self._chunks: tuple[Chunk, ...] = ()  # that it is to be shown of its project
+        self._digest = ""  # of these
+        self._shown = ""  # the digest of those that the server has
+        self._tries = 0
 
     def edited(self, edits: Sequence[TextEdit], text: str) -> None:
         """`edits`, in their order, have made it `text`."""
@@ -46,7 +52,28 @@ class RemoteFile:
             change = Whole(self.text)
             self._base = self.revision
             self._steps.clear()
-        return FileState(self.name, self.language, self.revision, digest_of(self.text), change)
+        digest = digest_of(self.text)
+        return FileState(self.name, self.language, self.revision, digest, change, self._digest)
+
+    def surrounded(self, chunks: tuple[Chunk, ...]) -> None:
+        """It is to be shown these."""
+        if chunks != self._chunks:
+            self._chunks, self._digest, self._tries = chunks, chunks_digest(chunks), 0
+
+    @property
+    def lacks_chunks(self) -> bool:
+        """Whether the server is to be told of others than it has."""
+        return self._digest != self._shown and self._tries < MOST_TRIES
+
+    def surroundings(self) -> Surroundings:
+        """As the server is to be told now."""
+        self._tries += 1
+        return Surroundings(self._chunks)
+
+    def shows(self, digest: str) -> None:
+        """The server says which chunks it has."""
+        if digest != self._shown:
+            self._shown, self._tries = digest, 0
 
     def confirmed(self, revision: int) -> None:
         """The server has it as it was at `revision`."""

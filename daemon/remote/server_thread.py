@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol
 
+from ...api.chunk import Chunk
 from ...api.report import Completion
 from ...api.request import CompletionRequest
 from ...cache.errors import KeyturnError
@@ -32,6 +33,8 @@ class Files(Protocol):
     def show(self, key: str, name: str, language: str, text: str) -> None: ...
 
     def edit(self, key: str, edits: Sequence[TextEdit], text: str) -> None: ...
+
+    def surround(self, key: str, chunks: tuple[Chunk, ...]) -> None: ...
 
     def forget(self, key: str) -> None: ...
 
@@ -75,6 +78,10 @@ class ServerThread(threading.Thread):
     def edit(self, key: str, edits: Sequence[TextEdit], text: str) -> None:
         """A file was edited, if it is known; it is `text` now."""
         self._do(lambda: self._files.edit(key, edits, text))
+
+    def surround(self, key: str, chunks: tuple[Chunk, ...]) -> None:
+        """A file is to be shown this of its project."""
+        self._do(lambda: self._files.surround(key, chunks))
 
     def forget(self, key: str) -> None:
         """A file was closed."""

@@ -11,6 +11,7 @@ from ...api.request import CompletionRequest
 from ...cache.errors import InputError
 from .errors import NotKnown, NotSent, Outdated, ServerAway, ServerBusy, ServerRefuses
 from .messages import (
+    CHUNKS_HEADER,
     FILE_HEADER,
     REPLICA_HEADER,
     WIRE,
@@ -67,6 +68,16 @@ class TeamServer:
         except BadMessage as error:
             raise ServerRefuses(f"the server's answer cannot be read: {error}") from error
         return Reply(answered.completions, response.headers.get(REPLICA_HEADER, ""))
+
+    async def surround(self, key: str, file: RemoteFile) -> None:
+        """Let the server have what the file is to be shown of its project. Raises `NotKnown` where
+        it does not know the file."""
+        try:
+            body, headers = pack(file.surroundings())
+        except BadMessage as error:
+            raise NotSent(f"what its project has cannot be sent: {error}") from error
+        response = await self._send("POST", "/v1/project", body, {**headers, FILE_HEADER: key})
+        file.shows(response.headers.get(CHUNKS_HEADER, ""))
 
     async def close_file(self, key: str) -> None:
         """The server may forget the file."""
@@ -130,6 +141,7 @@ class TeamServer:
         headers[FILE_HEADER] = key
         response = await self._send("POST", path, body, headers, seconds)
         file.confirmed(state.revision)
+        file.shows(response.headers.get(CHUNKS_HEADER, ""))
         return response
 
     async def _send(

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from ...api.chunk import Chunk
 from ...api.report import Completion
 from ...cache.errors import KeyturnError
 from ...lsp.backend import BackendState, Phase, ProjectRules
@@ -33,6 +34,7 @@ from .jobs import (
     Refresh,
     Reply,
     Stop,
+    Surround,
 )
 from .scheduler import Scheduler
 
@@ -53,6 +55,7 @@ class File:
     version: int
     text: FileText
     project: ProjectRules = field(default_factory=ProjectRules)
+    chunks: tuple[Chunk, ...] = ()  # of the project, where somebody else has chosen them
 
 
 class Engine(Protocol):
@@ -159,10 +162,13 @@ class EngineThread(threading.Thread):
 
     def _handle(self, job: Job) -> None:
         match job:
-            case Open(file, language, version, text, project):
-                self._files[file] = File(file, language, version, FileText.of(text), project)
+            case Open():
+                self._open(job)
             case Edit(file, version, edits):
                 self._edit(file, version, edits)
+            case Surround(file, chunks):
+                if file in self._files:
+                    self._files[file] = replace(self._files[file], chunks=chunks)
             case Close(file):
                 self._close(file)
             case Complete():
@@ -180,6 +186,11 @@ class EngineThread(threading.Thread):
                 reply(self._inspect(digest_of))
             case Stop():
                 raise AssertionError("the loop ends before this")
+
+    def _open(self, job: Open) -> None:
+        present, text = self._files.get(job.file), FileText.of(job.text)
+        chunks = () if present is None else present.chunks
+        self._files[job.file] = File(job.file, job.language, job.version, text, job.project, chunks)
 
     def _edit(self, file: FileKey, version: int, edits: tuple[Any, ...]) -> None:
         present = self._files.get(file)

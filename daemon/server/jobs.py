@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
 
+from ...api.chunk import Chunk
 from ...api.report import Completion
 from ...api.request import CompletionRequest
 from ...lsp.backend import OpenDocument, ProjectRules, TextEdit
@@ -41,6 +42,14 @@ class Edit:
     file: FileKey
     version: int
     edits: tuple[TextEdit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Surround:
+    """What an open file is to be shown of its project, in place of what was said before."""
+
+    file: FileKey
+    chunks: tuple[Chunk, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +123,4 @@ class Stop:
     """End the thread after what it is doing."""
 
 
-Job = Open | Edit | Close | Complete | Refresh | Prepare | Load | Free | Inspect | Stop
+Job = Open | Edit | Surround | Close | Complete | Refresh | Prepare | Load | Free | Inspect | Stop

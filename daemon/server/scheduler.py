@@ -7,7 +7,8 @@
   an automatic request at the same place: that one is.
 * Users take turns, then their files: what was just served goes to the end.
 * Refreshing is what there is to do when there is nothing to do.
-* Preparing comes before it, but only when nobody typed for a moment: its steps are longer.
+* Preparing comes before it, but only when its user did not type for a moment: its steps are
+  longer.
 """
 
 import time
@@ -15,9 +16,9 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from ...api.request import CompletionRequest, Trigger
-from .jobs import Close, Complete, Edit, FileKey, Job, Open, Prepare, Refresh
+from .jobs import Close, Complete, Edit, FileKey, Job, Open, Prepare, Refresh, Surround
 
-QUIET_SECONDS = 0.25  # without a key or a request
+QUIET_SECONDS = 0.25  # without a key or a request of a user's
 
 
 class Scheduler:
@@ -29,7 +30,7 @@ class Scheduler:
         self._completions: OrderedDict[FileKey, Complete] = OrderedDict()
         self._refresh: OrderedDict[FileKey | None, None] = OrderedDict()
         self._prepare: dict[FileKey, float] = {}  # when each is due
-        self._quiet_at = 0.0
+        self._quiet_at: dict[int, float] = {}  # by user
         self._turns: dict[int, int] = {}  # by user: the number of the last completion served
         self.running: Complete | None = None
 
@@ -63,6 +64,10 @@ class Scheduler:
                 self._stir(file)
                 self._changes.append(job)
                 return self._drop(file)
+            case Surround(file):
+                self._prepare[file] = 0.0
+                self._changes.append(job)
+                return []
             case Close(file):
                 self._prepare.pop(file, None)
                 self._changes.append(job)
@@ -81,7 +86,7 @@ class Scheduler:
             self.running = self._next_completion()
             return self.running
         if self.wait_seconds() == 0:
-            file = min(self._prepare, key=self._prepare.__getitem__)
+            file = min(self._prepare, key=self._due_at)
             del self._prepare[file]
             return Prepare(file)
         if self._refresh:
@@ -92,7 +97,11 @@ class Scheduler:
         """How long until there is something to prepare, if nothing else comes; None for ever."""
         if not self._prepare:
             return None
-        return max(0.0, max(self._quiet_at, min(self._prepare.values())) - self._clock())
+        return max(0.0, min(map(self._due_at, self._prepare)) - self._clock())
+
+    def _due_at(self, file: FileKey) -> float:
+        """When a file is to be prepared."""
+        return max(self._quiet_at.get(file.user, 0.0), self._prepare[file])
 
     def withdraw(self, job: Complete) -> bool:
         """Cancel one completion; True if it was still waiting and will not be run."""
@@ -109,8 +118,8 @@ class Scheduler:
         return self._completions.pop(file)
 
     def _stir(self, file: FileKey) -> None:
-        """Something happened to a file: it is to be prepared anew when all is quiet again."""
-        self._quiet_at = self._clock() + QUIET_SECONDS
+        """Something happened to a file: it is to be prepared anew when its user is quiet again."""
+        self._quiet_at[file.user] = self._clock() + QUIET_SECONDS
         self._prepare[file] = 0.0
 
     def _put_completion(self, job: Complete) -> list[Complete]:

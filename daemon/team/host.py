@@ -11,10 +11,22 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ...api.chunk import Chunk
 from ...api.report import Completion
 from ...cache.errors import KeyturnError
 from ...lsp.backend import BackendState, Phase, ProjectRules, TextEdit
-from ..remote.messages import Ask, Changed, FileState, Whole, digest_of
+from ..remote.messages import (
+    MOST_CHUNK_CHARACTERS,
+    MOST_CHUNKS,
+    Ask,
+    BadMessage,
+    Changed,
+    FileState,
+    Surroundings,
+    Whole,
+    chunks_digest,
+    digest_of,
+)
 from ..server import jobs
 from ..server.engine_thread import EngineThread, MakeEngine
 from ..server.jobs import FileKey, Reply
@@ -102,11 +114,14 @@ class HostedFile:
         self._engine = engine
         self._key = key
         self._held: Held | None = None
+        self.chunks = ""  # the digest of what it is shown of its project
         self.used = time.monotonic()
 
     def follow(self, state: FileState) -> None:
         """Have the file as the client has it. Raises `UnknownFile`, `Overtaken`."""
         self.used = time.monotonic()
+        if not state.chunks:
+            self._show(())
         held = self._held
         if held is not None and (held.revision, held.digest) == (state.revision, state.digest):
             return  # it was said before, or came with a request that overtook it
@@ -120,6 +135,18 @@ class HostedFile:
                     raise Overtaken(f"revision {held.revision} of the file is known already")
                 new = [step for step in steps if step.revision > held.revision]
                 self._edit(state, held, [edit for step in new for edit in step.edits])
+
+    def surround(self, surroundings: Surroundings) -> None:
+        """Show the file these chunks, once there is time. Raises `UnknownFile`, `BadMessage`."""
+        self.used = time.monotonic()
+        chunks = surroundings.chunks
+        if len(chunks) > MOST_CHUNKS or sum(len(c.text) for c in chunks) > MOST_CHUNK_CHARACTERS:
+            raise BadMessage(
+                f"more than {MOST_CHUNKS} chunks or {MOST_CHUNK_CHARACTERS:,} characters of them"
+            )
+        if self._held is None:
+            raise UnknownFile("the file is not known: send it first")
+        self._show(chunks)
 
     async def complete(self, ask: Ask) -> tuple[Completion, ...]:
         """The file is followed, then completed. Who is cancelled here cancels the work.
@@ -151,9 +178,16 @@ class HostedFile:
 
     def close(self) -> None:
         """Forget the file. It can be opened again."""
+        self.chunks = ""
         if self._held is not None:
             self._held = None
             self._engine.put(jobs.Close(self._key))
+
+    def _show(self, chunks: tuple[Chunk, ...]) -> None:
+        digest = chunks_digest(chunks)
+        if digest != self.chunks:
+            self.chunks = digest
+            self._engine.put(jobs.Surround(self._key, chunks))
 
     def _open(self, state: FileState, text: str) -> None:
         digest = digest_of(text)

@@ -54,6 +54,7 @@ class Ingress:
         return Starlette(
             routes=[
                 Route("/v1/edit", self._guarded("edit"), methods=["POST"]),
+                Route("/v1/project", self._guarded("surround"), methods=["POST"]),
                 Route("/v1/complete", self._guarded("complete"), methods=["POST"]),
                 Route("/v1/close", self._guarded("close"), methods=["POST"]),
                 Route("/v1/about", self._about, methods=["GET"]),

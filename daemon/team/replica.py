@@ -19,6 +19,7 @@ from ...cache.errors import KeyturnError
 from ..config import options_in
 from ..engines.make_engine import engine_maker
 from ..remote.messages import (
+    CHUNKS_HEADER,
     REPLICA_HEADER,
     WIRE,
     About,
@@ -26,6 +27,7 @@ from ..remote.messages import (
     Ask,
     BadMessage,
     FileState,
+    Surroundings,
     Whole,
     pack,
     unpack,
@@ -55,7 +57,7 @@ class Replica:
         """Returns once the model is loaded: until then Serve sends nothing here. Raises
         `NotLoaded`, which Serve shows and tries again."""
         self._settings = ServerSettings.of(settings)
-        self._host = Host(engine_maker(lambda: self._settings.model, options_in))
+        self._host = Host(engine_maker(lambda: self._settings.model, options_in, is_host=True))
         self._files = WeakValueDictionary[str, HostedFile]()  # those that Serve keeps
         self._measures = Measures()
         self._name = serve.get_replica_context().replica_id.unique_id
@@ -66,22 +68,35 @@ class Replica:
         """Have the file as it is now, and its cache ready."""
         try:
             state: FileState = unpack(body, encoding, FileState)
-            (await self._found(state)).follow(state)
+            file = await self._found(state)
+            file.follow(state)
         except KeyturnError as error:
             return _refused(error)
-        return Answer(204)
+        return Answer(204, headers={CHUNKS_HEADER: file.chunks})
+
+    async def surround(self, user: str, body: bytes, encoding: str | None) -> Answer:
+        """Show the file these chunks of its project."""
+        try:
+            surroundings: Surroundings = unpack(body, encoding, Surroundings)
+            file = await self._known()
+            file.surround(surroundings)
+        except KeyturnError as error:
+            return _refused(error)
+        return Answer(204, headers={CHUNKS_HEADER: file.chunks})
 
     async def complete(self, user: str, body: bytes, encoding: str | None) -> Answer:
         """Completions in the file."""
         try:
             ask: Ask = unpack(body, encoding, Ask)
-            found = await (await self._found(ask.state)).complete(ask)
+            file = await self._found(ask.state)
+            found = await file.complete(ask)
         except KeyturnError as error:
             self._measures.failed(type(error).__name__)
             return _refused(error)
         self._measures.answered(found)
         packed, headers = pack(Answered(found))
-        return Answer(200, packed, {**headers, REPLICA_HEADER: self._name})
+        where = {REPLICA_HEADER: self._name, CHUNKS_HEADER: file.chunks}
+        return Answer(200, packed, {**headers, **where})
 
     async def close(self, user: str) -> Answer:
         """Forget the file."""
@@ -108,10 +123,17 @@ class Replica:
     async def _found(self, state: FileState) -> HostedFile:
         """The file that is meant. One that is not here is not taken in for an edit: Serve would
         send here what belongs to the replica that has it. Raises `UnknownFile`."""
-        key = serve.get_multiplexed_model_id()
-        if key not in self._files and not isinstance(state.change, Whole):
-            raise UnknownFile("the file is not known: send it whole")
+        if not isinstance(state.change, Whole):
+            return await self._known()
         find: Any = self._file  # Serve's types are its own
+        return await find(serve.get_multiplexed_model_id())
+
+    async def _known(self) -> HostedFile:
+        """The file that is meant, if it is here. Raises `UnknownFile`."""
+        key = serve.get_multiplexed_model_id()
+        if key not in self._files:
+            raise UnknownFile("the file is not known: send it whole")
+        find: Any = self._file
         return await find(key)
 
     async def _forget(self) -> None:

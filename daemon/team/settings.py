@@ -8,7 +8,7 @@ from typing import Any
 from ...cache.errors import InputError
 from ..config import ModelChoice, model_choice
 
-MODEL = ModelChoice(project_tokens=0)  # a file's project is on its user's machine
+MODEL = ModelChoice()
 MOST_FILES = 256  # of one replica; the one used longest ago is forgotten first
 
 
@@ -36,7 +36,7 @@ class ServerSettings:
     def of(cls, given: Mapping[str, Any]) -> "ServerSettings":
         """Raises `InputError` for what is not a setting."""
         _known(given, cls, "")
-        model = {"project_tokens": MODEL.project_tokens, **_table(given, "model")}
+        model = _table(given, "model")
         limits = _table(given, "limits")
         _known(limits, Limits, "limits.")
         numbers = {name: _positive(f"limits.{name}", value) for name, value in limits.items()}

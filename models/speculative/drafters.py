@@ -59,13 +59,13 @@ def _ends(loaded: Loaded) -> frozenset[int]:
     return frozenset(token for token in special if token is not None)
 
 
-def speculator(loaded: Loaded, cache: Path | None = None) -> Speculator:
+def speculator(loaded: Loaded, cache: Path | None = None, remembers: bool = True) -> Speculator:
     """With all drafters that the loaded model can have. `cache` is the folder in which they keep
-    what they learn; without one they start anew."""
+    what they learn, if it `remembers`; without one they start anew."""
     on_gpu = loaded.model.device.type == "cuda"
     store = (
         None
-        if cache is None
+        if cache is None or not remembers
         else RecycleStore(cache, loaded.files.sha256, loaded.config.vocabulary)
     )
     drafters = [Forced(), Lookup(), Recycle(store), *exit_drafters(loaded, cache)]

@@ -9,13 +9,13 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
+from ....api.chunk import Chunk
 from ....lsp.options import Options
 from ...project.index import ProjectIndex
 from ...project.indexing.writer import IndexWriter, Stamp
 from ...project.place import Place
 from ...project.reading.reader import outline
 from ...project.reading.shapes import SHAPES
-from ...project.retrieval.chunk import Chunk
 from ...project.retrieval.retrieval import Query, Retrieval
 from ...workspace.language import COMMENTS, language_of
 from ...workspace.project import Project

@@ -1,4 +1,4 @@
-"""A chunk: a definition's text as a model is shown it.
+"""Definitions and excerpts as chunks: the text that a model is shown of them.
 
 Headers, the first line of what is said about them, and of a class what its users call; no bodies.
 Small chunks are worth as much as whole definitions (docs/decisions/project.md), and many fit.
@@ -6,9 +6,9 @@ Small chunks are worth as much as whole definitions (docs/decisions/project.md),
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from textwrap import indent
 
+from ....api.chunk import Chunk
 from ...workspace.language import COMMENTS
 from ..outline import Definition
 from ..passages import Excerpt
@@ -21,16 +21,6 @@ WITHOUT_BRACES = ("python", "ruby", "lua", "shellscript")
 FUNCTIONS = ("function", "method")
 COMMENTED = ("//", "/*", "*/", "* ")
 HIDDEN = re.compile(r"(?:static\s+)?(?:private|protected)\b")
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """`text` begins with its path as a comment and ends with an empty line."""
-
-    path: str
-    line: int
-    name: str
-    text: str
 
 
 def chunk(definition: Definition, members: Iterable[Definition], most_lines: int) -> Chunk:

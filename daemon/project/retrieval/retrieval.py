@@ -8,10 +8,11 @@ last (docs/decisions/project.md).
 from collections.abc import Iterator
 from itertools import islice
 
+from ....api.chunk import Chunk
 from ..outline import Definition
 from ..passages import Excerpt
 from .candidates import Candidate, Query, Search
-from .chunk import BRIEF_LINES, LONG_LINES, WITH_MEMBERS, Chunk, chunk, of_excerpt
+from .chunk import BRIEF_LINES, LONG_LINES, WITH_MEMBERS, chunk, of_excerpt
 from .imports import Files
 from .likeness import excerpts
 from .ranking import Ranking, Weights

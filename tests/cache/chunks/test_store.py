@@ -51,6 +51,18 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "chunks" / "model.sqlite3"
 
 
+def test_what_nobody_shows_any_more_is_forgotten() -> None:
+    store = ChunkStore(10**6)
+    for seed in (1, 2):
+        store.put(SINK, tokens(seed), rows(seed))
+    store.keep_only([(SINK, tokens(2)), (SINK, tokens(3))])
+    assert store.get(SINK, tokens(1)) is None
+    assert store.get(SINK, tokens(2)) is not None
+    assert store.used_bytes == rows(2).nbytes
+    store.keep_only([])
+    assert (len(store), store.used_bytes) == (0, 0)
+
+
 def test_a_chunk_is_found_by_its_tokens_and_its_sink() -> None:
     store = ChunkStore(10**6)
     store.put(SINK, tokens(1), rows(1))

@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyturn.daemon.remote.messages import Changed, FileState, Whole, digest_of
-from keyturn.daemon.remote.remote_file import MOST_EDITS, RemoteFile
+from keyturn.api.chunk import Chunk
+from keyturn.daemon.remote.messages import Changed, FileState, Whole, chunks_digest, digest_of
+from keyturn.daemon.remote.remote_file import MOST_EDITS, MOST_TRIES, RemoteFile
 from keyturn.lsp.backend import TextEdit
 
 
@@ -28,6 +29,35 @@ class Replica:
                             self.text = edit.apply(self.text)
                 self.revision = state.revision
         return digest_of(self.text) == state.digest
+
+
+CHUNKS = (Chunk("b.py", 3, "b", "# b.py\ndef b(): ...\n\n"),)
+
+
+def test_a_server_is_told_of_chunks_until_it_says_that_it_has_them() -> None:
+    file = RemoteFile("a.py", "python", "")
+    assert not file.lacks_chunks
+    file.surrounded(CHUNKS)
+    assert file.lacks_chunks
+    assert file.state().chunks == chunks_digest(CHUNKS)
+    assert file.surroundings().chunks == CHUNKS
+    file.shows(chunks_digest(CHUNKS))
+    assert not file.lacks_chunks
+    file.shows("")  # another replica has the file by now
+    assert file.lacks_chunks
+    file.surrounded(())
+    assert not file.lacks_chunks
+    assert file.state().chunks == ""
+
+
+def test_a_server_that_will_not_take_them_is_not_told_for_ever() -> None:
+    file = RemoteFile("a.py", "python", "")
+    file.surrounded(CHUNKS)
+    for _ in range(MOST_TRIES):
+        assert file.lacks_chunks
+        file.surroundings()
+        file.shows("")
+    assert not file.lacks_chunks
 
 
 def edited(file: RemoteFile, *edits: TextEdit) -> None:

@@ -14,6 +14,7 @@ from keyturn.daemon.server.jobs import (
     Open,
     Prepare,
     Refresh,
+    Surround,
 )
 from keyturn.daemon.server.scheduler import QUIET_SECONDS, Scheduler
 from keyturn.lsp.backend import TextEdit
@@ -189,6 +190,18 @@ def test_a_key_makes_a_file_due_at_once_also_where_it_was_to_be_looked_at_later(
     scheduler.put(Prepare(A, after_seconds=30.0))
     now[0] += QUIET_SECONDS
     assert [type(job) for job in drain(scheduler)] == [Edit, Prepare]
+
+
+def test_one_users_typing_keeps_nothing_from_being_prepared_for_another():
+    now = [10.0]
+    scheduler = Scheduler(lambda: now[0])
+    ann, bob = FileKey(1, "a", user=1), FileKey(2, "a", user=2)
+    scheduler.put(Open(ann, "", 1, ""))
+    now[0] += QUIET_SECONDS
+    scheduler.put(Edit(bob, 2, ()))
+    assert [type(job) for job in drain(scheduler)] == [Open, Edit, Prepare]
+    scheduler.put(Surround(ann, ()))
+    assert drain(scheduler) == [Surround(ann, ()), Prepare(ann)]
 
 
 def test_a_withdrawn_completion_is_not_run():

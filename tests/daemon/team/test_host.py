@@ -6,9 +6,21 @@ from dataclasses import replace
 
 import pytest
 
+from keyturn.api.chunk import Chunk
 from keyturn.api.request import CompletionOptions, CompletionRequest
 from keyturn.api.uris import KEPT_SCHEME
-from keyturn.daemon.remote.messages import Ask, Changed, FileState, Step, Whole, digest_of
+from keyturn.daemon.remote.messages import (
+    MOST_CHUNKS,
+    Ask,
+    BadMessage,
+    Changed,
+    FileState,
+    Step,
+    Surroundings,
+    Whole,
+    chunks_digest,
+    digest_of,
+)
 from keyturn.daemon.team.host import (
     EngineFailed,
     Host,
@@ -121,6 +133,38 @@ async def test_a_file_that_was_closed_is_not_known(host: Host, maker: TinyMaker)
     await until_async(lambda: len(maker.made[0].forgotten) == 1, "the engine forgets it")
     with pytest.raises(UnknownFile):
         file.follow(changed("one!", 2, 1, typed(2, 3, "!")))
+
+
+CHUNKS = (Chunk("b.py", 3, "b", "# b.py\ndef b(): ...\n\n"),)
+
+
+async def test_a_file_is_shown_what_its_user_says_until_that_is_taken_back(
+    host: Host, maker: TinyMaker
+) -> None:
+    file, shown = host.file("ann"), maker.made[0].shown
+    with pytest.raises(UnknownFile):
+        file.surround(Surroundings(CHUNKS))
+    same = replace(whole("one"), chunks=chunks_digest(CHUNKS))
+    await text_of(file, same)
+    assert file.chunks == ""  # nobody has said which
+    file.surround(Surroundings(CHUNKS))
+    assert file.chunks == chunks_digest(CHUNKS)
+    await text_of(file, same)
+    await text_of(file, replace(whole("two", 2), chunks=same.chunks))
+    await text_of(host.file("bob"), whole("one"))
+    await text_of(file, whole("three", 3))  # whose client wants nothing shown
+    assert shown == [(), CHUNKS, CHUNKS, (), ()]
+    file.close()
+    assert file.chunks == ""
+
+
+async def test_more_chunks_than_anybody_needs_are_refused(host: Host) -> None:
+    file = host.file("ann")
+    file.follow(whole("one"))
+    for chunks in (CHUNKS * (MOST_CHUNKS + 1), (replace(CHUNKS[0], text="x" * 10**6),)):
+        with pytest.raises(BadMessage):
+            file.surround(Surroundings(chunks))
+    assert file.chunks == ""
 
 
 async def test_the_deadline_counts_and_who_goes_stops_the_work(

@@ -1,13 +1,15 @@
 """The real model on a server says what it says here."""
 
+import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from keyturn.api.request import CompletionOptions, CompletionRequest, Extent
-from keyturn.daemon.bench._team.own_server import own_server
+from keyturn.daemon.bench._team.own_server import OwnServer, own_server
 from keyturn.daemon.completion.completer import Completer, CompleterOptions
 from keyturn.daemon.completion.request import InfillRequest
 from keyturn.daemon.remote.messages import (
@@ -24,6 +26,8 @@ from keyturn.daemon.remote.messages import (
 from keyturn.models.hub.download import ModelFiles
 from keyturn.models.hub.registry import DEFAULT_MODEL
 from keyturn.models.loading.loader import load
+from support.editors.editor import Editor, environment, keyturn
+from support.until import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -35,7 +39,34 @@ FILES = (
 )
 
 
-def test_a_server_answers_as_a_local_engine_does(real_model: ModelFiles) -> None:
+def shown(server: OwnServer, folder: Path) -> None:
+    """A name that only another file of the user's project has comes back, once it was shown."""
+    project = folder / "project"
+    (project / ".git").mkdir(parents=True)
+    (project / "shapes.py").write_text(
+        "def area(radius_in_furlongs: float, rounding_of_furlongs: int) -> float: ...\n"
+    )
+    text = "from shapes import area\n\nprint(area(radius_in_furlongs=3.0, "
+    (project / "main.py").write_text(text)
+    environ = environment(
+        folder,
+        server.url,
+        KEYTURN_TOKEN=server.tokens["ann"],
+        KEYTURN_MODEL_FALLBACK="",
+        KEYTURN_CACHE=str(folder / "cache"),
+    )
+    with Editor(environ, uri=(project / "main.py").as_uri()) as editor:
+        editor.open(text)
+
+        def knows() -> bool:
+            time.sleep(0.5)  # whoever types all the time is shown nothing new
+            return any("rounding_of_furlongs" in each for each in editor.ask(len(text)))
+
+        until(knows, "the definition was shown", 60)
+    subprocess.run(keyturn("daemon", "stop"), env=environ, check=True, timeout=60)
+
+
+def test_a_server_answers_as_a_local_engine_does(real_model: ModelFiles, tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="kt") as folder:
         temporary = {"RAY_TMPDIR": folder}
         with own_server(Path(folder), DEFAULT_MODEL, ["ann"], 1, temporary) as server:
@@ -54,6 +85,7 @@ def test_a_server_answers_as_a_local_engine_does(real_model: ModelFiles) -> None
                     f"{server.url}/v1/complete", content=body, headers=headers, timeout=90
                 )
                 answers.append(unpack(found.content, None, Answered).completions[0].text)
+            shown(server, tmp_path)
     local = Completer(load(DEFAULT_MODEL, "cpu", "auto", settle=True), CompleterOptions())
     for (left, right), answer in zip(FILES, answers, strict=True):
         assert answer == local.complete(InfillRequest(left, right, "a.py", OPTIONS)).text

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import subprocess
 import tempfile
 import threading
 import time
@@ -32,6 +33,7 @@ from keyturn.daemon.remote.messages import (
     unpack,
 )
 from keyturn.lsp.backend import TextEdit
+from support.editors.editor import Editor, environment, keyturn
 from support.until import until
 
 USERS = ("ann", "bob", "eve")
@@ -116,6 +118,37 @@ def test_a_file_of_another_user_is_not_there_whatever_its_key(server: OwnServer)
 
     until(known, "ann's file is found", 20)
     assert said(post(server, Ask(theirs, request), user="ann", key="shared")) == [f"rn {SECRET}"]
+
+
+def test_a_server_completes_with_what_a_users_project_defines(
+    server: OwnServer, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    (project / ".git").mkdir(parents=True)
+    (project / "shapes.py").write_text("def area_of_the_circle(radius, unit): ...\n")
+    text = "from shapes import area_of_the_circle\n\nround = area_of_the_circle("
+    (project / "main.py").write_text(text)
+    environ = environment(
+        tmp_path,
+        server.url,
+        KEYTURN_TOKEN=server.tokens["ann"],
+        KEYTURN_MODEL_FALLBACK="",
+        KEYTURN_CACHE=str(tmp_path / "cache"),
+    )
+    with Editor(environ, uri=(project / "main.py").as_uri()) as editor:
+        editor.open(text)
+
+        def shown() -> bool:
+            time.sleep(0.5)  # whoever types all the time is shown nothing new
+            return editor.ask(len(text)) == ["radius, unit):"]
+
+        until(shown, "it is shown", 60)
+        assert editor.status()["engine"]["project"]["projects"]
+        settings = {"settings": {"keyturn": {"project": False}}}
+        editor.notify("workspace/didChangeConfiguration", settings)
+        editor.replace(len(text), len(text), "r")
+        assert editor.ask(len(text) + 1) == []  # at once
+    subprocess.run(keyturn("daemon", "stop"), env=environ, check=True, timeout=60)
 
 
 def test_what_was_closed_is_wanted_whole(server: OwnServer) -> None:

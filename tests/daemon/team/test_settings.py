@@ -19,7 +19,7 @@ def test_what_is_given_comes_back_and_nothing_else() -> None:
         "limits": {"at_once": 5, "per_second": 2.5},
     }
     settings = ServerSettings.of(given)
-    assert settings.model == ModelChoice(name="lookup", cache_mib=512, project_tokens=0)
+    assert settings.model == ModelChoice(name="lookup", cache_mib=512)
     assert settings.limits == Limits(at_once=5, per_second=2.5)
     assert settings.plain() == given
     assert ServerSettings.of({}).plain() == {}

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from keyturn.api.chunk import Chunk
 from keyturn.api.report import Completion, CompletionMeta
 from keyturn.api.request import CompletionRequest
 from keyturn.daemon.file_text import Edited
@@ -43,6 +44,7 @@ class TinyEngine:
         self.refreshed: list[FileKey | None] = []  # None: the model itself
         self.prepared: list[FileKey] = []
         self.allowed: dict[FileKey, ProjectRules] = {}  # of all open files, when one was prepared
+        self.shown: list[tuple[Chunk, ...]] = []  # of files that something was asked about
         self.closed = False
         self.release = threading.Event()
 
@@ -51,6 +53,7 @@ class TinyEngine:
         if "BREAK" in file.text.raw:
             raise RuntimeError("broken on purpose")
         self.completed.append(request.uri)
+        self.shown.append(file.chunks)
         if "SLOW" in file.text.raw:
             self.stopped.clear()
             self.begun.set()

@@ -4,11 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
+from keyturn.api.chunk import Chunk
 from keyturn.daemon.project.index import ProjectIndex
 from keyturn.daemon.project.indexing.writer import IndexWriter, Stamp
 from keyturn.daemon.project.place import Place
 from keyturn.daemon.project.reading.reader import outline
-from keyturn.daemon.project.retrieval.chunk import Chunk
 from keyturn.daemon.project.retrieval.retrieval import Query, Retrieval
 from keyturn.daemon.workspace.language import language_of
 

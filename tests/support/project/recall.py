@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from keyturn.api.chunk import Chunk
 from keyturn.daemon.config import PROJECT_TOKENS
-from keyturn.daemon.project.retrieval.chunk import Chunk
 from keyturn.daemon.project.retrieval.retrieval import Weights
 
 from .case import Case

@@ -3,9 +3,9 @@
 from itertools import pairwise
 from pathlib import Path
 
+from keyturn.api.chunk import Chunk
 from keyturn.daemon.project.passages import LINES, SHOWN
 from keyturn.daemon.project.reading.reader import outline
-from keyturn.daemon.project.retrieval.chunk import Chunk
 from support.daemon.small_projects import CURSOR, SmallProject
 
 OPEN = """\

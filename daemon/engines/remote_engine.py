@@ -13,15 +13,18 @@ from pathlib import PurePath
 from typing import Any
 from uuid import uuid4
 
+from ...api.chunk import Chunk
 from ...api.report import Completion
 from ...api.uris import KEPT_SCHEME, path_of
 from ...lsp.backend import BackendState, Phase
+from ..context.choice import Choice
+from ..context.remote_choice import RemoteChoice
 from ..file_text import Edited
+from ..remote.errors import Outdated, ServerAway, ServerError
+from ..remote.messages import key_of
+from ..remote.server_thread import MakeFiles, ServerThread
 from ..server.engine_thread import Engine, File, OpenFiles, Report
 from ..server.jobs import Complete, FileKey
-from .errors import Outdated, ServerAway, ServerError
-from .messages import key_of
-from .server_thread import MakeFiles, ServerThread
 
 LOOK_SECONDS = 0.01  # between looks at whether a request was cancelled
 LOCAL_SECONDS = 600.0  # without use, after which the local engine's memory is given back
@@ -38,9 +41,12 @@ class RemoteEngine:
         make_local: Callable[[], Engine] | None,
         report: Report,
         open_files: OpenFiles,
+        choice: Choice | None = None,
+        context_tokens: int = 0,
     ) -> None:
         """`make_files`: the server's, made in the thread that talks to it. `make_local`: the engine
-        to fall back on, made when it is needed; None: there is none."""
+        to fall back on, made when it is needed; None: there is none. `choice`: of what the server
+        shows a file of its project, about so many tokens of whose text it sees; None: nothing."""
         self.name = name
         self._make_local = make_local
         self._report = report
@@ -49,13 +55,21 @@ class RemoteEngine:
         self._local_used = 0.0
         self._answered = Counter[str]()  # by "server" and "local"
         self._origin = uuid4().hex  # tells this daemon's files from those of another one's
+        self._choice = choice
+        self._project = (
+            None if choice is None else RemoteChoice(choice, context_tokens, self._surround)
+        )
         self._server = ServerThread(name, make_files, self._say)
         self._server.start()
 
     def complete(self, file: File, job: Complete) -> list[Completion]:
+        if self._project is not None:
+            self._project.asks(file, job.request.offset)
         if self._server.is_available:
             with suppress(ServerError):
                 found = self._remotely(file, job)
+                if self._project is not None and found:
+                    self._project.answered(file, found[0].meta.project)
                 self._answered["server"] += 1
                 return found
         if job.cancelled.is_set():
@@ -65,6 +79,8 @@ class RemoteEngine:
         return found
 
     def edit(self, before: File, edits: Sequence[Edited]) -> None:
+        if self._project is not None:
+            self._project.stir()
         file = self._open(before.key)
         if file is not None:
             raw = [each.raw for each in edits]
@@ -85,22 +101,30 @@ class RemoteEngine:
             self._local.refresh(key, interrupted)
 
     def prepare(self, key: FileKey, interrupted: Callable[[], bool]) -> bool:
-        """Let the server have the file before anybody asks."""
+        """Let the server have the file before anybody asks, and what it should see of its
+        project."""
         file = self._open(key)
         if file is not None:
             self._show(file)
         if self._local is not None and not self._server.is_available:
             return self._local.prepare(key, interrupted)
-        return False
+        if file is None or self._project is None:
+            return False
+        beside = [each for each in self._open_files() if each.key.client == key.client]
+        return self._project.follow(file, beside, interrupted)
 
     def forget(self, key: FileKey) -> None:
         if not key.uri.startswith(KEPT_SCHEME):
             self._server.forget(self._key(key))
+        if self._project is not None:
+            self._project.forget(key)
         if self._local is not None:
             self._local.forget(key)
 
     def status(self) -> dict[str, Any]:
         local = {} if self._local is None else self._local.status()
+        if self._choice is not None:
+            local = {"project": self._choice.status(), **local}
         server = {**self._server.status(), "answered": self._answered["server"]}
         fallback = {
             "model": "" if self._local is None else self._local.name,
@@ -111,6 +135,8 @@ class RemoteEngine:
     def close(self) -> None:
         self._server.stop()
         self._give_back()
+        if self._choice is not None:
+            self._choice.close()
 
     # region The server
     def _remotely(self, file: File, job: Complete) -> list[Completion]:
@@ -151,6 +177,9 @@ class RemoteEngine:
     def _show(self, file: File) -> None:
         name = PurePath(path_of(file.key.uri)).name
         self._server.show(self._key(file.key), name, file.language, file.text.raw)
+
+    def _surround(self, file: File, chunks: tuple[Chunk, ...]) -> None:
+        self._server.surround(self._key(file.key), chunks)
 
     def _key(self, key: FileKey) -> str:
         client = "" if key.uri.startswith(KEPT_SCHEME) else str(key.client)

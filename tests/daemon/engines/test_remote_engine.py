@@ -9,8 +9,8 @@ import pytest
 from keyturn.api.request import CompletionOptions, CompletionRequest
 from keyturn.cache.errors import InputError
 from keyturn.daemon.engines.make_engine import files_maker
+from keyturn.daemon.engines.remote_engine import RemoteEngine
 from keyturn.daemon.file_text import FileText
-from keyturn.daemon.remote.remote_engine import RemoteEngine
 from keyturn.daemon.server.engine_thread import File
 from keyturn.daemon.server.jobs import FileKey
 from support.daemon.completions_server import Written, serving

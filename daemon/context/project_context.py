@@ -1,4 +1,4 @@
-"""What every open file is shown of its project: chosen, encoded and bound while nobody types.
+"""What every open file is shown of its project: encoded and bound while nobody types.
 
 No completion waits for any of it. Which chunks are bound changes only when that pays, because the
 file's own tokens have to be encoded again to see them.
@@ -6,31 +6,23 @@ file's own tokens have to be encoded again to see them.
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Protocol
 
+from ...api.chunk import Chunk
 from ...cache.chunks.store import ChunkStore
 from ...cache.errors import CacheError
 from ..completion.bound_chunks import BoundChunk
 from ..completion.chunk_encoder import ChunkEncoder
 from ..completion.file_session import FileSession
-from ..project.place import Place
-from ..project.retrieval.chunk import Chunk
-from ..project.retrieval.retrieval import Query, Retrieval
-from ..server.engine_thread import File, OpenFiles
+from ..server.engine_thread import File
 from ..server.jobs import FileKey
-from ..workspace.project import project_of
+from .choice import Choice, NeededElsewhere, Sight
 from .followed import Followed
-from .open_outlines import NeededElsewhere, OpenOutlines
-from .open_rules import OpenRules
-from .projects import Around, Projects
 from .wanted import Wanted, pays
 
 logger = logging.getLogger(__name__)
-
-MOST_RECENT = 8  # files
 
 
 class Encoder(Protocol):
@@ -44,31 +36,28 @@ class ProjectContext:
 
     def __init__(
         self,
-        projects: Projects,
+        choice: Choice,
         encoder: ChunkEncoder,
         tokenizer: Encoder,
         store: ChunkStore,
         most_tokens: int,
-        path_of: Callable[[str], str],
-        open_files: OpenFiles = tuple,
+        is_lent: bool = False,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`most_tokens`: of the chunks that one file is shown. `open_files`: of all editors."""
-        self._projects = projects
+        """`most_tokens`: of the chunks that one file is shown. `is_lent`: the choice is somebody
+        else's, too, who closes it."""
+        self._choice = choice
         self._encoder = encoder
         self._tokenizer = tokenizer
         self._store = store
         self._most_tokens = most_tokens
-        self._path_of = path_of
+        self._is_lent = is_lent
         self._clock = clock
         self._files: dict[FileKey, Followed] = {}
-        self._outlines = OpenOutlines()
-        self._indexes: dict[Path, tuple[Place, object]] = {}  # that chunks were made of, by root
-        self._rules = OpenRules(open_files, path_of)
 
     def stir(self) -> None:
         """Somebody is typing: whoever reads files for this makes room."""
-        self._projects.busy()
+        self._choice.busy()
 
     def greet(self, file: File, session: FileSession) -> None:
         """Before a completion: give a file's new session what was prepared for it, and take away
@@ -78,9 +67,8 @@ class ProjectContext:
         if followed.ready and not session.chunks.shown:
             self._bind(followed, session, followed.ready)
             followed.ready = ()
-        is_read = followed.root is not None and file.project.is_read
         use = followed.use if followed.is_placed else replace(followed.use, settled=False)
-        session.project = use if is_read else None
+        session.project = use if followed.rules is not None else None
 
     def follow(
         self,
@@ -92,129 +80,77 @@ class ProjectContext:
         """Choose, encode and bind what `file` should show, as far as it gets until `interrupted()`.
         `opened`: all open files of its window, the one used last last. Whether to look again before
         long: files change on disk without a key."""
-        self._projects.idle()
+        self._choice.idle()
         followed = self._followed(file)
-        followed.root = project_of(self._path(file))
         self._obey(followed, file, session)
-        project = self._around(followed, file)
         followed.looks += 1
-        self._forget_with_indexes()
-        if project is None:
-            followed.wanted = followed.offered = followed.seen = ()
-            self._put(followed, session, ())
-            self._note(followed, session, settled=followed.looks > 1)  # once it may only be new
-            return followed.root is not None and file.project.is_read
-        place = project.index.place
-        if (identity := place.identity()) is not None:
-            self._indexes.setdefault(project.root, (place, identity))
         try:
-            self._choose(followed, file, session, opened, project, interrupted)
+            offer = self._choice.offer(file, _sight(followed, session), opened, interrupted)
         except NeededElsewhere:
             return True
+        if self._choice.is_forgotten():
+            self._store.clear()
+        if offer is None:
+            followed.wanted = followed.offered = ()
+            self._put(followed, session, ())
+            self._note(followed, session, settled=followed.looks > 1)  # once it may only be new
+            return self._choice.expects(file)
+        if offer.chunks is not followed.offered:
+            followed.offered = offer.chunks
+            followed.wanted = tuple(self._fitting(offer.chunks))
+            followed.is_placed = session is not None
         bound = followed.ready if session is None else session.chunks.shown
         if pays(bound, followed.wanted, followed.offered):
-            chunks = self._encoded(followed.wanted, project, interrupted)
+            chunks = self._encoded(followed.wanted, offer.owner, interrupted)
             if chunks is None:
                 missing = self._missing(followed.wanted)
                 self._note(followed, session, settled=False, missing=missing)
                 return True
             self._put(followed, session, chunks)
-        self._note(followed, session, settled=not project.is_growing())
-        return True
+        self._note(followed, session, settled=not offer.is_growing)
+        return self._choice.expects(file)
 
     def forget(self, key: FileKey) -> None:
+        """A file was closed. What its owner does not want kept goes with the last file that is to
+        show it."""
         self._files.pop(key, None)
-        self._outlines.forget(key)
+        self._choice.forget(key)
+        if not self._choice.is_kept:
+            files = self._files.values()
+            self._store.keep_only(
+                (behind, each.tokens) for file in files for behind, each in self._line(file.wanted)
+            )
 
     def status(self) -> dict[str, Any]:
         return {
-            **self._projects.status(),
+            **self._choice.status(),
             "chunks": len(self._store),
             "chunk_bytes": self._store.used_bytes,
             "chunks_encoded": self._store.encoded,
         }
 
     def close(self) -> None:
-        self._projects.close()
+        if not self._is_lent:
+            self._choice.close()
 
-    # region Rules
     def _followed(self, file: File) -> Followed:
         if file.key not in self._files:
-            self._files[file.key] = Followed(project_of(self._path(file)))
+            self._files[file.key] = Followed()
         return self._files[file.key]
-
-    def _around(self, followed: Followed, file: File) -> Around | None:
-        """The project to show `file`; what its editor allows is told also if that is nothing."""
-        if followed.root is None:
-            return None
-        globs = self._rules.globs(file, followed.root)
-        project = self._projects.around(self._path(file), globs)
-        return project if file.project.is_read else None
 
     def _obey(self, followed: Followed, file: File, session: FileSession | None) -> None:
         """Take away what was prepared or bound and may no longer be shown."""
-        globs = None
-        if followed.root is not None and file.project.is_read:
-            globs = self._rules.globs(file, followed.root)
-        if globs == followed.globs:
+        rules = self._choice.rules(file)
+        if rules == followed.rules:
             return
-        followed.globs = globs
+        followed.rules = rules
         followed.ready = followed.allowed(followed.ready)
         if session is not None:
             shown = session.chunks.shown
             if len(allowed := followed.allowed(shown)) < len(shown):
                 self._bind(followed, session, allowed)
-            if globs is None:
+            if rules is None:
                 session.project = None
-
-    def _forget_with_indexes(self) -> None:
-        """Forget what was encoded when a project's index was: its user asked for that."""
-        for root, (place, identity) in list(self._indexes.items()):
-            if place.identity() != identity:
-                del self._indexes[root]
-                self._store.clear()
-
-    # endregion
-    # region Choosing
-    def _choose(
-        self,
-        followed: Followed,
-        file: File,
-        session: FileSession | None,
-        opened: Collection[File],
-        project: Around,
-        interrupted: Callable[[], bool],
-    ) -> None:
-        """Ask the project, unless nothing has changed since it was last asked. Raises
-        `NeededElsewhere`."""
-        others = [each for each in opened if each.key != file.key and each.project.is_read]
-        cursor, shown = (0, (0, 0)) if session is None else (session.asked_at, session.shown)
-        now = (cursor, shown, project.age(), followed.globs)
-        seen = (file.text.text, *now, *(other.text.text for other in others))
-        if _same(seen, followed.seen):
-            return
-        inside = {
-            path: each
-            for each in others
-            if (path := self._relative(each, project)) and project.index.has(path)
-        }  # what is not in the index may be ignored by git, or a link
-        path = self._relative(file, project) or file.key.uri
-        query = Query(
-            path=path,
-            language=file.language,
-            text=file.text.text,
-            cursor=min(cursor, len(file.text.text)),
-            outline=self._outlines.of(file, path, interrupted),
-            opened={there: self._outlines.of(o, there, interrupted) for there, o in inside.items()},
-            recent=tuple(inside)[: -MOST_RECENT - 1 : -1],
-            shown=shown,
-            held=frozenset((use.path, use.line - 1) for use in followed.use.chunks if not use.name),
-        )
-        found = Retrieval(project.index, project.index).wanted(query)
-        followed.offered = tuple(each for each in found if followed.may_show(each.path))
-        followed.wanted = tuple(self._fitting(followed.offered))
-        followed.seen = seen
-        followed.is_placed = session is not None
 
     def _fitting(self, chunks: Sequence[Chunk]) -> list[Wanted]:
         """The best ones that there is room for."""
@@ -226,42 +162,35 @@ class ProjectContext:
                 room -= len(tokens)
         return found
 
-    def _relative(self, file: File, project: Around) -> str | None:
-        """A file's path in the project; None if it is not in it."""
-        path, root = self._path(file), project.root
-        return path.relative_to(root).as_posix() if path.is_relative_to(root) else None
-
-    def _path(self, file: File) -> Path:
-        return Path(self._path_of(file.key.uri))
-
-    # endregion
     # region Binding
     def _encoded(
-        self, wanted: Sequence[Wanted], project: Around, interrupted: Callable[[], bool]
+        self, wanted: Sequence[Wanted], owner: str, interrupted: Callable[[], bool]
     ) -> tuple[BoundChunk, ...] | None:
         """What is wanted, the most relevant last, each encoded behind those before it; None if
         there was something better to do."""
         found: list[BoundChunk] = []
-        behind = list(self._encoder.sink)
-        for each in reversed(wanted):
+        for behind, each in self._line(wanted):
             rows = self._store.get(behind, each.tokens)
             if rows is None:
                 pieces = [chunk.piece for chunk in found]
                 rows = self._encoder.encode(each.tokens, interrupted, pieces)
                 if rows is None:
                     return None
-                self._store.put(behind, each.tokens, rows, str(project.root))
-            found.append(BoundChunk(each.use, each.chunk.text, each.tokens, rows))
-            behind += each.tokens
+                self._store.put(behind, each.tokens, rows, owner)
+            found.append(BoundChunk(each.chunk.use, each.chunk.text, each.tokens, rows))
         return tuple(found)
 
     def _missing(self, wanted: Sequence[Wanted]) -> int:
         """How many of them are not encoded."""
-        behind, missing = list(self._encoder.sink), 0
+        line = self._line(wanted)
+        return sum(self._store.get(behind, each.tokens) is None for behind, each in line)
+
+    def _line(self, wanted: Sequence[Wanted]) -> Iterator[tuple[list[int], Wanted]]:
+        """Each and the tokens that it stands behind, the most relevant last."""
+        behind = list(self._encoder.sink)
         for each in reversed(wanted):
-            missing += self._store.get(behind, each.tokens) is None
-            behind += each.tokens
-        return missing
+            yield behind, each
+            behind = [*behind, *each.tokens]
 
     def _note(
         self, followed: Followed, session: FileSession | None, settled: bool, missing: int = 0
@@ -299,8 +228,8 @@ class ProjectContext:
     # endregion
 
 
-def _same(one: Sequence[Any], other: Sequence[Any]) -> bool:
-    """Texts are the same if they are the same string: they are compared at every pause."""
-    return len(one) == len(other) and all(
-        a is b if isinstance(a, str) else a == b for a, b in zip(one, other, strict=True)
-    )
+def _sight(followed: Followed, session: FileSession | None) -> Sight:
+    held = frozenset((use.path, use.line - 1) for use in followed.use.chunks if not use.name)
+    if session is None:
+        return Sight(held=held)
+    return Sight(session.asked_at, session.shown, held)

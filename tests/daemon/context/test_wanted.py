@@ -1,11 +1,11 @@
 """When it pays to show other chunks than are bound."""
 
+from keyturn.api.chunk import Chunk
 from keyturn.api.report import ChunkUse
 from keyturn.cache.quantised import QuantisedRows
 from keyturn.daemon.completion.bound_chunks import BoundChunk
-from keyturn.daemon.engines import wanted as module
-from keyturn.daemon.engines.wanted import Wanted
-from keyturn.daemon.project.retrieval.chunk import Chunk
+from keyturn.daemon.context import wanted as module
+from keyturn.daemon.context.wanted import Wanted
 from support.daemon.model_engines import tiny_loaded
 
 ROWS = QuantisedRows.of(tiny_loaded().model.new_arena(1), 0, 1, 0)

@@ -6,12 +6,9 @@ from ..project.outline import Outline
 from ..project.reading.reader import outline
 from ..server.engine_thread import File
 from ..server.jobs import FileKey
+from .choice import NeededElsewhere
 
 MOST_CHARACTERS = 200_000  # of a file that is read
-
-
-class NeededElsewhere(Exception):
-    """There is something better to do than what is under way."""
 
 
 class OpenOutlines:

@@ -13,8 +13,9 @@ from keyturn.cache.chunks.store import ChunkStore
 from keyturn.daemon.completion.chunk_encoder import ChunkEncoder
 from keyturn.daemon.completion.completer import CompleterOptions
 from keyturn.daemon.completion.idle_refresh import IdleWork, Refresher
+from keyturn.daemon.context.project_choice import ProjectChoice
+from keyturn.daemon.context.project_context import ProjectContext
 from keyturn.daemon.engines.model_engine import ModelEngine
-from keyturn.daemon.engines.project_context import ProjectContext
 from keyturn.daemon.file_text import FileText
 from keyturn.daemon.server.engine_thread import File
 from keyturn.daemon.server.jobs import FileKey
@@ -46,10 +47,8 @@ class Window:
 
         def context(completer, aside) -> ProjectContext:
             encoder = ChunkEncoder(loaded.model, completer.sink, aside)
-            return ProjectContext(
-                *(project, encoder, loaded.tokenizer, self.store, tokens, path_of),
-                open_files=self.open.values,
-            )
+            choice = ProjectChoice(project, path_of, self.open.values)
+            return ProjectContext(choice, encoder, loaded.tokenizer, self.store, tokens)
 
         self.engine = ModelEngine(
             loaded,

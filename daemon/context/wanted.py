@@ -5,9 +5,8 @@ chunks encoded again, and makes the file's own tokens stale.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...api.report import ChunkUse
+from ...api.chunk import Chunk
 from ..completion.bound_chunks import BoundChunk
-from ..project.retrieval.chunk import Chunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +15,6 @@ class Wanted:
 
     chunk: Chunk
     tokens: tuple[int, ...]
-
-    @property
-    def use(self) -> ChunkUse:
-        return ChunkUse(self.chunk.path, self.chunk.line + 1, self.chunk.name)
 
 
 def pays(bound: Sequence[BoundChunk], wanted: Sequence[Wanted], offered: Sequence[Chunk]) -> bool:

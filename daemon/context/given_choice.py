@@ -1,0 +1,48 @@
+"""Chunks that were chosen elsewhere: a team's server is given them with the file."""
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+from ..server.engine_thread import File
+from ..server.jobs import FileKey
+from .choice import Offer, Rules, Sight
+
+ANYTHING = Rules(Path("/"))
+
+
+class GivenChoice:
+    """`choice.Choice`. Who gives chunks has chosen what may be shown, and takes all of them back
+    where that has changed."""
+
+    is_kept = False
+
+    def rules(self, file: File) -> Rules | None:
+        return ANYTHING if file.chunks else None
+
+    def offer(
+        self, file: File, sight: Sight, opened: Collection[File], interrupted: Callable[[], bool]
+    ) -> Offer | None:
+        return Offer(file.chunks, "")
+
+    def expects(self, file: File) -> bool:
+        """Whoever gives others says so."""
+        return False
+
+    def is_forgotten(self) -> bool:
+        return False
+
+    def busy(self) -> None:
+        """Nothing works in the background."""
+
+    def idle(self) -> None:
+        """Nor waits."""
+
+    def forget(self, key: FileKey) -> None:
+        """Nothing is known of a file but what it says itself."""
+
+    def status(self) -> dict[str, Any]:
+        return {}
+
+    def close(self) -> None:
+        """There is nothing to end."""
