@@ -1,8 +1,8 @@
-"""The name of an engine that is somebody else's server: `KIND+URL#MODEL`."""
+"""The name of an engine that is somebody else's server: `KIND+URL?family=FAMILY#MODEL`."""
 
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from ...cache.errors import InputError
 from ...models.prompts.templates import (
@@ -30,17 +30,19 @@ FAMILIES = (  # what a model's name says of its template, the first that does
 class Kind(StrEnum):
     """What a server understands."""
 
-    OPENAI = "openai"  # /v1/completions, of vLLM, SGLang, Ollama, llama.cpp and others
+    OPENAI = "openai"  # /v1/completions, of vLLM, SGLang, llama.cpp and others
     LLAMA_CPP = "llama.cpp"  # /infill
+    OLLAMA = "ollama"  # /api/generate
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`model` is empty where the server has one only."""
+    """`model` is empty where the server has one only; `family` where the model's name says it."""
 
     kind: Kind
     url: str
     model: str
+    family: str = ""
 
     @classmethod
     def of(cls, name: str) -> "Address":
@@ -54,11 +56,13 @@ class Address:
             usable = False
         if kind not in [*Kind] or not usable:
             raise InputError(
-                f"{name!r:.120} is no server's address: openai+http://host:port/v1#model, or"
-                " llama.cpp+http://host:port"
+                f"{name!r:.120} is no server's address: openai+http://host:port/v1#model,"
+                " llama.cpp+http://host:port or ollama+http://host:port#model"
             )
         url, _, model = rest.partition("#")
-        return cls(Kind(kind), url.rstrip("/"), model)
+        url, _, query = url.partition("?")
+        (family,) = parse_qs(query).get("family", [""])[-1:]
+        return cls(Kind(kind), url.rstrip("/"), model, family)
 
 
 def template_of(model: str) -> Template:
@@ -70,5 +74,6 @@ def template_of(model: str) -> Template:
     known = ", ".join(dict.fromkeys(template.family for _, template in FAMILIES))
     raise InputError(
         f"nobody knows how {model!r:.80} wants to be asked for what stands between two texts: name"
-        f" a code model of one of the families {known}"
+        f" a code model of one of the families {known}, or say which it is: http://host:port/v1"
+        "?family=qwen#name"
     )

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ...api.chunk import Chunk
 from ...api.report import Completion, CompletionMeta, Finish
@@ -17,7 +18,7 @@ from ..completion.regions import region_at
 from ..completion.request import Candidate, InfillRequest
 from ..completion.weighed import weighed
 from ..file_text import FileText
-from ..remote.errors import Outdated
+from ..remote.errors import Outdated, ServerAway
 from ..remote.reply import Reply
 from .address import Address
 from .api import Api, api_of
@@ -44,6 +45,7 @@ class ForeignFiles:
         self._grammars = Grammars()
         self._files: dict[str, Text] = {}
         self._model = address.model
+        self._in_turn = False  # whether it is to be asked for one candidate at a time
         self.is_quiet = False
 
     def show(self, key: str, name: str, language: str, text: str) -> None:
@@ -108,10 +110,8 @@ class ForeignFiles:
         infilling = Infilling(self._api, brief, guide, self._characters)
         more = range(1, request.options.candidates)
         sampling = request.options.sampling
-        tried = await asyncio.gather(
-            infilling.candidate(sampling),
-            *(infilling.candidate(Sampling(WARM, seed=sampling.seed + n)) for n in more),
-        )
+        samplings = [sampling, *(Sampling(WARM, seed=sampling.seed + n) for n in more)]
+        tried = await self._all(infilling, samplings)
         found = weighed(fitted(), brief.distinct(tried))
         meta = CompletionMeta(
             self._model,
@@ -121,3 +121,24 @@ class ForeignFiles:
             grammar=guide.use,
         )
         return found, meta
+
+    async def _all(self, infilling: Infilling, samplings: Sequence[Sampling]) -> list[Candidate]:
+        """One after the other at a server that cuts an answer off when it is asked again."""
+        if not self._in_turn:
+            try:
+                return await gathered(infilling.candidate(each) for each in samplings)
+            except ServerAway:
+                if len(samplings) == 1:
+                    raise
+                self._in_turn = True
+        return [await infilling.candidate(each) for each in samplings]
+
+
+async def gathered(asked: Iterable[Coroutine[Any, Any, Candidate]]) -> list[Candidate]:
+    """All of them at once. With the first failure the others are given up."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in asked]
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from group
+    return [task.result() for task in tasks]

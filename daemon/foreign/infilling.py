@@ -96,8 +96,8 @@ class Infilling:
         Without a `finish` it has not repeated what is pending."""
         async with aclosing(stream) as pieces:
             async for piece in pieces:
-                draft.tokens += 1
                 text = piece.text
+                draft.tokens += bool(text)
                 if pending:
                     if not (text.startswith(pending) or pending.startswith(text)):
                         return None
@@ -133,8 +133,7 @@ class Infilling:
     def _instead(self, draft: Draft, refused: Piece) -> str:
         """The likeliest other text that may stand there; nothing if none is known."""
         self._guide.count(refused=1, restarts=1)
-        known = (other for other in refused.others if other.strip("\ufffd"))
-        return next((other for other in known if self._may_stand(draft.raw + other)), "")
+        return next((each for each in refused.others if self._may_stand(draft.raw + each)), "")
 
     def _shown(self, draft: Draft, greedy: bool) -> Candidate:
         """As the user will see it."""

@@ -1,5 +1,5 @@
-"""A server that is not ours, as their documents describe them: OpenAI's streamed completions and
-llama.cpp's `/infill`. What it says is written beforehand.
+"""A server that is not ours, as their documents describe them: OpenAI's streamed completions,
+llama.cpp's `/infill` and Ollama's `/api/generate`. What it says is written beforehand.
 """
 
 import asyncio
@@ -77,27 +77,37 @@ def _app(written: Written) -> Starlette:
     async def props(request: Request) -> Response:
         return JSONResponse({"model_path": f"/models/{MODEL}.gguf"})
 
+    async def tags(request: Request) -> Response:
+        return JSONResponse({"models": [{"name": f"{written.model}:latest"}]})
+
     async def complete(request: Request) -> Response:
         written.log.append(await request.json())
         written.authorization = request.headers.get("authorization")
         if written.status != 200:
             return refusal()
-        infill = request.url.path == "/infill"
-        return StreamingResponse(stream(written.next(), infill), media_type="text/event-stream")
+        path = request.url.path
+        kind = "application/x-ndjson" if path == "/api/generate" else "text/event-stream"
+        return StreamingResponse(stream(written.next(), path), media_type=kind)
 
     def refusal() -> Response:
         error = {"error": {"message": "written beforehand", "type": "x"}}
         return JSONResponse(error, written.status, headers=dict(written.headers))
 
-    async def stream(tokens: Sequence[Token], infill: bool) -> AsyncIterator[str]:
+    async def stream(tokens: Sequence[Token], path: str) -> AsyncIterator[str]:
         if written.raw is not None:
             yield written.raw
             return
         for token in tokens:
             await asyncio.sleep(written.pause)
             written.sent += 1
-            yield f"data: {json.dumps(_infilled(token) if infill else _choice(token, written))}\n\n"
-        if infill:
+            if path == "/api/generate":
+                yield json.dumps(_generated(token)) + "\n"
+            else:
+                said = _infilled(token) if path == "/infill" else _choice(token, written)
+                yield f"data: {json.dumps(said)}\n\n"
+        if path == "/api/generate":
+            yield '{"response": "", "done": true, "done_reason": "stop"}\n'
+        elif path == "/infill":
             yield 'data: {"content": "", "stop": true, "stop_type": "eos"}\n\n'
         else:
             end = {"choices": [{"index": 0, "text": "", "logprobs": None, "finish_reason": "stop"}]}
@@ -110,6 +120,8 @@ def _app(written: Written) -> Starlette:
             Route("/props", props),
             Route("/v1/completions", complete, methods=["POST"]),
             Route("/infill", complete, methods=["POST"]),
+            Route("/api/tags", tags),
+            Route("/api/generate", complete, methods=["POST"]),
         ]
     )
 
@@ -135,6 +147,10 @@ def _infilled(token: Token) -> dict[str, Any]:
         "stop": False,
         "completion_probabilities": [_listed(token)],
     }
+
+
+def _generated(token: Token) -> dict[str, Any]:
+    return {"response": token.text, "done": False, "logprobs": [_listed(token)]}
 
 
 def _listed(token: Token) -> dict[str, Any]:
