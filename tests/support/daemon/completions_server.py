@@ -20,6 +20,7 @@ from starlette.routing import Route
 from support.until import until
 
 MODEL = "qwen2.5-coder-7b"
+WRITTEN = {"error": {"message": "written beforehand", "type": "x"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,14 @@ class Written:
     pause: float = 0.0  # seconds before each token
     raw: str | None = None  # the whole stream, whatever it is
     model: str = MODEL
+    owner: str = "somebody"
+    error: Mapping[str, Any] = field(default_factory=lambda: WRITTEN)  # with a status that is one
+    reason: str | None = "stop"  # None: answers are cut off
+    together: int = 1  # tokens in an event
+    at_once: int | None = None  # answers; a new one cuts off the one before
+    most_at_once: int = 0
+    running: list[int] = field(default_factory=list)
+    streamed: list[str] = field(default_factory=list)
     log: list[dict[str, Any]] = field(default_factory=list)
     sent: int = 0  # tokens
     authorization: str | None = None
@@ -72,7 +81,12 @@ def _app(written: Written) -> Starlette:
     async def models(request: Request) -> Response:
         if written.status != 200:
             return refusal()
-        return JSONResponse({"object": "list", "data": [{"id": written.model, "object": "model"}]})
+        return JSONResponse(
+            {
+                "object": "list",
+                "data": [{"id": written.model, "object": "model", "owned_by": written.owner}],
+            }
+        )
 
     async def props(request: Request) -> Response:
         return JSONResponse({"model_path": f"/models/{MODEL}.gguf"})
@@ -90,28 +104,43 @@ def _app(written: Written) -> Starlette:
         return StreamingResponse(stream(written.next(), path), media_type=kind)
 
     def refusal() -> Response:
-        error = {"error": {"message": "written beforehand", "type": "x"}}
-        return JSONResponse(error, written.status, headers=dict(written.headers))
+        return JSONResponse(dict(written.error), written.status, headers=dict(written.headers))
 
     async def stream(tokens: Sequence[Token], path: str) -> AsyncIterator[str]:
+        number = len(written.log)
+        written.running.append(number)
+        written.most_at_once = max(written.most_at_once, len(written.running))
+        try:
+            async for each in whole(tokens, path):
+                if written.at_once and number not in written.running[-written.at_once :]:
+                    return
+                written.streamed.append(each)
+                yield each
+        finally:
+            written.running.remove(number)
+
+    async def whole(tokens: Sequence[Token], path: str) -> AsyncIterator[str]:
         if written.raw is not None:
             yield written.raw
             return
-        for token in tokens:
+        for start in range(0, len(tokens), written.together):
+            some = tokens[start : start + written.together]
             await asyncio.sleep(written.pause)
-            written.sent += 1
+            written.sent += len(some)
             if path == "/api/generate":
-                yield json.dumps(_generated(token)) + "\n"
+                yield json.dumps(_generated(some)) + "\n"
             else:
-                said = _infilled(token) if path == "/infill" else _choice(token, written)
+                said = _infilled(*some) if path == "/infill" else _choice(some, written)
                 yield f"data: {json.dumps(said)}\n\n"
+        if written.reason is None:
+            return
         if path == "/api/generate":
             yield '{"response": "", "done": true, "done_reason": "stop"}\n'
         elif path == "/infill":
             yield 'data: {"content": "", "stop": true, "stop_type": "eos"}\n\n'
         else:
-            end = {"choices": [{"index": 0, "text": "", "logprobs": None, "finish_reason": "stop"}]}
-            yield f"data: {json.dumps(end)}\n\n"
+            end = {"index": 0, "text": "", "logprobs": None, "finish_reason": written.reason}
+            yield f"data: {json.dumps({'choices': [end]})}\n\n"
             yield "data: [DONE]\n\n"
 
     return Starlette(
@@ -126,18 +155,19 @@ def _app(written: Written) -> Starlette:
     )
 
 
-def _choice(token: Token, written: Written) -> dict[str, Any]:
+def _choice(tokens: Sequence[Token], written: Written) -> dict[str, Any]:
     logprobs: dict[str, Any] | None = None
     if written.style == "openai":
         logprobs = {
-            "tokens": [token.text],
-            "token_logprobs": [_log(token.chance)],
-            "top_logprobs": [{text: _log(p) for text, p in _all(token)}],
-            "text_offset": [0],
+            "tokens": [token.text for token in tokens],
+            "token_logprobs": [_log(token.chance) for token in tokens],
+            "top_logprobs": [{text: _log(p) for text, p in _all(token)} for token in tokens],
+            "text_offset": [0 for _ in tokens],
         }
     elif written.style == "llama.cpp":
-        logprobs = {"content": [_listed(token)]}
-    choice = {"index": 0, "text": token.text, "logprobs": logprobs, "finish_reason": None}
+        logprobs = {"content": [_listed(token) for token in tokens]}
+    text = "".join(token.text for token in tokens)
+    choice = {"index": 0, "text": text, "logprobs": logprobs, "finish_reason": None}
     return {"object": "text_completion", "choices": [choice]}
 
 
@@ -149,8 +179,9 @@ def _infilled(token: Token) -> dict[str, Any]:
     }
 
 
-def _generated(token: Token) -> dict[str, Any]:
-    return {"response": token.text, "done": False, "logprobs": [_listed(token)]}
+def _generated(tokens: Sequence[Token]) -> dict[str, Any]:
+    text = "".join(token.text for token in tokens)
+    return {"response": text, "done": False, "logprobs": [_listed(token) for token in tokens]}
 
 
 def _listed(token: Token) -> dict[str, Any]:

@@ -7,20 +7,23 @@ from keyturn.daemon.foreign.address import Address, Kind
 from keyturn.daemon.foreign.foreign_files import ForeignFiles
 from keyturn.daemon.remote.reply import Reply
 from support.daemon.completions_server import Written
+from support.daemon.replayed_server import Replayed
 
 LEFT = "def area(shape):\n    "
 RIGHT = "\n    return total\n\n\ndef other():\n    pass\n"
 
 
 def ask(
-    written: Written,
+    written: Written | Replayed,
     left: str = LEFT,
     right: str = RIGHT,
     kind: Kind = Kind.OPENAI,
     token: str | None = None,
+    suffix: str | None = None,
     **options: object,
 ) -> Reply:
-    suffix = "/v1" if kind is Kind.OPENAI else ""
+    if suffix is None:
+        suffix = "/v1" if kind is Kind.OPENAI else ""
     address = Address.of(f"{kind}+{written.url}{suffix}")
 
     async def asked() -> Reply:
