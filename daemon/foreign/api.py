@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from ...api.request import Sampling
-from .address import Address, Kind
 from .piece import Piece
 from .text_prompt import TextPrompt
 
@@ -26,12 +25,3 @@ class Api(Protocol):
         ...
 
     async def close(self) -> None: ...
-
-
-def api_of(address: Address, token: str | None) -> Api:
-    from .llama_cpp import LlamaCpp
-    from .ollama import Ollama
-    from .openai import OpenAi
-
-    kinds = {Kind.OPENAI: OpenAi, Kind.LLAMA_CPP: LlamaCpp, Kind.OLLAMA: Ollama}
-    return kinds[address.kind](address, token)

@@ -20,10 +20,14 @@ from ..completion.weighed import weighed
 from ..file_text import FileText
 from ..remote.errors import Outdated, ServerAway
 from ..remote.reply import Reply
-from .address import Address
-from .api import Api, api_of
+from .address import Address, Kind
+from .api import Api
 from .infilling import CHARACTERS_PER_TOKEN, Infilling
+from .llama_cpp import LlamaCpp
+from .ollama import Ollama
+from .openai import OpenAi
 
+APIS = {Kind.OPENAI: OpenAi, Kind.LLAMA_CPP: LlamaCpp, Kind.OLLAMA: Ollama}
 WARM = 0.7  # the temperature of all candidates but the first
 NO_PROMPT = Prompt((), NOWHERE, NOWHERE, Order.PSM)  # the server has the tokens
 
@@ -40,7 +44,7 @@ class ForeignFiles:
     """`remote.server_thread.Files` for one server. Used from one event loop."""
 
     def __init__(self, address: Address, token: str | None, context_tokens: int) -> None:
-        self._api: Api = api_of(address, token)
+        self._api: Api = APIS[address.kind](address, token)
         self._characters = CHARACTERS_PER_TOKEN * context_tokens
         self._grammars = Grammars()
         self._files: dict[str, Text] = {}
