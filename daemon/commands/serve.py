@@ -45,7 +45,8 @@ def command(
     """Serve completions to other machines, from this one.
 
     They name it as their model: model.name = "https://this-machine:8000". Only this machine is
-    served without --tokens.
+    served without --tokens. At SIGHUP it reads the configured model's name again, and replaces its
+    processes one by one.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -62,11 +63,15 @@ def command(
         from ..team.tokens import Tokens
 
         Tokens(tokens)
-        named = model or load_config().model.name
-        given = {"name": named, "device": device, "dtype": dtype}
-        settings = ServerSettings.of(
-            {"model": given, **({"tokens": str(tokens.resolve())} if tokens else {})}
-        )
+
+        def settings() -> ServerSettings:
+            named = model or load_config().model.name
+            given = {"name": named, "device": device, "dtype": dtype}
+            return ServerSettings.of(
+                {"model": given, **({"tokens": str(tokens.resolve())} if tokens else {})}
+            )
+
+        settings()  # what is wrong is said before Ray starts
         try:
             from ..team.one_machine import Address, run
         except ModuleNotFoundError as error:
@@ -78,7 +83,7 @@ def command(
             replicas,
             gpus,
             metrics_port,
-            lambda: click.echo(f"serving {named} at {address.url}", err=True),
+            lambda: click.echo(f"serving {settings().model.name} at {address.url}", err=True),
         )
 
 

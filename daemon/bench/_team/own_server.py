@@ -57,13 +57,14 @@ def own_server(
     port: int | None = None,
     more: Sequence[str] = (),
 ) -> Iterator[OwnServer]:
-    """One that answers. `more`: options of `keyturn serve`. Raises `NoServer` with what it said
-    last."""
+    """One that answers. `model`: empty for the configured one; `more`: options of `keyturn serve`.
+    Raises `NoServer` with what it said last."""
     tokens = folder / "tokens"
     known = {user: add(tokens, user) for user in users}
     port = port or free_port()
     log = folder / "serve.log"
-    arguments = ["--model", model, "--replicas", str(replicas), "--port", str(port), *more]
+    named = ["--model", model] if model else []
+    arguments = [*named, "--replicas", str(replicas), "--port", str(port), *more]
     with log.open("wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "keyturn.daemon", "serve", *arguments, "--tokens", str(tokens)],

@@ -1,5 +1,6 @@
 """The real model on a server says what it says here."""
 
+import signal
 import subprocess
 import tempfile
 import time
@@ -64,6 +65,31 @@ def shown(server: OwnServer, folder: Path) -> None:
 
         until(knows, "the definition was shown", 60)
     subprocess.run(keyturn("daemon", "stop"), env=environ, check=True, timeout=60)
+
+
+def test_a_server_that_is_told_to_takes_the_model_that_is_configured_by_then(
+    real_model: ModelFiles, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[model]\nname = "lookup"\n')
+    with tempfile.TemporaryDirectory(prefix="kt") as folder:
+        environ = {"RAY_TMPDIR": folder, "KEYTURN_CONFIG_DIR": str(tmp_path)}
+        with own_server(Path(folder), "", ["ann"], 2, environ) as server:
+            headers = {"authorization": f"Bearer {server.tokens['ann']}"}
+
+            def model() -> str:
+                found = httpx2.get(f"{server.url}/v1/about", headers=headers, timeout=60)
+                assert found.status_code == 200  # all the time
+                return found.json()["model"]
+
+            assert model() == "lookup"
+            config.write_text('[model]\nname = "nonsense.gguf"\n')
+            server.process.send_signal(signal.SIGHUP)
+            time.sleep(5)
+            assert model() == "lookup"
+            config.write_text(f'[model]\nname = "{DEFAULT_MODEL}"\n')
+            server.process.send_signal(signal.SIGHUP)
+            until(lambda: model() == DEFAULT_MODEL, "the model has changed", 120)
 
 
 def test_a_server_answers_as_a_local_engine_does(real_model: ModelFiles, tmp_path: Path) -> None:
