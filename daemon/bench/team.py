@@ -53,6 +53,7 @@ def command(
     affinity         how often a file's question goes to the replica that had the one before
     unanswered       questions without an answer, though nobody typed on
     wrong            answers that are not a local engine's to the same text (of "lookup" only)
+    engine_mean_ms   what the engine says it took for one; asked_a_minute: by one user
     overhead_…_ms    from question to answer, less what the engine says it took
     fairness         how many times as long others wait at p95 while one user floods the server
     """

@@ -106,12 +106,14 @@ def token(name: str, tokens: Path) -> None:
 
 @command.command()
 @click.option("--model", default="qwen2.5-coder-0.5b", show_default=True)
-def config(model: str) -> None:
+@click.option("--kubernetes", "image", metavar="IMAGE",
+              help="For KubeRay instead: a RayService with this image.")  # fmt: skip
+def config(model: str, image: str | None) -> None:
     """Print a configuration for `serve deploy`, for one machine or many."""
-    from ..team.deployment import yaml_of
+    from ..team.deployment import kubernetes_of, yaml_of
 
     with one_line_errors():
-        click.echo(yaml_of(model), nl=False)
+        click.echo(yaml_of(model) if image is None else kubernetes_of(model, image), nl=False)
 
 
 def _is_loopback(host: str) -> bool:

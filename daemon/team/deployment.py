@@ -1,5 +1,10 @@
-"""The configuration that `serve deploy` takes, with what each line is for. No ray is needed."""
+"""The configuration that `serve deploy` takes, and that of KubeRay around it, with what each line
+is for. No ray is needed.
+"""
 
+from textwrap import indent
+
+from ...cache.errors import InputError
 from .settings import ServerSettings
 
 IMPORT_PATH = "keyturn.daemon.team.application:build"
@@ -42,7 +47,71 @@ applications:
 """
 
 
+KUBERNETES = """\
+# keyturn on KubeRay. The image, from this Dockerfile:
+#   FROM rayproject/ray:{ray}-py311-gpu
+#   RUN pip install 'keyturn[team]'
+#   RUN keyturn model pull {model}
+# Its Ray and rayVersion are the same. Tokens, a line of `keyturn serve token` for each user:
+#   kubectl create secret generic keyturn-tokens --from-file=tokens
+# Users reach the service keyturn-serve-svc, by an ingress that speaks TLS. What is applied anew
+# replaces replicas one by one; another image or rayClusterConfig has a second cluster started
+# beside the first, which takes over once it answers.
+apiVersion: ray.io/v1
+kind: RayService
+metadata:
+  name: keyturn
+spec:
+  serveConfigV2: |
+{serve}  rayClusterConfig:
+    rayVersion: "{ray}"
+    enableInTreeAutoscaling: true   # nodes come and go with the replicas
+    headGroupSpec:
+      rayStartParams:
+        num-cpus: "0"   # the head has no replicas
+      template:
+        spec:
+          containers:
+            - name: ray-head
+              image: {image}
+              resources:
+                requests: {{cpu: "2", memory: 4Gi}}
+                limits: {{cpu: "2", memory: 4Gi}}
+              volumeMounts: &mounts
+                - {{name: tokens, mountPath: /etc/keyturn, readOnly: true}}
+          volumes: &volumes
+            - name: tokens
+              secret: {{secretName: keyturn-tokens}}
+    workerGroupSpecs:
+      - groupName: gpu
+        minReplicas: 1
+        maxReplicas: 8
+        replicas: 1
+        rayStartParams: {{}}
+        template:
+          spec:
+            terminationGracePeriodSeconds: 60
+            containers:
+              - name: ray-worker
+                image: {image}
+                resources:
+                  requests: {{cpu: "4", memory: 12Gi, nvidia.com/gpu: 1}}
+                  limits: {{cpu: "4", memory: 12Gi, nvidia.com/gpu: 1}}
+                volumeMounts: *mounts
+            volumes: *volumes
+"""
+RAY = "2.60.0"  # that the tests have
+
+
 def yaml_of(model: str) -> str:
     """For a cluster of machines with GPUs. Raises `InputError` for what is no model's name."""
     ServerSettings.of({"model": {"name": model}})
     return TEMPLATE.format(model=model, import_path=IMPORT_PATH)
+
+
+def kubernetes_of(model: str, image: str) -> str:
+    """A `RayService` of KubeRay with the same. Raises `InputError` for what is no name."""
+    if not image or image.split() != [image]:
+        raise InputError(f"{image!r:.80} is no image's name")
+    serve = indent(yaml_of(model), "    ")
+    return KUBERNETES.format(serve=serve, image=image, ray=RAY, model=model)

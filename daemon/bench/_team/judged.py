@@ -30,12 +30,27 @@ def figures(calm: Sequence[Asked], crowded: Sequence[Asked], right: Right | None
         "latency_p50_ms": percentile((each.took_ms for each in answered), 50),
         "latency_p95_ms": percentile((each.took_ms for each in answered), 95),
         "latency_p99_ms": percentile((each.took_ms for each in answered), 99),
+        "engine_mean_ms": _mean(each.engine_ms for each in calm if each.texts is not None),
+        "asked_a_minute": _asked_a_minute(calm),
         "overhead_p50_ms": percentile(overheads, 50),
         "overhead_p99_ms": percentile(overheads, 99),
         "fairness": _fairness(calm, crowded),
         "calm_p95_ms": _p95(calm),
         "crowded_p95_ms": _p95(crowded),
     }
+
+
+def _mean(numbers: Iterable[float]) -> float | None:
+    found = [*numbers]
+    return round(sum(found) / len(found), 1) if found else None
+
+
+def _asked_a_minute(asked: Sequence[Asked]) -> float | None:
+    """By one user."""
+    times = [each.at for each in asked]
+    seconds = max(times, default=0.0) - min(times, default=0.0)
+    users = len({each.user for each in asked})
+    return round(60 * len(asked) / users / seconds, 1) if seconds else None
 
 
 def _affinity(answered: Iterable[Asked]) -> float | None:

@@ -1,6 +1,7 @@
 """What a server is told is checked before any replica is started."""
 
 import warnings
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import yaml
 
 from keyturn.cache.errors import InputError
 from keyturn.daemon.config import ModelChoice
-from keyturn.daemon.team.deployment import IMPORT_PATH, yaml_of
+from keyturn.daemon.team.deployment import IMPORT_PATH, kubernetes_of, yaml_of
 from keyturn.daemon.team.settings import Limits, ServerSettings
 
 
@@ -39,6 +40,28 @@ def test_what_is_given_comes_back_and_nothing_else() -> None:
 def test_what_is_no_setting_is_said(given: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         ServerSettings.of(given)
+
+
+def test_what_kuberay_is_told_has_the_same_configuration_and_the_ray_that_is_tested() -> None:
+    found = yaml.safe_load(kubernetes_of("qwen2.5-coder-0.5b", "keyturn:1"))
+    assert (found["apiVersion"], found["kind"]) == ("ray.io/v1", "RayService")
+    spec = found["spec"]
+    assert yaml.safe_load(spec["serveConfigV2"]) == yaml.safe_load(yaml_of("qwen2.5-coder-0.5b"))
+    cluster = spec["rayClusterConfig"]
+    assert cluster["rayVersion"] == version("ray")
+    (workers,) = cluster["workerGroupSpecs"]
+    pods = [each["template"]["spec"] for each in (cluster["headGroupSpec"], workers)]
+    for pod in pods:
+        (container,) = pod["containers"]
+        assert container["image"] == "keyturn:1"
+        (mount,), (volume,) = container["volumeMounts"], pod["volumes"]
+        assert mount["name"] == volume["name"]
+        tokens = ServerSettings.of(
+            yaml.safe_load(spec["serveConfigV2"])["applications"][0]["args"]
+        ).tokens
+        assert tokens.startswith(mount["mountPath"] + "/")
+    with pytest.raises(InputError, match="no image"):
+        kubernetes_of("qwen2.5-coder-0.5b", "key turn")
 
 
 def test_the_configuration_to_start_from_is_one_that_serve_takes() -> None:
