@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..server.percentile import percentile
+from ..percentile import percentile
 from . import _options
 from ._attending import attending
 from ._latencies import Row, draw

@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 import psutil
 
-from ..server.percentile import percentile
+from ..percentile import percentile
 from . import _options
 from ._peers.front import KEYTURN, Front
 from ._peers.front import environment as world

@@ -138,7 +138,7 @@ def locally() -> Right:
     from ..config import options_in
     from ..engines.lookup import LookupEngine
     from ..file_text import FileText
-    from ..server.engine_thread import File
+    from ..server.engine import File
     from ..server.jobs import Complete, FileKey
     from ..workspace.project_files import Library
     from ._team.typist import OPTIONS

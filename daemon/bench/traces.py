@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..server.percentile import percentile
+from ..percentile import percentile
 from . import _options
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from typing import Any
 
 import click
 
-from ..server.percentile import percentile
+from ..percentile import percentile
 from ..workspace.language import language_of
 from . import _options
 from ._peers.front import KEYTURN, Front, environment

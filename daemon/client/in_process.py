@@ -23,7 +23,8 @@ from ...lsp.backend import (
 from ..config import Config
 from ..server import jobs
 from ..server.calibration import Calibration
-from ..server.engine_thread import EngineThread, MakeEngine
+from ..server.engine import MakeEngine
+from ..server.engine_thread import EngineThread
 from ..server.jobs import FileKey, Reply
 from ..server.metrics import Metrics
 from ..server.reloading import model_watcher

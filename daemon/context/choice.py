@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from ...api.chunk import Chunk
 from ...lsp.options import matching
-from ..server.engine_thread import File
+from ..server.engine import File
 from ..server.jobs import FileKey
 
 

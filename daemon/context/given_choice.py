@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from ..server.engine_thread import File
+from ..server.engine import File
 from ..server.jobs import FileKey
 from .choice import Offer, Rules, Sight
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ..project.outline import Outline
 from ..project.reading.reader import outline
-from ..server.engine_thread import File
+from ..server.engine import File
 from ..server.jobs import FileKey
 from .choice import NeededElsewhere
 

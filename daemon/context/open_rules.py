@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from ..server.engine_thread import File, OpenFiles
+from ..server.engine import File, OpenFiles
 
 
 class OpenRules:

@@ -8,7 +8,7 @@ from typing import Any
 from ...api.chunk import Chunk
 from ..project.place import Place
 from ..project.retrieval.retrieval import Query, Retrieval
-from ..server.engine_thread import File, OpenFiles
+from ..server.engine import File, OpenFiles
 from ..server.jobs import FileKey
 from ..workspace.project import project_of
 from .choice import Offer, Rules, Sight

@@ -16,7 +16,7 @@ from ...cache.errors import CacheError
 from ..completion.bound_chunks import BoundChunk
 from ..completion.chunk_encoder import ChunkEncoder
 from ..completion.file_session import FileSession
-from ..server.engine_thread import File
+from ..server.engine import File
 from ..server.jobs import FileKey
 from .choice import Choice, NeededElsewhere, Sight
 from .followed import Followed

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ...api.chunk import Chunk
 from ...api.report import ProjectUse
 from ...api.uris import is_headless
-from ..server.engine_thread import File
+from ..server.engine import File
 from ..server.jobs import FileKey
 from .choice import Choice, NeededElsewhere, Rules, Sight
 

@@ -14,7 +14,7 @@ from typing import Any
 from ...api.report import Completion, CompletionMeta, Finish
 from ..config import LOOKUP
 from ..file_text import Edited
-from ..server.engine_thread import File, OpenFiles
+from ..server.engine import File, OpenFiles
 from ..server.jobs import Complete, FileKey
 from ..workspace.project_files import Library
 

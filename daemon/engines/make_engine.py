@@ -12,7 +12,7 @@ from ...api.uris import path_of
 from ...lsp.backend import BackendState, Phase
 from ..config import LOOKUP, SERVERS, TEAM, ModelChoice, settings_in
 from ..project.place import CHUNKS
-from ..server.engine_thread import Engine, MakeEngine, OpenFiles, Report
+from ..server.engine import Engine, MakeEngine, OpenFiles, Report
 from ..workspace.json_schemas import schema_rule
 
 if TYPE_CHECKING:

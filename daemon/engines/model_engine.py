@@ -20,7 +20,7 @@ from ..completion.idle_refresh import IdleWork, Refresher
 from ..completion.request import Candidate, InfillRequest
 from ..context.project_context import ProjectContext
 from ..file_text import Edited
-from ..server.engine_thread import File, OpenFiles
+from ..server.engine import File, OpenFiles
 from ..server.jobs import Complete, FileKey
 from .read_ahead import ReadAhead
 from .sessions import Sessions

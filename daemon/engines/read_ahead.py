@@ -3,7 +3,7 @@ thousand lines must not wait for that. Owns what was read and has no session yet
 """
 
 from ...cache.tokens import Pieces, TokenisedText
-from ..server.engine_thread import File
+from ..server.engine import File
 from ..server.jobs import FileKey
 
 LONG_CHARACTERS = 50_000  # of a file; those below are tokenised in no time

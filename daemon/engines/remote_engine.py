@@ -23,7 +23,7 @@ from ..file_text import Edited
 from ..remote.errors import Outdated, ServerAway, ServerError
 from ..remote.messages import key_of
 from ..remote.server_thread import MakeFiles, ServerThread
-from ..server.engine_thread import Engine, File, OpenFiles, Report
+from ..server.engine import Engine, File, OpenFiles, Report
 from ..server.jobs import Complete, FileKey
 
 LOOK_SECONDS = 0.01  # between looks at whether a request was cancelled

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ...api.report import CompletionMeta
 from ...api.request import Trigger
-from .percentile import percentile
+from ..percentile import percentile
 
 KEPT = 1_000  # of each kind
 

@@ -11,8 +11,8 @@ from typing import Any
 from ...api.report import Completion
 from ...api.request import Trigger
 from ...lsp.backend import Feedback, Outcome
+from ..percentile import percentile
 from .costs import Costs
-from .percentile import percentile
 
 WINDOW = 1_000  # latencies remembered per phase
 

@@ -17,7 +17,7 @@ from ..paths import DaemonPaths, check_files, make_private
 from ..workspace.printable import PrintableFormatter
 from .calibration import Calibration
 from .detach import Wanted
-from .engine_thread import MakeEngine
+from .engine import MakeEngine
 from .idle_limits import IdleLimits
 from .repeated import OnceHandler
 from .server import DaemonServer

@@ -21,7 +21,8 @@ from ..paths import DaemonPaths
 from . import jobs
 from .calibration import Calibration
 from .connection import Connection
-from .engine_thread import EngineThread, MakeEngine
+from .engine import MakeEngine
+from .engine_thread import EngineThread
 from .idle_limits import Due, IdleLimits
 from .jobs import FileKey
 from .metrics import Metrics

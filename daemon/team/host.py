@@ -28,7 +28,8 @@ from ..remote.messages import (
     digest_of,
 )
 from ..server import jobs
-from ..server.engine_thread import EngineThread, MakeEngine
+from ..server.engine import MakeEngine
+from ..server.engine_thread import EngineThread
 from ..server.jobs import FileKey, Reply
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from ...server.percentile import percentile
+from ...percentile import percentile
 from .typist import Asked
 
 SUPERSEDED = "Outdated"  # the user had typed on

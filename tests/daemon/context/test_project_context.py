@@ -17,7 +17,7 @@ from keyturn.daemon.context.project_choice import ProjectChoice
 from keyturn.daemon.context.project_context import ProjectContext
 from keyturn.daemon.engines.model_engine import ModelEngine
 from keyturn.daemon.file_text import FileText
-from keyturn.daemon.server.engine_thread import File
+from keyturn.daemon.server.engine import File
 from keyturn.daemon.server.jobs import FileKey
 from keyturn.lsp.backend import ProjectRules
 from support.daemon.model_engines import bytes_per_token, tiny_loaded

@@ -11,7 +11,7 @@ from keyturn.api.uris import KEPT_SCHEME, path_of
 from keyturn.daemon.context.project_choice import ProjectChoice
 from keyturn.daemon.context.remote_choice import MOST_CHARACTERS, RemoteChoice
 from keyturn.daemon.file_text import FileText
-from keyturn.daemon.server.engine_thread import File
+from keyturn.daemon.server.engine import File
 from keyturn.daemon.server.jobs import FileKey
 from keyturn.lsp.backend import ProjectRules
 from support.project.indexed_folder import IndexedFolder

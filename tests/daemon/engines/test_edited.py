@@ -20,7 +20,8 @@ from keyturn.daemon.completion.regions import region_at
 from keyturn.daemon.completion.request import InfillRequest
 from keyturn.daemon.engines.model_engine import ModelEngine
 from keyturn.daemon.file_text import FileText
-from keyturn.daemon.server.engine_thread import EngineThread, File
+from keyturn.daemon.server.engine import File
+from keyturn.daemon.server.engine_thread import EngineThread
 from keyturn.daemon.server.jobs import Complete, Edit, FileKey, Inspect, Open, Reply, Stop
 from keyturn.lsp.backend import TextEdit
 from keyturn.models.grammar.oracle import Unconstrained

@@ -15,7 +15,7 @@ from keyturn.daemon.completion.growth import NARROW_TOKENS
 from keyturn.daemon.completion.idle_refresh import IdleWork, Refresher
 from keyturn.daemon.engines.model_engine import ModelEngine
 from keyturn.daemon.file_text import FileText
-from keyturn.daemon.server.engine_thread import File
+from keyturn.daemon.server.engine import File
 from keyturn.daemon.server.jobs import FileKey
 from support.daemon.model_engines import ask, bytes_per_token, tiny_loaded
 

@@ -10,7 +10,7 @@ from keyturn.api.request import CompletionOptions, CompletionRequest
 from keyturn.api.uris import path_of
 from keyturn.daemon.engines.lookup import LookupEngine
 from keyturn.daemon.file_text import FileText
-from keyturn.daemon.server.engine_thread import File
+from keyturn.daemon.server.engine import File
 from keyturn.daemon.server.jobs import FileKey
 from keyturn.daemon.workspace.project_files import Library
 from keyturn.lsp.backend import ProjectRules

@@ -14,7 +14,7 @@ from keyturn.daemon.config import ModelChoice
 from keyturn.daemon.engines.make_engine import budget
 from keyturn.daemon.engines.model_engine import ModelEngine
 from keyturn.daemon.file_text import FileText
-from keyturn.daemon.server.engine_thread import File
+from keyturn.daemon.server.engine import File
 from keyturn.daemon.server.jobs import FileKey
 from keyturn.models.nn.linear import LateLinear
 from support.daemon.model_engines import ask, bytes_per_token, model_engine, tiny_loaded

@@ -11,7 +11,7 @@ from keyturn.cache.errors import InputError
 from keyturn.daemon.engines.make_engine import files_maker
 from keyturn.daemon.engines.remote_engine import RemoteEngine
 from keyturn.daemon.file_text import FileText
-from keyturn.daemon.server.engine_thread import File
+from keyturn.daemon.server.engine import File
 from keyturn.daemon.server.jobs import FileKey
 from support.daemon.completions_server import Written, serving
 from support.daemon.small_engine import TinyEngine, job_for, suggestion

@@ -12,7 +12,7 @@ from keyturn.daemon.completion.completer import Completer, CompleterOptions
 from keyturn.daemon.completion.idle_refresh import IdleWork, Refresher
 from keyturn.daemon.engines.model_engine import ModelEngine
 from keyturn.daemon.file_text import FileText
-from keyturn.daemon.server.engine_thread import File
+from keyturn.daemon.server.engine import File
 from keyturn.daemon.server.jobs import FileKey
 from keyturn.models.hub.download import ModelFiles
 from keyturn.models.loading.loader import Loaded

@@ -7,7 +7,7 @@ from typing import Any
 from keyturn.api.request import CompletionOptions, CompletionRequest
 from keyturn.daemon.client.client import DaemonClient
 from keyturn.daemon.paths import DaemonPaths, make_private
-from keyturn.daemon.server.engine_thread import MakeEngine
+from keyturn.daemon.server.engine import MakeEngine
 from keyturn.daemon.server.idle_limits import IdleLimits
 from keyturn.daemon.server.server import DaemonServer
 from keyturn.lsp.backend import BackendState, OpenDocument, StatusQuery

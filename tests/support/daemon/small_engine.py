@@ -16,7 +16,7 @@ from keyturn.api.chunk import Chunk
 from keyturn.api.report import Completion, CompletionMeta
 from keyturn.api.request import CompletionRequest
 from keyturn.daemon.file_text import Edited
-from keyturn.daemon.server.engine_thread import File, OpenFiles
+from keyturn.daemon.server.engine import File, OpenFiles
 from keyturn.daemon.server.jobs import Complete, FileKey
 from keyturn.lsp.backend import BackendState, ProjectRules
 from keyturn.models.errors import ModelError
