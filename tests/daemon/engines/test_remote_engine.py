@@ -6,14 +6,15 @@ from contextlib import contextmanager
 
 import pytest
 
+from keyturn.api.report import Completion
 from keyturn.api.request import CompletionOptions, CompletionRequest
 from keyturn.cache.errors import InputError
 from keyturn.daemon.engines.make_engine import files_maker
 from keyturn.daemon.engines.remote_engine import RemoteEngine
 from keyturn.daemon.file_text import FileText
 from keyturn.daemon.server.engine import File
-from keyturn.daemon.server.jobs import FileKey
-from support.daemon.completions_server import Written, serving
+from keyturn.daemon.server.jobs import Complete, FileKey
+from support.daemon.completions_server import Token, Written, serving
 from support.daemon.small_engine import TinyEngine, job_for, suggestion
 
 FILE = File(FileKey(1, "file:///a.py"), "python", 1, FileText.of("x = "))
@@ -72,6 +73,29 @@ def test_a_server_that_is_not_there_is_not_waited_for() -> None:
         assert answered(remote) == suggestion(1, 4, "x = ")
         assert "cannot be reached: " in remote.status()["server"]["problem"]
         assert not remote.status()["server"]["problem"].endswith(": ")
+
+
+class Hurried(TinyEngine):
+    """Notes how much time it was left."""
+
+    left: float = -1.0
+
+    def complete(self, file: File, job: Complete) -> list[Completion]:
+        self.left = job.deadline - time.monotonic()
+        return super().complete(file, job)
+
+
+def test_a_server_that_is_slow_leaves_the_local_engine_some_of_the_time() -> None:
+    local = Hurried()
+    with serving(Written([[Token("x")]], pause=30.0)) as written:
+        name = f"openai+{written.url}/v1"
+        remote = RemoteEngine(name, files_maker(name, 2048), lambda: local, print, tuple)
+        options = CompletionOptions(deadline_ms=1_500)
+        request = CompletionRequest(FILE.key.uri, 1, 4, options=options)
+        job = Complete(FILE.key, request, time.monotonic() + 1.5, lambda outcome: None)
+        assert remote.complete(FILE, job)[0].text == suggestion(1, 4, "x = ")
+        assert local.left > 0
+        remote.close()
 
 
 @pytest.mark.parametrize("url", ["http://", "http://x:99999", "http://x:abc", "http://[::1"])

@@ -1,10 +1,12 @@
 """The real model on a server says what it says here."""
 
+import asyncio
 import signal
 import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -38,6 +40,31 @@ FILES = (
     ("def sign(x):\n    if x > 0:\n        return 1\n    ", "\n    return 0\n"),
     ("names = [\n    'ann',\n    ", "\n]\n"),
 )
+
+
+async def gone(server: OwnServer) -> None:
+    """Who closes the connection stops the work: else the next question would wait for a minute,
+    which is longer than its deadline."""
+    text = "".join(f"value_{n} = call_{n * 7919}({n * n})\n" for n in range(400))
+
+    def question(options: CompletionOptions) -> dict[str, Any]:
+        state = FileState("a.py", "python", 1, digest_of(text), Whole(text))
+        body, headers = pack(Ask(state, CompletionRequest("", 0, len(text), options=options)))
+        token = {"authorization": f"Bearer {server.tokens['ann']}", FILE_HEADER: key_of("gone")}
+        return {"content": body, "headers": {**headers, **token}}
+
+    long = CompletionOptions(
+        extent=Extent.BLOCK, max_tokens=900, candidates=8, decode_ms=60_000, deadline_ms=60_000
+    )
+    short = CompletionOptions(extent=Extent.LINE, max_tokens=4, deadline_ms=15_000)
+    async with httpx2.AsyncClient(base_url=server.url, timeout=90) as client:
+        asked = asyncio.create_task(client.post("/v1/complete", **question(long)))
+        await asyncio.sleep(0.5)
+        assert not asked.done()
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        assert (await client.post("/v1/complete", **question(short))).status_code == 200
 
 
 def shown(server: OwnServer, folder: Path) -> None:
@@ -112,6 +139,7 @@ def test_a_server_answers_as_a_local_engine_does(real_model: ModelFiles, tmp_pat
                 )
                 answers.append(unpack(found.content, None, Answered).completions[0].text)
             shown(server, tmp_path)
+            asyncio.run(gone(server))
     local = Completer(load(DEFAULT_MODEL, "cpu", "auto", settle=True), CompleterOptions())
     for (left, right), answer in zip(FILES, answers, strict=True):
         assert answer == local.complete(InfillRequest(left, right, "a.py", OPTIONS)).text
