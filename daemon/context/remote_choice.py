@@ -4,10 +4,10 @@ are, with what little is known here of what it shows.
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...api.chunk import Chunk
-from ...api.report import ProjectUse
+from ...api.report import Completion, ProjectUse
 from ...api.uris import is_headless
 from ..server.engine import File
 from ..server.jobs import FileKey
@@ -51,10 +51,15 @@ class RemoteChoice:
             del self._told[file.key]
             self._tell(file, ())
 
-    def answered(self, file: File, use: ProjectUse | None) -> None:
-        """With the project's chunks that were shown."""
+    def answered(self, file: File, found: list[Completion]) -> list[Completion]:
+        """With what was shown of the project; as long as that is nothing yet, they say so."""
+        use = found[0].meta.project if found else None
         if (asked := self._asked.get(file.key)) is not None:
             asked.use = use
+        if use is not None or not self._choice.expects(file):
+            return found
+        early = ProjectUse(settled=False)
+        return [replace(each, meta=replace(each.meta, project=early)) for each in found]
 
     def stir(self) -> None:
         """Somebody is typing."""

@@ -68,8 +68,8 @@ class RemoteEngine:
         if self._server.is_available:
             with suppress(ServerError):
                 found = self._remotely(file, job)
-                if self._project is not None and found:
-                    self._project.answered(file, found[0].meta.project)
+                if self._project is not None:
+                    found = self._project.answered(file, found)
                 self._answered["server"] += 1
                 return found
         if job.cancelled.is_set():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from keyturn.api.chunk import Chunk
-from keyturn.api.report import ChunkUse, ProjectUse
+from keyturn.api.report import ChunkUse, Completion, CompletionMeta, ProjectUse
 from keyturn.api.uris import KEPT_SCHEME, path_of
 from keyturn.daemon.context.project_choice import ProjectChoice
 from keyturn.daemon.context.remote_choice import MOST_CHARACTERS, RemoteChoice
@@ -92,9 +92,23 @@ def test_the_file_asked_about_last_is_looked_at_again_without_a_key(window: Wind
 def test_what_the_server_showed_is_known_where_it_is_chosen_again(window: Window) -> None:
     file = window.show("main.py", MAIN)
     window.remote.asks(file, len(MAIN) - 1)
-    window.remote.answered(file, ProjectUse((ChunkUse("paint.py", 1, "paint"),)))
+    use = ProjectUse((ChunkUse("paint.py", 1, "paint"),))
+    shown = [Completion("x", 0, 0, CompletionMeta(project=use))]
+    assert window.remote.answered(file, shown) == shown
     window.idle(file)
     assert window.told[-1][1][0] == "Circle"  # whose arguments are being written
+
+
+def test_an_answer_from_before_anything_was_shown_says_that_there_may_be_more(
+    window: Window,
+) -> None:
+    file = window.show("main.py", MAIN)
+    window.remote.asks(file, 5)
+    (early,) = window.remote.answered(file, [Completion("x", 0, 0, CompletionMeta())])
+    assert early.meta.project == ProjectUse(settled=False)
+    kept = window.show("main.py", MAIN, ProjectRules(is_read=False))
+    (all_there_is,) = window.remote.answered(kept, [Completion("x", 0, 0, CompletionMeta())])
+    assert all_there_is.meta.project is None
 
 
 def test_a_headless_question_and_a_file_of_no_project_tell_nothing(
