@@ -26,6 +26,15 @@ class Asked:
     use: ProjectUse | None = None  # that came with the answer
 
 
+@dataclass(slots=True)
+class Told:
+    """What was chosen for a file, by which rules, and whether an answer has come since."""
+
+    rules: Rules | None
+    chunks: tuple[Chunk, ...]
+    is_new: bool = True
+
+
 class RemoteChoice:
     """`tell` is given the chunks of a file whenever others are chosen. In one thread."""
 
@@ -39,7 +48,7 @@ class RemoteChoice:
         self._characters = CHARACTERS_PER_TOKEN * context_tokens
         self._tell = tell
         self._asked: OrderedDict[FileKey, Asked] = OrderedDict()  # the latest last
-        self._told: dict[FileKey, Rules | None] = {}  # by which something was chosen
+        self._told: dict[FileKey, Told] = {}
 
     def asks(self, file: File, offset: int) -> None:
         """Before a question: what may no longer be shown is taken back."""
@@ -47,16 +56,21 @@ class RemoteChoice:
         asked = self._asked.setdefault(file.key, Asked())
         asked.offset = offset
         self._asked.move_to_end(file.key)
-        if file.key in self._told and self._choice.rules(file) != self._told[file.key]:
+        told = self._told.get(file.key)
+        if told is not None and self._choice.rules(file) != told.rules:
             del self._told[file.key]
             self._tell(file, ())
 
     def answered(self, file: File, found: list[Completion]) -> list[Completion]:
-        """With what was shown of the project; as long as that is nothing yet, they say so."""
+        """With what was shown of the project; where that may be more in a moment, they say so."""
         use = found[0].meta.project if found else None
         if (asked := self._asked.get(file.key)) is not None:
             asked.use = use
-        if use is not None or not self._choice.expects(file):
+        told = self._told.get(file.key)
+        may_come = self._choice.expects(file) if told is None else told.is_new and told.chunks
+        if told is not None:
+            told.is_new = False
+        if use is not None or not may_come:
             return found
         early = ProjectUse(settled=False)
         return [replace(each, meta=replace(each.meta, project=early)) for each in found]
@@ -76,8 +90,11 @@ class RemoteChoice:
             offer = self._choice.offer(file, self._sight(file), around, interrupted)
         except NeededElsewhere:
             return True
-        self._told[file.key] = rules
-        self._tell(file, () if offer is None or rules is None else tuple(_most(offer.chunks)))
+        chunks = () if offer is None or rules is None else tuple(_most(offer.chunks))
+        told = self._told.get(file.key)
+        if told is None or (told.rules, told.chunks) != (rules, chunks):
+            self._told[file.key] = Told(rules, chunks)
+            self._tell(file, chunks)
         return self._choice.expects(file) and file.key == around[-1].key
 
     def forget(self, key: FileKey) -> None:

@@ -106,6 +106,10 @@ def test_an_answer_from_before_anything_was_shown_says_that_there_may_be_more(
     window.remote.asks(file, 5)
     (early,) = window.remote.answered(file, [Completion("x", 0, 0, CompletionMeta())])
     assert early.meta.project == ProjectUse(settled=False)
+    window.idle(file)
+    for settled in (False, True):  # a server that shows nothing is not asked for ever
+        (answer,) = window.remote.answered(file, [Completion("x", 0, 0, CompletionMeta())])
+        assert (answer.meta.project is None) == settled
     kept = window.show("main.py", MAIN, ProjectRules(is_read=False))
     (all_there_is,) = window.remote.answered(kept, [Completion("x", 0, 0, CompletionMeta())])
     assert all_there_is.meta.project is None
