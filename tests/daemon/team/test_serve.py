@@ -33,6 +33,7 @@ from keyturn.daemon.remote.messages import (
     unpack,
 )
 from keyturn.lsp.backend import TextEdit
+from support.daemon.door import door
 from support.editors.editor import Editor, environment, keyturn
 from support.until import until
 
@@ -149,6 +150,58 @@ def test_a_server_completes_with_what_a_users_project_defines(
         editor.replace(len(text), len(text), "r")
         assert editor.ask(len(text) + 1) == []  # at once
     subprocess.run(keyturn("daemon", "stop"), env=environ, check=True, timeout=60)
+
+
+def test_the_local_engine_answers_while_the_server_is_away(
+    server: OwnServer, tmp_path: Path
+) -> None:
+    """It goes away in the middle of typing, and comes back: nobody stops typing for it."""
+    text = "def one():\n    return total\n\n\ndef two():\n    ret"
+    with door(server.url) as way:
+        environ = environment(
+            tmp_path,
+            way.url,
+            KEYTURN_TOKEN=server.tokens["ann"],
+            KEYTURN_MODEL_FALLBACK="lookup",
+        )
+        with Editor(environ) as editor:
+            editor.open(text)
+            assert editor.ask(len(text)) == ["urn total"]
+            assert told(editor)["server"]["answered"] == 1
+            editor.replace(len(text), len(text), "u")
+            way.shut()
+            assert editor.ask(len(editor.text)) == ["rn total"]
+            away = told(editor)
+            assert away["fallback"] == {"model": "lookup", "answered": 1}
+            assert not away["server"]["available"]
+            assert "cannot be reached" in message(editor)
+            assert "lookup answers" in message(editor)
+            shown = subprocess.run(
+                keyturn("daemon", "status"), env=environ, capture_output=True, text=True, check=True
+            ).stdout
+            assert "server     cannot be reached" in shown
+            assert "fallback   lookup; 1 answered" in shown
+            editor.replace(len(editor.text), len(editor.text), "r")
+            assert editor.ask(len(editor.text)) == ["n total"]
+            way.open()
+            until(lambda: told(editor)["server"]["available"], "the server is used again", 90)
+            assert message(editor) == ""
+            editor.replace(len(editor.text) - 1, len(editor.text), "")
+            assert editor.ask(len(editor.text)) == ["rn total"]
+            assert told(editor)["server"]["answered"] == 2
+        subprocess.run(keyturn("daemon", "stop"), env=environ, check=True, timeout=60)
+
+
+def told(editor: Editor) -> dict[str, Any]:
+    """What the daemon says of its engine."""
+    return editor.status()["engine"]
+
+
+def message(editor: Editor) -> str:
+    """What the status bar says beside the model's name."""
+    editor.status()  # and all that was sent before it
+    states = [note["params"] for note in editor.notes if note.get("method") == "keyturn/status"]
+    return states[-1]["message"]
 
 
 def test_what_was_closed_is_wanted_whole(server: OwnServer) -> None:
