@@ -10,11 +10,13 @@ from typing import Any
 import httpx2
 
 from ..remote.errors import ServerAway, ServerBusy, ServerRefuses
+from ..workspace.printable import printable
 
 CONNECT_SECONDS = 3.0
 LOOK_SECONDS = 5.0
 BUSY_SECONDS = 2.0
 MOST_LINE_BYTES = 2**20  # of what is streamed; a token with its rivals has some hundred
+MOST_STREAM_BYTES = 32 * 2**20
 MOST_BODY_BYTES = 4 * 2**20  # of what is not
 CUT = "cut its answer off"
 
@@ -23,7 +25,9 @@ class Http:
     """At one address. Used from one event loop. Raises `ServerError` only."""
 
     def __init__(self, url: str, token: str | None) -> None:
-        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        headers = {"accept-encoding": "identity"}  # what is packed comes late
+        if token is not None:
+            headers["authorization"] = f"Bearer {token}"
         timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)
         self._client = httpx2.AsyncClient(headers=headers, timeout=timeout)
         self._url = url
@@ -61,28 +65,33 @@ class Http:
                     if event is None:
                         return
                     if "error" in event:
-                        raise ServerAway(f"cannot go on ({words_of(event)})")
+                        raise ServerAway(f"cannot go on ({words_of(event) or 'an error'})")
                     yield event
         except (httpx2.HTTPError, OSError) as error:
             raise ServerAway(f"cannot be reached: {str(error) or type(error).__name__}") from error
 
 
 async def _lines(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
-    """Raises `ServerRefuses` for one that has no end."""
-    held = b""
+    """Those that say something. Raises `ServerRefuses` for one that has no end, and where they
+    have none."""
+    held, total = b"", 0
     async for piece in pieces:
+        total += len(piece)
+        if total > MOST_STREAM_BYTES:
+            raise ServerRefuses("it says more than anybody reads: look at the address")
         *whole, held = (held + piece).split(b"\n")
-        for line in whole:
+        for line in filter(None, whole):
             yield line
         if len(held) > MOST_LINE_BYTES:
             raise ServerRefuses("it says more in one line than anybody reads: look at the address")
+        await asyncio.sleep(0)  # however much there is, it is not all there is to do
     yield held
 
 
 def _event(line: bytes) -> Mapping[str, Any] | None:
     """What a line says; nothing in a comment, the name of an event or what is no JSON. None: the
     end."""
-    text = line.decode("utf-8", "replace").strip()
+    text = line.decode("utf-8", "replace").strip("\ufeff\r\n\t ")
     if not text.startswith("{"):
         name, _, text = text.partition(":")
         text = text.strip() if name == "data" else ""
@@ -136,4 +145,4 @@ def words_of(said: Any) -> str:
             break
         names = ("error", "message", "detail", "msg")
         said = next((said[name] for name in names if said.get(name)), "")
-    return "" if isinstance(said, Mapping | list) else " ".join(str(said).split())[:200]
+    return "" if isinstance(said, Mapping | list) else printable(" ".join(str(said).split())[:200])

@@ -9,6 +9,7 @@ import httpx2
 
 from ...api.request import CompletionRequest
 from ...cache.errors import InputError
+from ..workspace.printable import printable
 from .errors import NotKnown, NotSent, Outdated, ServerAway, ServerBusy, ServerRefuses
 from .messages import (
     CHUNKS_HEADER,
@@ -206,7 +207,7 @@ def _said(response: httpx2.Response) -> str:
         said: Any = json.loads(response.content)["error"]
     except (ValueError, KeyError, TypeError):
         said = None
-    return str(said)[:200] if said else f"HTTP {response.status_code}"
+    return printable(str(said)[:200]) if said else f"HTTP {response.status_code}"
 
 
 def _seconds(response: httpx2.Response) -> float:

@@ -157,6 +157,24 @@ def test_what_never_ends_a_line_is_not_read_for_ever() -> None:
         ask(written)
 
 
+@pytest.mark.parametrize("kind", list(Kind))
+def test_what_never_ends_is_not_read_for_ever(kind: Kind) -> None:
+    with (
+        serving(Written([[]], raw="\n" * 40_000_000)) as written,
+        pytest.raises(ServerRefuses, match="more than anybody reads"),
+    ):
+        ask(written, kind=kind)
+
+
+def test_an_error_in_the_stream_is_said_in_printable_words() -> None:
+    raw = '\ufeffdata: {"error": {"message": "\\u001b[31mout of memory"}}\n\n'
+    with (
+        serving(Written([[]], raw=raw)) as written,
+        pytest.raises(ServerAway, match="�\\[31mout of memory"),
+    ):
+        ask(written)
+
+
 def test_a_family_may_be_said_where_a_name_does_not() -> None:
     with serving(Written([[Token("    x\n")]], model="our-model")) as written:
         url, written.url = written.url, f"{written.url}/v1?family=qwen"
