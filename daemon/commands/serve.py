@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from ...cache.errors import InputError
 from ._exit_codes import one_line_errors
 
 NEEDED = "a server needs Ray: pip install 'keyturn[team]'"
@@ -58,14 +59,12 @@ def command(
     if (certificate is None) != (key is None):
         raise click.UsageError("--certificate and --key go together")
     with one_line_errors():
-        from ..config import load_config
         from ..team.settings import ServerSettings
         from ..team.tokens import Tokens
 
-        Tokens(tokens)
-
         def settings() -> ServerSettings:
-            named = model or load_config().model.name
+            Tokens(tokens)
+            named = model or _configured()
             given = {"name": named, "device": device, "dtype": dtype}
             return ServerSettings.of(
                 {"model": given, **({"tokens": str(tokens.resolve())} if tokens else {})}
@@ -83,7 +82,7 @@ def command(
             replicas,
             gpus,
             metrics_port,
-            lambda: click.echo(f"serving {settings().model.name} at {address.url}", err=True),
+            lambda told: click.echo(f"serving {told.model.name} at {address.url}", err=True),
         )
 
 
@@ -114,6 +113,17 @@ def config(model: str, image: str | None) -> None:
 
     with one_line_errors():
         click.echo(yaml_of(model) if image is None else kubernetes_of(model, image), nl=False)
+
+
+def _configured() -> str:
+    """The name of the configured model. Raises `InputError` where something is wrong with the
+    settings: nobody would see that another one is served."""
+    from ..config import load_config
+
+    found = load_config()
+    if found.problems:
+        raise InputError("; ".join(found.problems))
+    return found.model.name
 
 
 def _is_loopback(host: str) -> bool:

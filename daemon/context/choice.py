@@ -4,11 +4,9 @@ chosen, from what, and what may be shown, differs.
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from ...api.chunk import Chunk
-from ...lsp.options import matching
 from ..server.engine import File
 from ..server.jobs import FileKey
 
@@ -17,16 +15,12 @@ class NeededElsewhere(Exception):
     """There is something better to do than what is under way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What may be shown of the project in `root`: files that match none of `globs`."""
-
-    root: Path
-    globs: tuple[str, ...] = ()
+class Rules(Protocol):
+    """What may be shown of a project. Equal to others where the same may be."""
 
     def may_show(self, path: str) -> bool:
         """Whether something from this file of the project may be shown."""
-        return matching(self.root / path, self.globs) is None
+        ...
 
 
 @dataclass(frozen=True, slots=True)

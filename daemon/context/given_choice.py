@@ -1,24 +1,32 @@
 """Chunks that were chosen elsewhere: a team's server is given them with the file."""
 
 from collections.abc import Callable, Collection
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from ..server.engine import File
 from ..server.jobs import FileKey
 from .choice import Offer, Rules, Sight
 
-ANYTHING = Rules(Path("/"))
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """`choice.Rules`."""
+
+    paths: frozenset[str]
+
+    def may_show(self, path: str) -> bool:
+        return path in self.paths
 
 
 class GivenChoice:
-    """`choice.Choice`. Who gives chunks has chosen what may be shown, and takes all of them back
-    where that has changed."""
+    """`choice.Choice`. What may be shown is what is given now: files that are not in it by now are
+    not shown any more, also where other chunks of theirs are bound."""
 
     is_kept = False
 
     def rules(self, file: File) -> Rules | None:
-        return ANYTHING if file.chunks else None
+        return Given(frozenset(chunk.path for chunk in file.chunks)) if file.chunks else None
 
     def offer(
         self, file: File, sight: Sight, opened: Collection[File], interrupted: Callable[[], bool]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...api.chunk import Chunk
+from ...lsp.options import matching
 from ..project.place import Place
 from ..project.retrieval.retrieval import Query, Retrieval
 from ..server.engine import File, OpenFiles
@@ -17,6 +18,17 @@ from .open_rules import OpenRules
 from .projects import Around, Projects
 
 MOST_RECENT = 8  # files
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """`choice.Rules`: files of the project in `root` that match none of `globs`."""
+
+    root: Path
+    globs: tuple[str, ...]
+
+    def may_show(self, path: str) -> bool:
+        return matching(self.root / path, self.globs) is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +61,7 @@ class ProjectChoice:
         if root is None or not file.project.is_read:
             return None
         globs = self._rules.globs(file, root)
-        return None if globs is None else Rules(root, globs)
+        return None if globs is None else Unmatched(root, globs)
 
     def offer(
         self, file: File, sight: Sight, opened: Collection[File], interrupted: Callable[[], bool]

@@ -157,7 +157,7 @@ class ProjectContext:
         found, room = [], self._most_tokens
         for chunk in chunks:
             tokens = tuple(self._tokenizer.encode(chunk.text))
-            if len(tokens) <= room:
+            if 0 < len(tokens) <= room:
                 found.append(Wanted(chunk, tokens))
                 room -= len(tokens)
         return found

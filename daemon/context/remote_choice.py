@@ -92,6 +92,8 @@ class RemoteChoice:
             return True
         chunks = () if offer is None or rules is None else tuple(_most(offer.chunks))
         told = self._told.get(file.key)
+        if told is not None and told.rules != rules:
+            self._tell(file, ())
         if told is None or (told.rules, told.chunks) != (rules, chunks):
             self._told[file.key] = Told(rules, chunks)
             self._tell(file, chunks)

@@ -25,10 +25,10 @@ from ..remote.messages import key_of
 from ..remote.server_thread import MakeFiles, ServerThread
 from ..server.engine import Engine, File, OpenFiles, Report
 from ..server.jobs import Complete, FileKey
+from .fallback import Fallback
 
 LOOK_SECONDS = 0.01  # between looks at whether a request was cancelled
-LOCAL_SECONDS = 600.0  # without use, after which the local engine's memory is given back
-RESERVE_SECONDS = 0.5  # of a deadline, for the local engine
+RESERVE_SECONDS, RESERVE_SHARE = 0.5, 0.25  # of a deadline, for the local engine
 
 
 class RemoteEngine:
@@ -48,11 +48,9 @@ class RemoteEngine:
         to fall back on, made when it is needed; None: there is none. `choice`: of what the server
         shows a file of its project, about so many tokens of whose text it sees; None: nothing."""
         self.name = name
-        self._make_local = make_local
+        self._fallback = None if make_local is None else Fallback(make_local, self._say)
         self._report = report
         self._open_files = open_files
-        self._local: Engine | None = None
-        self._local_used = 0.0
         self._answered = Counter[str]()  # by "server" and "local"
         self._origin = uuid4().hex  # tells this daemon's files from those of another one's
         self._choice = choice
@@ -74,7 +72,7 @@ class RemoteEngine:
                 return found
         if job.cancelled.is_set():
             return []
-        found = self._ready_local().complete(file, job)
+        found = self._ready_local(job).complete(file, job)
         self._answered["local"] += 1
         return found
 
@@ -89,14 +87,15 @@ class RemoteEngine:
             self._local.edit(before, edits)
 
     def refresh(self, key: FileKey | None, interrupted: Callable[[], bool]) -> None:
-        """Load the local engine while nobody waits for it; give it back when it is not needed."""
-        if self._local is not None and self._server.is_available:
-            if time.monotonic() - self._local_used > LOCAL_SECONDS:
-                self._give_back()
+        """Have the local engine ready while nobody waits for it; give it back when it is not
+        needed."""
+        if self._fallback is None:
             return
-        if self._local is None and self._server.problem and self._make_local is not None:
-            with suppress(ServerAway):
-                self._ready_local()
+        if self._server.is_available:
+            self._fallback.rest()
+            return
+        if self._server.problem:
+            self._fallback.begin()
         if self._local is not None:
             self._local.refresh(key, interrupted)
 
@@ -134,7 +133,8 @@ class RemoteEngine:
 
     def close(self) -> None:
         self._server.stop()
-        self._give_back()
+        if self._fallback is not None:
+            self._fallback.close()
         if self._choice is not None:
             self._choice.close()
 
@@ -145,14 +145,15 @@ class RemoteEngine:
         answer = self._server.ask(self._key(file.key), job.request)
         started = time.monotonic()
         patient_until = job.deadline
-        if self._make_local is not None:
-            patient_until = min(
-                started + self._server.patience.seconds, job.deadline - RESERVE_SECONDS
-            )
+        if self._fallback is not None:
+            reserve = min(RESERVE_SECONDS, RESERVE_SHARE * (job.deadline - started))
+            patient_until = min(started + self._server.patience.seconds, job.deadline - reserve)
         try:
             return list(self._waited(answer, job, patient_until))
         except TimeoutError:
-            self._server.is_slow(time.monotonic() - started)
+            waited = time.monotonic() - started
+            if waited >= self._server.patience.seconds:  # else it was the question that had no time
+                self._server.is_slow(waited)
             raise ServerAway("is slow") from None
         finally:
             answer.cancel()
@@ -187,22 +188,19 @@ class RemoteEngine:
 
     # endregion
     # region The local engine
-    def _ready_local(self) -> Engine:
-        """Raises `ServerAway` where there is none."""
-        if self._make_local is None:
-            raise ServerAway(
-                f"the server {self._server.problem or 'is busy'}; there is no fallback"
-            )
-        if self._local is None:
-            self._local = self._make_local()
-            self._say()
-        self._local_used = time.monotonic()
-        return self._local
+    @property
+    def _local(self) -> Engine | None:
+        return None if self._fallback is None else self._fallback.engine
 
-    def _give_back(self) -> None:
-        local, self._local = self._local, None
-        if local is not None:
-            local.close()
+    def _ready_local(self, job: Complete) -> Engine:
+        """Raises `ServerAway` where there is none in time."""
+        why = f"the server {self._server.problem or 'is busy'}"
+        if self._fallback is None:
+            raise ServerAway(f"{why}; there is no fallback")
+        engine = self._fallback.ready(job.deadline, job.cancelled.is_set)
+        if engine is None:
+            raise ServerAway(f"{why}; the fallback: {self._fallback.problem or 'is being loaded'}")
+        return engine
 
     def _say(self) -> None:
         """Tell every status bar who answers. From any thread."""
@@ -211,6 +209,8 @@ class RemoteEngine:
             message = ""
         elif local is not None:
             message = f"the server {problem}: {local.name} answers"
+        elif self._fallback is not None and self._fallback.problem:
+            message = f"the server {problem}; the fallback: {self._fallback.problem}"
         else:
             message = f"the server {problem}"
         self._report(BackendState(Phase.READY, message, self.name))

@@ -5,6 +5,7 @@ its refusals in words.
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from math import isfinite
 from typing import Any
 
 import httpx2
@@ -89,19 +90,23 @@ async def _lines(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
 
 
 def _event(line: bytes) -> Mapping[str, Any] | None:
-    """What a line says; nothing in a comment, the name of an event or what is no JSON. None: the
-    end."""
+    """What a line says; nothing in a comment or the name of an event. None: the end. Raises
+    `ServerAway` for what is no object: without it the answer would be another one."""
     text = line.decode("utf-8", "replace").strip("\ufeff\r\n\t ")
     if not text.startswith("{"):
         name, _, text = text.partition(":")
         text = text.strip() if name == "data" else ""
     if text == "[DONE]":
         return None
+    if not text:
+        return {}
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, Mapping) else {}
+        found = None
+    if not isinstance(found, Mapping):
+        raise ServerAway(f"{CUT}: something in it cannot be read")
+    return found
 
 
 async def _read(response: httpx2.Response) -> bytes:
@@ -126,9 +131,11 @@ def _error(status: int, content: bytes, headers: Mapping[str, str]) -> Exception
             return ServerRefuses(f"it has no such model or address ({said})")
         case 429:
             try:
-                return ServerBusy(said, min(60.0, max(0.5, float(headers["retry-after"]))))
+                seconds = float(headers["retry-after"])
             except (KeyError, ValueError):
-                return ServerBusy(said, BUSY_SECONDS)
+                seconds = BUSY_SECONDS
+            seconds = min(60.0, max(0.5, seconds)) if isfinite(seconds) else BUSY_SECONDS
+            return ServerBusy(said, seconds)
         case 503:
             return ServerAway(f"is not ready ({said})")
         case code if code >= 500:

@@ -9,7 +9,7 @@ from .address import Address
 from .api import ALTERNATIVES
 from .http import CUT, Http
 from .openai import drawn
-from .piece import Piece, piece_of
+from .piece import Piece, piece_of, text_of
 from .text_prompt import TextPrompt
 
 
@@ -41,7 +41,7 @@ class LlamaCpp:
         async with aclosing(self._http.events("/infill", body)) as found:
             async for event in found:
                 probabilities = event.get("completion_probabilities") or [{}]
-                yield piece_of(str(event.get("content", "")), probabilities[0])
+                yield piece_of(text_of(event.get("content")), probabilities[0])
                 if event.get("stop"):
                     is_over = True
                     if event.get("stop_type") in ("eos", "word"):

@@ -12,7 +12,7 @@ from .address import Address, template_of
 from .api import ALTERNATIVES
 from .http import CUT, Http
 from .openai import drawn, some
-from .piece import Piece, piece_of, pieces_of
+from .piece import Piece, piece_of, pieces_of, text_of
 from .text_prompt import TextPrompt
 
 LATEST = ":latest"  # what a name without a tag means
@@ -67,7 +67,7 @@ class Ollama:
         is_over = False
         async with aclosing(self._http.events("/api/generate", body)) as found:
             async for event in found:
-                for piece in _pieces(str(event.get("response") or ""), event.get("logprobs") or []):
+                for piece in _pieces(text_of(event.get("response")), event.get("logprobs") or []):
                     yield piece.before(marks)
                 if event.get("done"):
                     is_over = True

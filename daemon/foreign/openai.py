@@ -10,7 +10,7 @@ from ..remote.errors import ServerAway, ServerRefuses
 from .address import Address, template_of
 from .api import ALTERNATIVES
 from .http import CUT, Http
-from .piece import Piece, piece_of, pieces_of
+from .piece import Piece, piece_of, pieces_of, text_of
 from .text_prompt import TextPrompt
 
 MOST_STOPS = 4  # that servers take
@@ -64,7 +64,7 @@ class OpenAi:
         reason = None
         async with aclosing(self._http.events("/completions", body)) as found:
             async for event in found:
-                for choice in event.get("choices") or ():
+                for choice in _first(event):
                     for piece in _pieces(choice):
                         yield piece.before(marks)
                     reason = choice.get("finish_reason") or reason
@@ -87,9 +87,14 @@ def some(names: list[str]) -> str:
     return ", ".join(names[:5]) + (" and others" if len(names) > 5 else "") or "none"
 
 
+def _first(event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Of the choices in an event those of the one that was asked for."""
+    return [choice for choice in event.get("choices") or () if not choice.get("index")]
+
+
 def _pieces(choice: Mapping[str, Any]) -> list[Piece]:
     """With probabilities as OpenAI writes them, or as llama.cpp does."""
-    text, known = str(choice.get("text") or ""), choice.get("logprobs") or {}
+    text, known = text_of(choice.get("text")), choice.get("logprobs") or {}
     if known.get("content"):
         return [piece_of(text, known["content"][0])]
     tokens, logs, top = (known.get(f) or () for f in ("tokens", "token_logprobs", "top_logprobs"))

@@ -7,6 +7,8 @@ from typing import Any
 
 from ...models.decoding.odds import Odds
 
+ROUNDING = 1e-3  # by which a logarithm of a probability may be above zero
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -24,16 +26,23 @@ class Piece:
         return replace(self, text=self.text[: min(ends)], ended=True) if ends else self
 
 
+def text_of(said: Any) -> str:
+    """What a server says is text, as text that can be passed on. Nothing for anything else."""
+    text = said if isinstance(said, str) else ""
+    return text.encode("utf-8", "replace").decode()
+
+
 def odds_of(token: str, logprob: Any, top: Sequence[tuple[str, Any]]) -> Odds | None:
     """From logarithms of probabilities; None for what is none. A rival that is not named is taken
     to have half of what the token has not."""
     try:
-        chance = math.exp(min(0.0, float(logprob)))
-        rivals = (math.exp(min(0.0, float(p))) for text, p in top if text != token)
-        rival = max(rivals, default=(1.0 - chance) / 2)
+        logs = [float(logprob), *(float(p) for text, p in top if text != token)]
     except (TypeError, ValueError):
         return None
-    return Odds(chance, rival) if math.isfinite(chance) and math.isfinite(rival) else None
+    if not all(-math.inf <= each <= ROUNDING for each in logs):  # also of NaN
+        return None
+    chance, *rivals = (math.exp(min(0.0, each)) for each in logs)
+    return Odds(chance, max(rivals, default=(1.0 - chance) / 2))
 
 
 def piece_of(text: str, known: Mapping[str, Any]) -> Piece:

@@ -20,6 +20,8 @@ from .team_server import MOMENT_SECONDS, TeamServer
 
 logger = logging.getLogger(__name__)
 
+MOST_AT_ONCE = 2  # files that a server is told of, beside questions
+MOST_TOLD = 4  # files, where a server has come back
 TELL_SECONDS = 0.25  # between two edits that a server is told of one file
 
 
@@ -44,6 +46,7 @@ class KeptFiles:
         self._server = server
         self._lost = lost
         self._files: dict[str, Kept] = {}  # by the server's key
+        self._in_turn = asyncio.Semaphore(MOST_AT_ONCE)
         self._tasks: set[asyncio.Task[Any]] = set()
         self.is_quiet = False  # tell nothing for now
 
@@ -65,6 +68,7 @@ class KeptFiles:
         """A file was edited, if it is kept; it is `text` now."""
         if (known := self._files.get(key)) is not None:
             known.file.edited(edits, text)
+            self._used(key)
             self.tell(key)
 
     def surround(self, key: str, chunks: tuple[Chunk, ...]) -> None:
@@ -75,8 +79,9 @@ class KeptFiles:
 
     def forget(self, key: str) -> None:
         """A file was closed."""
-        if self._files.pop(key, None) is not None and not self.is_quiet:
-            self._spawn(self._close(key))
+        known = self._files.pop(key, None)
+        if known is not None:
+            self._spawn(self._close(key, known.telling))
 
     async def look(self) -> str:
         """The model that answers. Raises `ServerError`."""
@@ -90,18 +95,22 @@ class KeptFiles:
         """Completions in a file that was shown. Raises `ServerError`."""
         if (known := self._files.get(key)) is None:
             raise Outdated("the file was closed")
+        self._used(key)
         known.is_behind = False  # the question says it all
         reply = await self._server.complete(key, known.file, replace(request, uri=""))
         self._begin(key, known)
         return reply
 
     def tell(self, key: str | None = None) -> None:
-        """Let the server know of a file as it is now, of all of them without a key; unless that is
-        under way."""
-        for each in [*self._files] if key is None else [key]:
+        """Let the server know of a file as it is now; without a key of those that were used last:
+        the others go with the next question in them. Unless that is under way."""
+        for each in [*self._files][: -MOST_TOLD - 1 : -1] if key is None else [key]:
             known = self._files[each]
             known.is_behind = True
             self._begin(each, known)
+
+    def _used(self, key: str) -> None:
+        self._files[key] = self._files.pop(key)  # now the last
 
     def _begin(self, key: str, known: Kept) -> None:
         """Tell the server what it lacks, unless that is under way."""
@@ -116,10 +125,11 @@ class KeptFiles:
                 tells_text = known.is_behind or is_new
                 known.is_behind = False
                 try:
-                    if tells_text:
-                        await self._server.edit(key, known.file)
-                    else:
-                        await self._server.surround(key, known.file)
+                    async with self._in_turn:
+                        if tells_text:
+                            await self._server.edit(key, known.file)
+                        else:
+                            await self._server.surround(key, known.file)
                 except NotKnown:
                     pause = MOMENT_SECONDS  # it may be somewhere, and be found in a moment
                 except Outdated:
@@ -135,7 +145,13 @@ class KeptFiles:
         finally:
             known.telling = None
 
-    async def _close(self, key: str) -> None:
+    async def _close(self, key: str, telling: "asyncio.Task[None] | None") -> None:
+        """After what is under way: nothing of it comes later."""
+        if telling is not None:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+        if self.is_quiet:
+            return
         try:
             await self._server.close_file(key)
         except ServerError:

@@ -27,6 +27,7 @@ class RemoteFile:
         self._digest = ""  # of these
         self._shown = ""  # the digest of those that the server has
         self._tries = 0
+        self._is_revoked = False  # some of what the server may have is not to be shown any more
 
     def edited(self, edits: Sequence[TextEdit], text: str) -> None:
         """`edits`, in their order, have made it `text`."""
@@ -53,10 +54,13 @@ class RemoteFile:
             self._base = self.revision
             self._steps.clear()
         digest = digest_of(self.text)
-        return FileState(self.name, self.language, self.revision, digest, change, self._digest)
+        shown = "" if self._is_revoked else self._digest
+        return FileState(self.name, self.language, self.revision, digest, change, shown)
 
     def surrounded(self, chunks: tuple[Chunk, ...]) -> None:
-        """It is to be shown these."""
+        """It is to be shown these. None at all: what it was shown is taken back, with the next word
+        about the file, until the server says that it has what comes after."""
+        self._is_revoked |= not chunks and bool(self._digest)
         if chunks != self._chunks:
             self._chunks, self._digest, self._tries = chunks, chunks_digest(chunks), 0
 
@@ -67,13 +71,18 @@ class RemoteFile:
 
     def surroundings(self) -> Surroundings:
         """As the server is to be told now."""
-        self._tries += 1
         return Surroundings(self._chunks)
+
+    def tried(self) -> None:
+        """The server was told, whatever it made of that."""
+        self._tries += 1
 
     def shows(self, digest: str) -> None:
         """The server says which chunks it has."""
         if digest != self._shown:
             self._shown, self._tries = digest, 0
+        if digest == self._digest:
+            self._is_revoked = False
 
     def confirmed(self, revision: int) -> None:
         """The server has it as it was at `revision`."""

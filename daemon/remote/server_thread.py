@@ -47,6 +47,38 @@ class Files(Protocol):
     async def close(self) -> None: ...
 
 
+class Unmade:
+    """`Files` of a server that nobody can ask from here, and why."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+        self.is_quiet = True
+
+    def show(self, key: str, name: str, language: str, text: str) -> None:
+        """Nobody is told."""
+
+    def edit(self, key: str, edits: Sequence[TextEdit], text: str) -> None:
+        """Nobody is told."""
+
+    def surround(self, key: str, chunks: tuple[Chunk, ...]) -> None:
+        """Nobody is told."""
+
+    def forget(self, key: str) -> None:
+        """Nobody knows it."""
+
+    def tell(self) -> None:
+        """Nobody is told."""
+
+    async def look(self) -> str:
+        raise ServerRefuses(self._why)
+
+    async def ask(self, key: str, request: CompletionRequest) -> Reply:
+        raise ServerRefuses(self._why)
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
 MakeFiles = Callable[[Callable[[ServerError], None]], Files]  # given whom to tell of a loss
 
 
@@ -113,7 +145,11 @@ class ServerThread(threading.Thread):
     # region The thread
     def run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._files = self._make(self._lost)
+        try:
+            self._files = self._make(self._lost)
+        except Exception as error:  # what the environment says of proxies and certificates
+            self._files = Unmade(f"cannot be asked: {error}")
+            logger.warning("the server at %s cannot be asked: %s", self._name, error)
         self._probing = self._loop.create_task(self._probe(0.0))
         try:
             self._loop.run_forever()

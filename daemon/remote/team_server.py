@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +17,7 @@ from .errors import NotKnown, NotSent, Outdated, ServerAway, ServerBusy, ServerR
 from .messages import (
     CHUNKS_HEADER,
     FILE_HEADER,
+    MOST_BODY_BYTES,
     REPLICA_HEADER,
     WIRE,
     About,
@@ -34,6 +38,14 @@ MOMENT_SECONDS = 0.5  # in which all parts of a server hear where a file is
 BUSY_SECONDS = 1.0  # where it does not say how long
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An answer that is none of an error."""
+
+    content: bytes
+    headers: Mapping[str, str]
+
+
 class TeamServer:
     """The server at one address. Used from one event loop."""
 
@@ -46,9 +58,11 @@ class TeamServer:
         """Who it is. Raises `ServerError`, as all of these."""
         response = await self._send("GET", "/v1/about")
         try:
-            about = About(**response.json())
+            about = About(**json.loads(response.content))
         except (ValueError, TypeError) as error:
             raise ServerRefuses("it is no keyturn server: look at the address") from error
+        if not isinstance(about.model, str) or not isinstance(about.version, str):
+            raise ServerRefuses("it is no keyturn server: look at the address")
         if about.wire != WIRE:
             raise ServerRefuses(
                 f"the server is of another version ({about.version}): update keyturn here or there"
@@ -77,7 +91,12 @@ class TeamServer:
             body, headers = pack(file.surroundings())
         except BadMessage as error:
             raise NotSent(f"what its project has cannot be sent: {error}") from error
-        response = await self._send("POST", "/v1/project", body, {**headers, FILE_HEADER: key})
+        try:
+            response = await self._send("POST", "/v1/project", body, {**headers, FILE_HEADER: key})
+        except NotKnown:
+            file.tried()
+            raise
+        file.tried()
         file.shows(response.headers.get(CHUNKS_HEADER, ""))
 
     async def close_file(self, key: str) -> None:
@@ -94,7 +113,7 @@ class TeamServer:
         file: RemoteFile,
         request: CompletionRequest | None,
         seconds: float,
-    ) -> httpx2.Response:
+    ) -> Received:
         """With what the server lacks of the file; with all of it where it does not know that."""
         revision = file.revision
         if not file.is_known:
@@ -111,7 +130,7 @@ class TeamServer:
         file: RemoteFile,
         request: CompletionRequest | None,
         seconds: float,
-    ) -> httpx2.Response:
+    ) -> Received:
         state = file.state()
         try:
             return await self._with(path, key, file, state, request, seconds)
@@ -134,7 +153,7 @@ class TeamServer:
         state: FileState,
         request: CompletionRequest | None,
         seconds: float,
-    ) -> httpx2.Response:
+    ) -> Received:
         try:
             body, headers = pack(state if request is None else Ask(state, request))
         except BadMessage as error:
@@ -152,19 +171,22 @@ class TeamServer:
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
         seconds: float = QUICK_SECONDS,
-    ) -> httpx2.Response:
+    ) -> Received:
         try:
-            async with asyncio.timeout(seconds):
-                response = await self._client.request(
+            async with (
+                asyncio.timeout(seconds),
+                self._client.stream(
                     method, path, content=body, headers=headers, timeout=seconds
-                )
+                ) as response,
+            ):
+                content = await _read(response)
         except (httpx2.HTTPError, TimeoutError, OSError) as error:
             raise ServerAway(f"cannot be reached: {str(error) or type(error).__name__}") from error
         except httpx2.InvalidURL as error:
             raise ServerRefuses(f"its address is none: {error}") from error
         if response.is_success:
-            return response
-        raise _error(response)
+            return Received(content, response.headers)
+        raise _error(response.status_code, content, response.headers)
 
 
 def check_url(url: str) -> None:
@@ -178,9 +200,19 @@ def check_url(url: str) -> None:
         raise InputError(f"{url!r:.120} is no server's address: https://host:port")
 
 
-def _error(response: httpx2.Response) -> Exception:
-    said = _said(response)
-    match response.status_code:
+async def _read(response: httpx2.Response) -> bytes:
+    """No more than a server of ours ever says."""
+    content = bytearray()
+    async for piece in response.aiter_bytes():
+        content += piece
+        if len(content) > MOST_BODY_BYTES:
+            raise ServerRefuses("it says more than anybody reads: look at the address")
+    return bytes(content)
+
+
+def _error(status: int, content: bytes, headers: Mapping[str, str]) -> Exception:
+    said = _said(content) or f"HTTP {status}"
+    match status:
         case 409:
             return NotKnown(said)
         case 410:
@@ -193,7 +225,7 @@ def _error(response: httpx2.Response) -> Exception:
                 " file that `keyturn config token` names"
             )
         case 429:
-            return ServerBusy(said, _seconds(response))
+            return ServerBusy(said, _seconds(headers))
         case 404 | 405:
             return ServerRefuses("it is no keyturn server: look at the address")
         case code if code >= 500 or code == 408:
@@ -201,17 +233,18 @@ def _error(response: httpx2.Response) -> Exception:
     return ServerRefuses(said)
 
 
-def _said(response: httpx2.Response) -> str:
-    """In one line."""
+def _said(content: bytes) -> str:
+    """In one line; empty where it says nothing."""
     try:
-        said: Any = json.loads(response.content)["error"]
-    except (ValueError, KeyError, TypeError):
+        said: Any = json.loads(content)["error"]
+    except (ValueError, KeyError, TypeError, RecursionError):
         said = None
-    return printable(str(said)[:200]) if said else f"HTTP {response.status_code}"
+    return printable(str(said)[:200]) if said else ""
 
 
-def _seconds(response: httpx2.Response) -> float:
+def _seconds(headers: Mapping[str, str]) -> float:
     try:
-        return min(60.0, max(0.0, float(response.headers["retry-after"])))
+        seconds = float(headers["retry-after"])
     except (KeyError, ValueError):
         return BUSY_SECONDS
+    return min(60.0, max(BUSY_SECONDS, seconds)) if isfinite(seconds) else BUSY_SECONDS

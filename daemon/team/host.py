@@ -13,6 +13,7 @@ from typing import Any
 
 from ...api.chunk import Chunk
 from ...api.report import Completion
+from ...api.request import CompletionOptions
 from ...cache.errors import KeyturnError
 from ...lsp.backend import BackendState, Phase, ProjectRules, TextEdit
 from ..remote.messages import (
@@ -35,6 +36,8 @@ from ..server.jobs import FileKey, Reply
 logger = logging.getLogger(__name__)
 
 MOST_COPIED = 100_000_000  # characters that edits may copy; a text sent whole costs less
+MOST_DEADLINE_MS, MOST_DECODE_MS = 15_000, 4_000  # of one question, whatever it says
+MOST_TOKENS, MOST_CANDIDATES = 1_024, 8
 GRACE_SECONDS = 0.25  # the engine ends by itself at the deadline, with what it has
 
 
@@ -157,8 +160,11 @@ class HostedFile:
         self.follow(ask.state)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Reply] = loop.create_future()
-        seconds = ask.request.options.deadline_ms / 1e3
-        request = replace(ask.request, uri=self._key.uri, version=ask.state.revision)
+        options = _within(ask.request.options)
+        seconds = options.deadline_ms / 1e3
+        request = replace(
+            ask.request, uri=self._key.uri, version=ask.state.revision, options=options
+        )
 
         def reply(outcome: Reply) -> None:
             loop.call_soon_threadsafe(_settle, answer, outcome)
@@ -215,6 +221,17 @@ class HostedFile:
             raise UnknownFile("the file has become another: send it whole")
         self._held = Held(state.revision, text, digest)
         self._engine.put(jobs.Edit(self._key, state.revision, tuple(edits)))
+
+
+def _within(options: CompletionOptions) -> CompletionOptions:
+    """As far as one may ask while others wait."""
+    return replace(
+        options,
+        max_tokens=min(options.max_tokens, MOST_TOKENS),
+        candidates=min(options.candidates, MOST_CANDIDATES),
+        deadline_ms=min(options.deadline_ms, MOST_DEADLINE_MS),
+        decode_ms=min(options.decode_ms or MOST_DECODE_MS, MOST_DECODE_MS),
+    )
 
 
 def _completions(reply: Reply) -> tuple[Completion, ...]:

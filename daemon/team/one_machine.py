@@ -5,6 +5,7 @@ stop. Told to read its settings again, it replaces its replicas one by one.
 import logging
 import os
 import signal
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import ray
 from ray import serve
 from ray.exceptions import RayError
 
-from ...cache.errors import KeyturnError
+from ...cache.errors import InputError, KeyturnError
 from .application import application
 from .settings import ServerSettings
 
@@ -55,10 +56,13 @@ def run(
     replicas: int,
     gpus: float,
     metrics_port: int,
-    ready: Callable[[], None],
+    ready: Callable[[ServerSettings], None],
 ) -> None:
-    """Serve until SIGINT or SIGTERM; at SIGHUP anew, with what the settings are by then. `gpus`: of
-    each replica; `metrics_port`: for Prometheus, 0 for none. Raises `NotStarted`."""
+    """Serve until SIGINT or SIGTERM; at SIGHUP anew, with what the settings are by then, or as
+    before if that cannot be served. `gpus`: of each replica; `metrics_port`: for Prometheus, 0 for
+    none. `ready` is told what is served. Raises `NotStarted`, and `InputError` for settings and
+    files that cannot be used."""
+    known, tls = settings(), _http(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it tells nobody that it runs
     os.environ.setdefault("RAY_DEDUP_LOGS", "1")
     cores = len(psutil.Process().cpu_affinity() or []) or os.cpu_count() or 1
@@ -68,32 +72,47 @@ def run(
         "ray_actor_options": {"num_cpus": each, "num_gpus": gpus},
     }
 
-    def deploy() -> None:
+    def deploy(wanted: ServerSettings) -> None:
         try:
-            serve.start(http_options=_http(address))
-            serve.run(application(settings().plain(), options), name=NAME)
+            serve.run(application(wanted.plain(), options), name=NAME)
         except (RuntimeError, RayError) as error:
-            said = str(error).strip().splitlines() or [type(error).__name__]
-            raise NotStarted(f"the server did not come up: {said[-1]}") from error
-        ready()
+            raise NotStarted(_said(error)) from error
+        ready(wanted)
+
+    def again() -> None:
+        """What is configured by now; if it cannot be served, what was: Serve has ended some of its
+        replicas by then."""
+        nonlocal known
+        try:
+            wanted = settings()
+        except KeyturnError as error:
+            logger.error("all stays as it is: %s", error)
+            return
+        try:
+            deploy(wanted)
+            known = wanted
+        except NotStarted as error:
+            logger.error("%s; going on with %s", error, known.model.name)
+            deploy(known)
 
     signals = Signals()
     signals.listen()
     try:
-        ray.init(
-            address="local",
-            num_cpus=each * replicas,
-            include_dashboard=False,
-            _metrics_export_port=metrics_port or None,
-        )
+        try:
+            ray.init(
+                address="local",
+                num_cpus=each * replicas,
+                include_dashboard=False,
+                _metrics_export_port=metrics_port or None,
+            )
+            serve.start(http_options=tls)
+        except (RuntimeError, RayError, OSError, ValueError) as error:
+            raise NotStarted(_said(error)) from error
         signals.listen()  # Ray has its own handlers
         with signals.stopping():
-            deploy()
-            while signals.again.get():
-                try:
-                    deploy()
-                except KeyturnError as error:
-                    logger.error("what was configured is not served: %s", error)
+            deploy(known)
+            while signals.wait():
+                again()
     except Stopped:
         serve.shutdown()
     finally:
@@ -101,21 +120,28 @@ def run(
 
 
 class Signals:
-    """What this process is told: SIGHUP puts something into `again`, SIGINT and SIGTERM stop it."""
+    """What this process is told."""
 
     def __init__(self) -> None:
-        self.again = SimpleQueue[int]()
+        self._again = SimpleQueue[int]()
         self._is_over = False
         self._stops = False  # now; else as soon as that does no harm
 
     def listen(self) -> None:
-        signal.signal(signal.SIGHUP, lambda number, _: self.again.put(number))
+        signal.signal(signal.SIGHUP, lambda number, _: self._again.put(number))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
 
+    def wait(self) -> bool:
+        """Until SIGHUP; several that came meanwhile are one."""
+        self._again.get()
+        while not self._again.empty():
+            self._again.get()
+        return True
+
     @contextmanager
     def stopping(self) -> Iterator[None]:
-        """Raises `Stopped` in what is done with it, as soon as that is told."""
+        """Raises `Stopped` in what is done with it, at SIGINT and SIGTERM."""
         self._stops = True
         if self._is_over:
             raise Stopped
@@ -131,8 +157,21 @@ class Signals:
             raise Stopped
 
 
+def _said(error: Exception) -> str:
+    said = str(error).strip().splitlines() or [type(error).__name__]
+    return f"the server did not come up: {said[-1]}"
+
+
 def _http(address: Address) -> dict[str, Any]:
+    """Raises `InputError` for a certificate and a key that are none: Serve says nothing of them."""
     options: dict[str, Any] = {"host": address.host, "port": address.port}
     if address.certificate:
+        try:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(address.certificate, address.key)
+        except (OSError, ValueError) as error:  # ssl.SSLError is one
+            raise InputError(
+                f"{address.certificate} and {address.key} are no certificate and its key: {error}"
+            ) from error
         options |= {"ssl_certfile": address.certificate, "ssl_keyfile": address.key}
     return options

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...cache.errors import InputError
-from ..config import ModelChoice, model_choice
+from ..config import TEAM, ModelChoice, model_choice
 
 MODEL = ModelChoice()
 MOST_FILES = 256  # of one replica; the one used longest ago is forgotten first
@@ -44,7 +44,10 @@ class ServerSettings:
         if not isinstance(tokens, str):
             raise InputError("tokens must be the path of a file")
         minutes = _positive("forget_minutes", given.get("forget_minutes", 30.0))
-        return cls(model_choice(model), tokens, minutes, Limits(**numbers))
+        choice = model_choice(model)
+        if choice.name.startswith(TEAM):
+            raise InputError(f"{choice.name} is a team's server itself: name a model")
+        return cls(choice, tokens, minutes, Limits(**numbers))
 
     def plain(self) -> dict[str, Any]:
         """As `of` takes it: what is not the default."""

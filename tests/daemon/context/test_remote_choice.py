@@ -79,6 +79,14 @@ def test_what_may_no_longer_be_shown_is_taken_back_before_the_next_question(
     assert window.told[3:] == [("main.py", []), ("main.py", [])]
 
 
+def test_what_may_no_longer_be_shown_is_taken_back_also_where_nobody_asks(
+    window: Window,
+) -> None:
+    window.idle(window.show("main.py", MAIN))
+    window.idle(window.show("main.py", MAIN, ProjectRules(disabled_globs=("paint.*",))))
+    assert window.told[1:] == [("main.py", []), ("main.py", ["Circle"])]
+
+
 def test_the_file_asked_about_last_is_looked_at_again_without_a_key(window: Window) -> None:
     main, other = window.show("main.py", MAIN), window.show("paint.py", FILES["paint.py"])
     window.remote.asks(main, 5)

@@ -117,6 +117,34 @@ def test_tokens_that_come_together_are_told_apart() -> None:
     assert same.meta.generated_tokens == one.meta.generated_tokens == 4
 
 
+@pytest.mark.parametrize("logprob", ["NaN", "Infinity", "5.0", '"x"', "null"])
+def test_what_is_no_probability_makes_nobody_sure(logprob: str) -> None:
+    known = f'"tokens": ["    x"], "token_logprobs": [{logprob}], "top_logprobs": [{{}}]'
+    choice = f'"text": "    x", "finish_reason": "stop", "logprobs": {{{known}}}'
+    raw = f'data: {{"choices": [{{{choice}}}]}}\n\n'
+    with serving(Written([[]], raw=raw)) as written:
+        (found,) = ask(written, extent=Extent.LINE).completions
+    assert (found.text, found.confidence) == ("x", None)
+
+
+def test_an_answer_with_a_piece_that_cannot_be_read_is_none() -> None:
+    event = 'data: {"choices": [{"text": "%s", "finish_reason": %s}]}\n\n'
+    raw = event % ("    not", "null") + 'data: {"choices": [{"te\n\n' + event % (" done", '"stop"')
+    with (
+        serving(Written([[]], raw=raw)) as written,
+        pytest.raises(ServerAway, match="cannot be read"),
+    ):
+        ask(written)
+
+
+def test_of_several_answers_only_the_first_is_taken_and_only_text() -> None:
+    choices = '[{"index": 1, "text": "QQ"}, {"index": 0, "text": "    x"}, {"index": 0, "text": 5}]'
+    end = '[{"index": 0, "text": "", "finish_reason": "stop"}]'
+    raw = "".join(f'data: {{"choices": {each}}}\n\n' for each in (choices, end))
+    with serving(Written([[]], raw=raw)) as written:
+        assert ask(written, extent=Extent.LINE).completions[0].text == "x"
+
+
 def test_half_a_character_is_no_token_and_no_alternative() -> None:
     """Servers write it as they like: nothing of it is put into a text."""
     wrong = [Token("    x = f(a"), Token(" ]", 0.5, {"\ufffd": 0.3, "\u00f0\u009f": 0.2, ")": 0.1})]

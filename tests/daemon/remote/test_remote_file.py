@@ -1,5 +1,7 @@
 """A file here, and what the server is told of it: replayed there, it is the same text."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,8 +58,23 @@ def test_a_server_that_will_not_take_them_is_not_told_for_ever() -> None:
     for _ in range(MOST_TRIES):
         assert file.lacks_chunks
         file.surroundings()
+        file.tried()
         file.shows("")
     assert not file.lacks_chunks
+
+
+def test_what_is_taken_back_is_not_shown_until_the_server_has_what_comes_after() -> None:
+    file = RemoteFile("a.py", "python", "")
+    file.surrounded(CHUNKS)
+    file.shows(chunks_digest(CHUNKS))
+    others = (replace(CHUNKS[0], path="c.py"),)
+    file.surrounded(())
+    file.surrounded(others)
+    assert file.state().chunks == ""
+    file.shows("")
+    assert file.state().chunks == ""
+    file.shows(chunks_digest(others))
+    assert file.state().chunks == chunks_digest(others)
 
 
 def edited(file: RemoteFile, *edits: TextEdit) -> None:

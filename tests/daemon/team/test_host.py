@@ -21,6 +21,7 @@ from keyturn.daemon.remote.messages import (
     chunks_digest,
     digest_of,
 )
+from keyturn.daemon.team import host as module
 from keyturn.daemon.team.host import (
     EngineFailed,
     Host,
@@ -179,6 +180,15 @@ async def test_the_deadline_counts_and_who_goes_stops_the_work(
     await until_async(engine.begun.is_set, "it has begun")
     asked.cancel()
     await until_async(engine.stopped.is_set, "it stops")
+
+
+async def test_nobody_keeps_the_engine_longer_than_a_team_can_wait(
+    host: Host, maker: TinyMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_DEADLINE_MS", 50)
+    file = host.file("ann")
+    (found,) = await file.complete(ask(whole("SLOW"), deadline_ms=3_600_000))
+    assert found.text == suggestion(1, 0, "SLOW")
 
 
 async def test_what_the_engine_cannot_answer_is_said_and_the_next_is_answered(host: Host) -> None:

@@ -112,7 +112,15 @@ def test_a_server_that_is_told_to_takes_the_model_that_is_configured_by_then(
             assert model() == "lookup"
             config.write_text('[model]\nname = "nonsense.gguf"\n')
             server.process.send_signal(signal.SIGHUP)
-            time.sleep(5)
+            until(lambda: "going on with lookup" in (Path(folder) / "serve.log").read_text(),
+                  "it is known that this cannot be served", 120)  # fmt: skip
+            until(lambda: len(server.replicas()) == 2, "all replicas are as before", 60)
+            assert model() == "lookup"
+            tokens = Path(folder) / "tokens"
+            tokens.rename(tokens.with_name("away"))
+            server.process.send_signal(signal.SIGHUP)
+            time.sleep(3)
+            tokens.with_name("away").rename(tokens)
             assert model() == "lookup"
             config.write_text(f'[model]\nname = "{DEFAULT_MODEL}"\n')
             server.process.send_signal(signal.SIGHUP)
