@@ -70,8 +70,9 @@ class Ingress:
             try:
                 user = self._user(request)
                 key = self._file(request)
-                arguments = (user,) if method == "close" else await self._body(user, request)
-                async with self._quota.turn(user):
+                async with self._quota.turn(user):  # bodies take memory, too
+                    whole = method != "close"
+                    arguments = await self._body(user, request) if whole else (user,)
                     answer = await self._ask(method, user, key, arguments)
             except Refused as refused:
                 answer = refused.answer
