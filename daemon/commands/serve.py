@@ -8,7 +8,7 @@ import click
 from ...cache.errors import InputError
 from ._exit_codes import one_line_errors
 
-NEEDED = "a server needs Ray: pip install 'keyturn[team]'"
+NEEDED = "a server needs Ray: install keyturn with its extra, pip install '.[team]' in its checkout"
 
 
 @click.group(name="serve", invoke_without_command=True)

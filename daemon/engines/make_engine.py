@@ -105,21 +105,20 @@ def engine_maker(
 
 
 def files_maker(name: str, context_tokens: int) -> "MakeFiles":
-    """Of a team's server, or of somebody else's. Raises `InputError` for an address or a token that
-    is none."""
+    """Of a team's server, or of somebody else's. Raises `InputError` for an address that is none;
+    what is made does for a token and a model's family."""
     from ..remote.kept_files import KeptFiles
     from ..remote.team_server import TeamServer, check_url
     from ..remote.token import token
 
-    known = token()
     if name.startswith(TEAM):
         check_url(name)
-        return lambda lost: KeptFiles(TeamServer(name, known), lost)
+        return lambda lost: KeptFiles(TeamServer(name, token()), lost)
     from ..foreign.address import Address
     from ..foreign.foreign_files import ForeignFiles
 
     address = Address.of(name)
-    return lambda lost: ForeignFiles(address, known, context_tokens)
+    return lambda lost: ForeignFiles(address, token(), context_tokens)
 
 
 def project_choice(open_files: OpenFiles) -> "Choice":

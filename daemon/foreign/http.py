@@ -51,7 +51,7 @@ class Http:
         try:
             return json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise ServerRefuses("it speaks no JSON: look at the address") from error
+            raise ServerRefuses("speaks no JSON: look at the address") from error
 
     async def events(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Mapping[str, Any]]:
         """The objects of a stream of server-sent events, or of one object a line, until its end or
@@ -79,12 +79,12 @@ async def _lines(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
     async for piece in pieces:
         total += len(piece)
         if total > MOST_STREAM_BYTES:
-            raise ServerRefuses("it says more than anybody reads: look at the address")
+            raise ServerRefuses("says more than anybody reads: look at the address")
         *whole, held = (held + piece).split(b"\n")
         for line in filter(None, whole):
             yield line
         if len(held) > MOST_LINE_BYTES:
-            raise ServerRefuses("it says more in one line than anybody reads: look at the address")
+            raise ServerRefuses("says more in one line than anybody reads: look at the address")
         await asyncio.sleep(0)  # however much there is, it is not all there is to do
     yield held
 
@@ -114,7 +114,7 @@ async def _read(response: httpx2.Response) -> bytes:
     async for piece in response.aiter_bytes():
         content += piece
         if len(content) > MOST_BODY_BYTES:
-            raise ServerRefuses("it says more than anybody reads: look at the address")
+            raise ServerRefuses("says more than anybody reads: look at the address")
     return content
 
 
@@ -126,9 +126,9 @@ def _error(status: int, content: bytes, headers: Mapping[str, str]) -> Exception
     said = said or f"HTTP {status}"
     match status:
         case 401 | 403:
-            return ServerRefuses(f"it wants another key ({said}): set KEYTURN_TOKEN")
+            return ServerRefuses(f"wants another key ({said}): set KEYTURN_TOKEN")
         case 404 | 405:
-            return ServerRefuses(f"it has no such model or address ({said})")
+            return ServerRefuses(f"has no such model or address ({said})")
         case 429:
             try:
                 seconds = float(headers["retry-after"])
@@ -140,7 +140,7 @@ def _error(status: int, content: bytes, headers: Mapping[str, str]) -> Exception
             return ServerAway(f"is not ready ({said})")
         case code if code >= 500:
             return ServerAway(f"cannot answer ({said})")
-    return ServerRefuses(f"it refuses the request ({said})")
+    return ServerRefuses(f"refuses the request ({said})")
 
 
 def words_of(said: Any) -> str:

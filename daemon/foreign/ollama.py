@@ -33,11 +33,11 @@ class Ollama:
         try:
             names = [str(each["name"]) for each in found["models"]]
         except (TypeError, KeyError) as error:
-            raise ServerRefuses("it lists no models: look at the address") from error
+            raise ServerRefuses("lists no models: look at the address") from error
         if self._model and not {self._model, self._model + LATEST} & {*names}:
-            raise ServerRefuses(f"it has no model {self._model!r:.80}, but {some(names)}")
+            raise ServerRefuses(f"has no model {self._model!r:.80}, but {some(names)}")
         if not self._model and len(names) != 1:
-            raise ServerRefuses(f"it has {some(names)}: put #NAME behind the address")
+            raise ServerRefuses(f"has {some(names)}: put #NAME behind the address")
         self._model = self._model or names[0]
         template_of(self._family or self._model)
         return self._model

@@ -35,11 +35,11 @@ class OpenAi:
         try:
             owners = {str(each["id"]): str(each.get("owned_by")) for each in found["data"]}
         except (TypeError, KeyError, AttributeError) as error:
-            raise ServerRefuses("it lists no models: the address ends in /v1 mostly") from error
+            raise ServerRefuses("lists no models: the address ends in /v1 mostly") from error
         if self._model and self._model not in owners:
-            raise ServerRefuses(f"it has no model {self._model!r:.80}, but {some([*owners])}")
+            raise ServerRefuses(f"has no model {self._model!r:.80}, but {some([*owners])}")
         if not self._model and len(owners) != 1:
-            raise ServerRefuses(f"it has {some([*owners])}: put #NAME behind the address")
+            raise ServerRefuses(f"has {some([*owners])}: put #NAME behind the address")
         self._model = self._model or next(iter(owners))
         self._owner = owners[self._model]
         template_of(self._family or self._model)

@@ -96,6 +96,7 @@ class ServerThread(threading.Thread):
         self._changed = changed
         self._loop = asyncio.new_event_loop()
         self._busy_until = 0.0
+        self._is_refused = False
 
     # region From any thread
     @property
@@ -145,17 +146,20 @@ class ServerThread(threading.Thread):
     # region The thread
     def run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        try:
-            self._files = self._make(self._lost)
-        except Exception as error:  # what the environment says of proxies and certificates
-            self._files = Unmade(f"cannot be asked: {error}")
-            logger.warning("the server at %s cannot be asked: %s", self._name, error)
+        self._files = self._made()
         self._probing = self._loop.create_task(self._probe(0.0))
         try:
             self._loop.run_forever()
         finally:
             self._loop.run_until_complete(self._end())
             self._loop.close()
+
+    def _made(self) -> Files:
+        """As the environment, the token and the address are by now."""
+        try:
+            return self._make(self._lost)
+        except Exception as error:  # also what is said of proxies and certificates
+            return Unmade(f"cannot be asked from here: {error}")
 
     async def _end(self) -> None:
         left = asyncio.all_tasks() - {asyncio.current_task()}
@@ -186,6 +190,8 @@ class ServerThread(threading.Thread):
             raise self._bewildered(error) from error
         self.patience.answered(time.monotonic() - started)
         self.patience.in_time()
+        if found.completions:
+            self.model = found.completions[0].meta.model or self.model
         return found.completions
 
     def _bewildered(self, error: Exception) -> ServerError:
@@ -204,6 +210,7 @@ class ServerThread(threading.Thread):
 
     def _lost(self, error: ServerError) -> None:
         """The server is left alone for a while."""
+        self._is_refused = isinstance(error, ServerRefuses)
         if self.problem != str(error):
             self.problem = str(error)
             logger.warning("the server at %s %s", self._name, error)
@@ -221,7 +228,12 @@ class ServerThread(threading.Thread):
             await self._look()
 
     async def _look(self) -> None:
-        """See who it is, and tell it of all files if it was away."""
+        """See who it is, and tell it of files if it was away. What it refused, a token say, may be
+        another one by now."""
+        if self._is_refused:
+            await self._files.close()
+            self._files = self._made()
+            self._files.is_quiet = True
         try:
             model = await self._files.look()
         except ServerBusy:
@@ -233,6 +245,7 @@ class ServerThread(threading.Thread):
             self._bewildered(error)
             return
         was_away, self.problem, self.model = self.problem, "", model
+        self._is_refused = False
         if was_away:
             logger.info("the server at %s answers again", self._name)
         self._changed()

@@ -33,6 +33,7 @@ from .reply import Reply
 
 CONNECT_SECONDS = 3.0
 QUICK_SECONDS = 5.0  # for what takes a server no time
+MOST_SECONDS = 20.0  # for an answer; no server of ours takes longer
 GRACE_SECONDS = 1.0  # the server keeps the deadline itself
 MOMENT_SECONDS = 0.5  # in which all parts of a server hear where a file is
 BUSY_SECONDS = 1.0  # where it does not say how long
@@ -60,9 +61,9 @@ class TeamServer:
         try:
             about = About(**json.loads(response.content))
         except (ValueError, TypeError) as error:
-            raise ServerRefuses("it is no keyturn server: look at the address") from error
+            raise ServerRefuses("is no keyturn server: look at the address") from error
         if not isinstance(about.model, str) or not isinstance(about.version, str):
-            raise ServerRefuses("it is no keyturn server: look at the address")
+            raise ServerRefuses("is no keyturn server: look at the address")
         if about.wire != WIRE:
             raise ServerRefuses(
                 f"the server is of another version ({about.version}): update keyturn here or there"
@@ -76,7 +77,7 @@ class TeamServer:
     async def complete(self, key: str, file: RemoteFile, request: CompletionRequest) -> Reply:
         """Completions in the file as it is now. Who is cancelled here closes the connection, which
         stops the work."""
-        seconds = request.options.deadline_ms / 1e3 + GRACE_SECONDS
+        seconds = min(request.options.deadline_ms / 1e3, MOST_SECONDS) + GRACE_SECONDS
         response = await self._about_file("/v1/complete", key, file, request, seconds)
         try:
             answered = unpack(response.content, None, Answered)
@@ -183,7 +184,7 @@ class TeamServer:
         except (httpx2.HTTPError, TimeoutError, OSError) as error:
             raise ServerAway(f"cannot be reached: {str(error) or type(error).__name__}") from error
         except httpx2.InvalidURL as error:
-            raise ServerRefuses(f"its address is none: {error}") from error
+            raise ServerRefuses(f"has an address that is none: {error}") from error
         if response.is_success:
             return Received(content, response.headers)
         raise _error(response.status_code, content, response.headers)
@@ -206,7 +207,7 @@ async def _read(response: httpx2.Response) -> bytes:
     async for piece in response.aiter_bytes():
         content += piece
         if len(content) > MOST_BODY_BYTES:
-            raise ServerRefuses("it says more than anybody reads: look at the address")
+            raise ServerRefuses("says more than anybody reads: look at the address")
     return bytes(content)
 
 
@@ -221,13 +222,13 @@ def _error(status: int, content: bytes, headers: Mapping[str, str]) -> Exception
             return NotSent(said)
         case 401 | 403:
             return ServerRefuses(
-                f"it refuses the token ({said}): set KEYTURN_TOKEN, or write the right one to the"
+                f"refuses the token ({said}): set KEYTURN_TOKEN, or write the right one to the"
                 " file that `keyturn config token` names"
             )
         case 429:
             return ServerBusy(said, _seconds(headers))
         case 404 | 405:
-            return ServerRefuses("it is no keyturn server: look at the address")
+            return ServerRefuses("is no keyturn server: look at the address")
         case code if code >= 500 or code == 408:
             return ServerAway(f"cannot answer: {said}")
     return ServerRefuses(said)

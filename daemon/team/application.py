@@ -8,6 +8,7 @@ from ray.serve import Application
 from .ingress import Ingress
 from .replica import Replica
 from .settings import ServerSettings
+from .tokens import Tokens
 
 ENGINE, INGRESS = "Engine", "Ingress"  # the deployments' names
 
@@ -19,7 +20,8 @@ def build(settings: dict[str, Any]) -> Application:
 
 def application(settings: dict[str, Any], engine_options: dict[str, Any]) -> Application:
     """With options of Serve's for the engine's deployment."""
-    ServerSettings.of(settings)  # what is wrong is said here, and not by every replica
+    Tokens(ServerSettings.of(settings).tokens_file)  # what is wrong is said here, and not by every
+    # replica, of which some have been ended by then
     engine = serve.deployment(
         name=ENGINE,
         max_ongoing_requests=128,

