@@ -94,7 +94,10 @@ def run(
             known = wanted
         except NotStarted as error:
             logger.error("%s; going on with %s", error, known.model.name)
-            deploy(known)
+            try:
+                deploy(known)
+            except NotStarted as worse:
+                logger.error("%s, either: put it right, and send SIGHUP again", worse)
 
     signals = Signals()
     signals.listen()
