@@ -36,7 +36,7 @@ class Told:
 
 
 class RemoteChoice:
-    """`tell` is given the chunks of a file whenever others are chosen. In one thread."""
+    """`tell` is given the chunks of a file whenever they are chosen. In one thread."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class RemoteChoice:
             self._tell(file, ())
         if told is None or (told.rules, told.chunks) != (rules, chunks):
             self._told[file.key] = Told(rules, chunks)
-            self._tell(file, chunks)
+        self._tell(file, chunks)  # whoever is told knows whether that is new to the server
         return self._choice.expects(file) and file.key == around[-1].key
 
     def forget(self, key: FileKey) -> None:

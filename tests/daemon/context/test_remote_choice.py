@@ -61,6 +61,14 @@ def test_a_server_is_told_what_a_file_needs_of_its_project(window: Window) -> No
     assert window.told == [("main.py", ["paint", "Circle"])]
 
 
+def test_a_server_that_has_to_be_told_anew_is(window: Window) -> None:
+    """It may be another one by now, or have been left and found again."""
+    file = window.show("main.py", MAIN)
+    for _ in range(2):
+        window.idle(file)
+    assert window.told == [("main.py", ["paint", "Circle"])] * 2
+
+
 def test_what_may_no_longer_be_shown_is_taken_back_before_the_next_question(
     window: Window,
 ) -> None:
