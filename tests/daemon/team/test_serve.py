@@ -6,7 +6,9 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from keyturn.daemon.bench.team import locally, texts
 from keyturn.daemon.remote.messages import (
     FILE_HEADER,
     MOST_BODY_BYTES,
+    REPLICA_HEADER,
     Answered,
     Ask,
     Changed,
@@ -113,12 +116,24 @@ def test_a_file_of_another_user_is_not_there_whatever_its_key(server: OwnServer)
     assert response.status_code == 409
     assert SECRET not in response.text
     assert said(post(server, ask("def two():\n    ret"), user="eve", key="shared")) == [""]
-
-    def known() -> bool:  # once Serve knows which replica has it
-        return post(server, Ask(theirs, request), user="ann", key="shared").status_code == 200
-
-    until(known, "ann's file is found", 20)
     assert said(post(server, Ask(theirs, request), user="ann", key="shared")) == [f"rn {SECRET}"]
+
+
+def test_files_are_spread_over_the_replicas_and_stay_there(server: OwnServer) -> None:
+    files = [(user, f"{number}.py") for user in USERS for number in range(4)]
+
+    def replica(file: tuple[str, str]) -> str:
+        user, key = file
+        return post(server, ask(TEXT), user=user, key=key).headers[REPLICA_HEADER]
+
+    found: set[tuple[tuple[str, str], str]] = set()
+    with ThreadPoolExecutor(len(files)) as pool:  # all at once
+        for _ in range(3):
+            found |= set(zip(files, pool.map(replica, files), strict=True))
+    assert len(found) == 12
+    counts = Counter(where for _, where in found)
+    assert len(counts) == 2
+    assert min(counts.values()) >= 4
 
 
 def test_a_server_completes_with_what_a_users_project_defines(
