@@ -39,6 +39,16 @@ class FileText:
         mark = self.raw.startswith(BYTE_ORDER_MARK) and raw_offset > 0
         return raw_offset - mark - self.raw.count("\r\n", 0, raw_offset)
 
+    def raw_offset(self, offset: int) -> int:
+        """Where in `raw` a place in `text` is."""
+        if self.text is self.raw:
+            return offset
+        line = self.text.rfind("\n", 0, offset) + 1
+        start = int(self.raw.startswith(BYTE_ORDER_MARK))
+        for _ in range(self.text.count("\n", 0, offset)):
+            start = self.raw.index("\n", start) + 1
+        return start + offset - line
+
     def newline(self, raw_offset: int) -> str:
         """What ends lines there: the line end nearest to it decides, those above first."""
         if self.text is self.raw:

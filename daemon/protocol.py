@@ -18,6 +18,7 @@ from ..api.request import CompletionRequest
 from ..lsp.backend import (
     BackendState,
     Feedback,
+    NextEditQuery,
     OpenDocument,
     Refresh,
     StatusQuery,
@@ -26,7 +27,7 @@ from ..lsp.backend import (
 )
 from . import codec
 
-PROTOCOL = 9
+PROTOCOL = 10
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 MOST_ELEMENTS = 50_000  # of one frame
 MOST_IN_ONE = 4_096  # list of it: room for as many is made before they come
@@ -105,7 +106,9 @@ class Shutdown:
 @dataclass(frozen=True, slots=True)
 class Command:
     id: Number
-    command: Feedback | Refresh | UseModel | StatusQuery | Digest | Reload | Shutdown
+    command: (
+        Feedback | NextEditQuery | Refresh | UseModel | StatusQuery | Digest | Reload | Shutdown
+    )
 
 
 # endregion

@@ -77,6 +77,27 @@ class Feedback:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedEdit:
+    """A change that the user did not want."""
+
+    why: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class NextEditQuery:
+    """Ask for the change that the user may want to make next, the nearest to `offset` in version
+    `version` of a document: a `ProposedEdit` as plain data under `edit`, or nothing. None that was
+    `refused`."""
+
+    uri: str
+    version: Version
+    offset: Offset
+    refused: tuple[RefusedEdit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Refresh:
     """Bring the cache of one document (of all, if empty) up to date now."""
 
@@ -95,7 +116,7 @@ class StatusQuery:
     """Ask for everything that `keyturn daemon status` shows."""
 
 
-Control = Feedback | Refresh | UseModel | StatusQuery
+Control = Feedback | NextEditQuery | Refresh | UseModel | StatusQuery
 
 
 class Phase(StrEnum):

@@ -52,6 +52,7 @@ class Options:
     disabled_globs: tuple[str, ...] = SECRETS
     max_file_chars: int = 1_000_000
     project: bool = True  # whether the project's other files may be read
+    next_edits: bool = True  # whether changes elsewhere are proposed after one was made
     eagerness: Eagerness = "normal"  # to show what nobody has asked for
 
     def allows(self, uri: str, language: str, length: int) -> bool:
@@ -154,7 +155,7 @@ RANGES = {
 
 def _problem(name: str, value: Any) -> str | None:
     """What is wrong with `value` for the option `name`; None if nothing is."""
-    if name in ("enabled", "project"):
+    if name in ("enabled", "project", "next_edits"):
         return None if isinstance(value, bool) else "must be true or false"
     if name in CHOICES:
         choices = CHOICES[name]

@@ -14,6 +14,7 @@ import typing
 from collections.abc import Callable, Generator
 from typing import Any
 
+import attrs
 from cattrs import Converter, transform_error
 from lsprotocol import types
 from pygls.exceptions import (
@@ -37,6 +38,16 @@ class Owner(typing.Protocol):
 
     session: Session
     leaving: asyncio.Event
+
+
+@attrs.define
+class PlaceRequest:
+    """One of our own, about a place in a document, as `lsprotocol` has the others."""
+
+    id: int | str
+    params: types.TextDocumentPositionParams
+    method: str
+    jsonrpc: str = "2.0"
 
 
 class WrongType(ValueError):
@@ -79,6 +90,7 @@ _ARGUMENTS = typing.get_type_hints(types.ExecuteCommandParams)["arguments"]
 NAMES = {str: "a string", int: "a whole number", list: "a list", type(None): "null"}
 MOST_NAMED = 3  # faults of one message
 ANSWER_TURNS = 100  # of 5 ms
+PLACES = frozenset(("keyturn/nextEdit", "textDocument/copilotInlineEdit"))
 
 
 class Protocol(LanguageServerProtocol):
@@ -107,6 +119,11 @@ class Protocol(LanguageServerProtocol):
             if request_id is not None:
                 error = JsonRpcInvalidParams("the message could not be handled")
                 self._send_response(request_id, error=error.to_response_error())
+
+    def get_message_type(  # pyright: ignore[reportIncompatibleVariableOverride]
+        self, method: str
+    ) -> type[Any] | None:
+        return PlaceRequest if method in PLACES else super().get_message_type(method)
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         """The message in the protocol's type for it. Raises `JsonRpcInvalidParams`, which says what

@@ -23,7 +23,9 @@ from .backend import (
     Superseded,
     UseModel,
 )
-from .documents import Documents
+from .documents import Document, Documents
+from .next_edit import features as next_edits
+from .next_edit.proposed_edit import ProposedEdit
 from .position import choose
 from .progress import BUSY, LoadProgress
 from .protocol import Protocol, strict_converter
@@ -59,7 +61,9 @@ class KeyturnServer(LanguageServer):
             "keyturn", version, protocol_cls=Protocol, converter_factory=strict_converter
         )
         self.settings = Settings(configured, self._use_settings)
-        self.session = Session(backend, documents, self.settings.options, self.problem)
+        self.session = Session(
+            backend, documents, self.settings.options, self.problem, self._show_next_edit
+        )
         self.state = BackendState(Phase.STARTING)
         self._progress = LoadProgress(self)
         self._troubled = False  # the status bar shows a problem
@@ -93,6 +97,11 @@ class KeyturnServer(LanguageServer):
     def _tell(self, state: BackendState) -> None:
         if self.ready.is_set():
             self.protocol.notify("keyturn/status", status_of(state, self.session.options.enabled))
+
+    def _show_next_edit(self, document: Document, edit: ProposedEdit | None) -> None:
+        encoding = self.session.documents.encoding
+        if self.session.leads:
+            self.protocol.notify(next_edits.CHANGED, next_edits.shown(document, edit, encoding))
 
     # endregion
     # region Settings
@@ -159,6 +168,7 @@ def _register(server: KeyturnServer) -> None:
         uris = [folder.uri for folder in folders] if folders else [params.root_uri]
         server.settings.enter([path for uri in uris if uri and (path := file_path(uri))])
         server.settings.configure(params.initialization_options)
+        session.leads = next_edits.are_shown(capabilities.experimental)
         text_document = capabilities.text_document
         if text_document is None or text_document.inline_completion is None:
             _register_menu(server)
@@ -187,6 +197,7 @@ def _register(server: KeyturnServer) -> None:
             completions = extending(document, completions, selected, encoding, eagerness)
         return types.InlineCompletionList(server.items(uri, completions, inline_items))
 
+    next_edits.register(server, session, server.problem)
     _register_commands(server)
 
 

@@ -27,6 +27,8 @@ from .backend import (
 from .debounce import Debounce
 from .documents import Change, Document, Documents, Position
 from .extent import wants_block
+from .next_edit.next_edits import NextEdits, Show
+from .next_edit.proposed_edit import ProposedEdit
 from .options import Options
 from .outcome import Account, Outcomes
 from .suggestions import Suggestions
@@ -64,9 +66,11 @@ class Session:
         documents: Documents,
         options: Options,
         on_problem: Callable[[str], None],
+        show_next_edit: Show = lambda document, edit: None,
     ) -> None:
         self.documents = documents
         self.options = options
+        self.leads = False  # looks for next edits before it is asked: somebody shows them
         self.phase = Phase.STARTING  # the backend's, kept up by whoever hears of it
         self._backend = backend
         self._on_problem = on_problem
@@ -77,6 +81,7 @@ class Session:
         self._numbers = itertools.count()  # of calls of `complete`
         self._newest: dict[str, int] = {}  # the last call per document
         self._ahead: dict[str, Ahead] = {}
+        self._next_edits = NextEdits(backend.control, show_next_edit)
         self._background: set[asyncio.Task[Any]] = set()
 
     # region Documents
@@ -99,6 +104,7 @@ class Session:
         if not allowed:
             return
         self._backend.edit(uri, version, edits)
+        self._next_edits.changed(document, edits, self.leads and self.options.next_edits)
         self._suggestions.forget_what_saw(uri)
         accepted_to: int | None = None
         for edit in edits:
@@ -114,6 +120,7 @@ class Session:
         document = self.documents.close(uri)
         self._suggestions.forget(uri)
         self._outcomes.forget(uri)
+        self._next_edits.forget(uri)
         self._newest.pop(uri, None)
         self._stop_asking(uri)
         if document is not None and self._allowed(document):
@@ -187,6 +194,19 @@ class Session:
         finally:
             if self._asking.get(uri) is asking:
                 del self._asking[uri]
+
+    async def next_edit(self, uri: str, place: Position) -> ProposedEdit | None:
+        """What the user may want to change next. Raises `BackendError`."""
+        document = self.documents.get(uri)
+        if document is None or not self._allowed(document) or not self.options.next_edits:
+            return None
+        return await self._next_edits.at(document, document.offset(place, self.documents.encoding))
+
+    def refuse_next_edit(self, uri: str, number: int) -> None:
+        """The user does not want it: it does not come back."""
+        document = self.documents.get(uri)
+        if document is not None:
+            self._next_edits.refused(document, number)
 
     async def _asked_by_hand(self, document: Document, offset: int, number: int) -> bool:
         """Wait for what the user asked for at this place, if that is under way; whether it was

@@ -33,8 +33,11 @@ def position_of(position: types.Position) -> Position:
 
 
 def range_of(document: Document, completion: Completion, encoding: Encoding) -> types.Range:
-    start = document.position(completion.start, encoding)
-    end = document.position(completion.end, encoding)
+    return range_between(document, completion.start, completion.end, encoding)
+
+
+def range_between(document: Document, first: int, last: int, encoding: Encoding) -> types.Range:
+    start, end = document.position(first, encoding), document.position(last, encoding)
     return types.Range(
         types.Position(start.line, start.column), types.Position(end.line, end.column)
     )

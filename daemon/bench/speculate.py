@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import _options
-from ._arm_rows import AUTO, Row, Timed, in_vain, line, ratios, row, settings
 from ._cases import INFILLING, KINDS, PACKAGES, PROBLEMS, SAMPLED, Case
 from ._cases import edits as edits_of
 from ._cases import fresh as fresh_of
 from ._cases import infilling as infilling_of
+from ._speculate.arm_rows import AUTO, Row, Timed, in_vain, line, ratios, row, settings
 from ._speedups import PLAIN, draw
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def measure(
                     show(each)
     torch.set_num_threads(own_threads)
     if transformers_dtype != "none":
-        from ._speculating_peers import peer_rows
+        from ._speculate.peers import peer_rows
 
         some = {kind: found[:peer_completions] for kind, found in places.items()}
         for each in peer_rows(loaded, transformers_dtype, some, min(contexts), new_tokens):

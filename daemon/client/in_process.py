@@ -12,6 +12,7 @@ from ...lsp.backend import (
     BackendState,
     Control,
     Feedback,
+    NextEditQuery,
     OpenDocument,
     Phase,
     Refresh,
@@ -113,22 +114,32 @@ class LocalBackend:
                 self._engine.put(jobs.Refresh(FileKey(0, uri) if uri else None))
             case UseModel(name):
                 self._engine.put(jobs.Load(name))
+            case NextEditQuery(uri):
+                return await self._asked(lambda r: jobs.NextEdit(FileKey(0, uri), command, r))
             case StatusQuery():
-                found: asyncio.Future[dict[str, Any]] = self._loop.create_future()
-
-                def reply(data: dict[str, Any]) -> None:
-                    self._loop.call_soon_threadsafe(found.set_result, data)
-
-                self._engine.put(jobs.Inspect(reply))
                 return {
                     **self._metrics.summary(),
                     "calibration": self._calibration.summary(),
                     "phase": self._state.phase.value,
                     "message": self._state.message,
                     "model": self._state.model,
-                    "engine": await found,
+                    "engine": await self._asked(jobs.Inspect),
                 }
         return {}
+
+    async def _asked(self, job: Callable[[Callable[[dict[str, Any]], None]], jobs.Job]) -> Any:
+        """What the engine thread replies to a job."""
+        found: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+
+        def settle(data: dict[str, Any]) -> None:
+            if not found.done():
+                found.set_result(data)
+
+        def reply(data: dict[str, Any]) -> None:
+            self._loop.call_soon_threadsafe(settle, data)
+
+        self._engine.put(job(reply))
+        return await found
 
     def _settle(self, job: jobs.Complete, outcome: Reply) -> None:
         answer = self._answers.get(job)

@@ -11,12 +11,13 @@ import logging
 import threading
 import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, astuple, replace
 from typing import Any
 
 from ...cache.errors import KeyturnError
 from ...lsp.backend import BackendState, Phase
 from ..file_text import Edited, FileText
+from ..next_edit.proposer import Proposer
 from .engine import Engine, File, MakeEngine, Report
 from .jobs import (
     Close,
@@ -27,6 +28,7 @@ from .jobs import (
     Inspect,
     Job,
     Load,
+    NextEdit,
     Open,
     Prepare,
     Refresh,
@@ -40,6 +42,10 @@ logger = logging.getLogger(__name__)
 
 PREPARE_AGAIN_SECONDS = 1.0
 RETRY_SECONDS = 30.0  # a model that failed to load is not tried again for every keystroke
+
+
+class Overtaken(Exception):
+    """Something more urgent is to be done."""
 
 
 class EngineThread(threading.Thread):
@@ -56,6 +62,7 @@ class EngineThread(threading.Thread):
         self._model = ""
         self._files: dict[FileKey, File] = {}
         self._failed: tuple[float, str] | None = None  # when loading failed, and why
+        self._proposer = Proposer()
 
     # region From any thread
     def put(self, job: Job) -> None:
@@ -65,7 +72,10 @@ class EngineThread(threading.Thread):
             superseded = self._scheduler.put(job)
             self._changed.notify()
         for older in superseded:
-            older.reply(Reply(cancelled=True))
+            if isinstance(older, NextEdit):
+                older.reply({})
+            else:
+                older.reply(Reply(cancelled=True))
 
     def withdraw(self, job: Complete) -> bool:
         """Cancel a completion; True if it had not begun and gets no reply from here."""
@@ -113,6 +123,8 @@ class EngineThread(threading.Thread):
                 self._close(file)
             case Complete():
                 job.reply(self._complete(job))
+            case NextEdit():
+                self._next_edit(job)
             case Refresh(file):
                 self._refresh(file)
             case Prepare(file):
@@ -130,6 +142,8 @@ class EngineThread(threading.Thread):
     def _open(self, job: Open) -> None:
         present, text = self._files.get(job.file), FileText.of(job.text)
         chunks = () if present is None else present.chunks
+        if present is not None and present.text.raw != job.text:
+            self._proposer.forget(job.file)
         self._files[job.file] = File(job.file, job.language, job.version, text, job.project, chunks)
 
     def _edit(self, file: FileKey, version: int, edits: tuple[Any, ...]) -> None:
@@ -144,13 +158,16 @@ class EngineThread(threading.Thread):
                 logger.warning("an edit lies outside of its document, which is closed for that")
                 self._close(file)
                 return
+            before = text.text
             text, edited = text.edited(edit)
             made.append(edited)
+            self._proposer.saw(file, before, *astuple(edited.edit))
         self._files[file] = replace(present, version=version, text=text)
         if self._engine is not None:
             self._engine.edit(present, made)
 
     def _close(self, file: FileKey) -> None:
+        self._proposer.forget(file)
         if self._files.pop(file, None) is not None and self._engine is not None:
             self._engine.forget(file)
 
@@ -171,6 +188,28 @@ class EngineThread(threading.Thread):
         if job.cancelled.is_set():
             return Reply(cancelled=True)
         return Reply(completions=tuple(found))
+
+    def _next_edit(self, job: NextEdit) -> None:
+        """Again later if something more urgent comes meanwhile."""
+
+        def pause() -> None:
+            with self._changed:
+                if self._scheduler.is_urgent:
+                    raise Overtaken
+
+        file, query = self._files.get(job.file), job.query
+        if file is None or file.version != query.version or query.offset > len(file.text.raw):
+            job.reply({})
+            return
+        refused = {astuple(each) for each in query.refused}
+        try:
+            found = self._proposer.next_edit(
+                file.key, file.language, file.text, query.offset, refused, pause
+            )
+        except Overtaken:
+            self.put(job)
+        else:
+            job.reply({} if found is None else {"edit": asdict(found)})
 
     def _refresh(self, key: FileKey | None) -> None:
         """Idle work for one file, or for the model and all files; goes on later if interrupted."""
@@ -262,6 +301,8 @@ def _fail(job: Job, message: str) -> None:
     match job:
         case Complete():
             job.reply(Reply(error=message))
+        case NextEdit():
+            job.reply({})
         case Inspect(reply):
             reply({"error": message})
         case _:

@@ -8,7 +8,7 @@ from typing import Any
 from ...api.chunk import Chunk
 from ...api.report import Completion
 from ...api.request import CompletionRequest
-from ...lsp.backend import OpenDocument, ProjectRules, TextEdit
+from ...lsp.backend import NextEditQuery, OpenDocument, ProjectRules, TextEdit
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,16 @@ class Complete:
     cancelled: Event = field(default_factory=Event)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class NextEdit:
+    """Look for the change that a file's user may want to make next. `reply` is called once, with
+    plain data: nothing in it where there is none, or the file has changed meanwhile."""
+
+    file: FileKey
+    query: NextEditQuery
+    reply: Callable[[dict[str, Any]], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Refresh:
     """Bring a file's cache (every file's, if None) up to date as soon as nothing else is due."""
@@ -123,4 +133,17 @@ class Stop:
     """End the thread after what it is doing."""
 
 
-Job = Open | Edit | Surround | Close | Complete | Refresh | Prepare | Load | Free | Inspect | Stop
+Job = (
+    Open
+    | Edit
+    | Surround
+    | Close
+    | Complete
+    | NextEdit
+    | Refresh
+    | Prepare
+    | Load
+    | Free
+    | Inspect
+    | Stop
+)

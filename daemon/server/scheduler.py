@@ -6,6 +6,7 @@
   cancels it: nobody would show the answer. But what the user asked for by hand is not given up for
   an automatic request at the same place: that one is.
 * Users take turns, then their files: what was just served goes to the end.
+* Looking for a next edit comes after all completions; an edit, or another look, gives it up.
 * Refreshing is what there is to do when there is nothing to do.
 * Preparing comes before it, but only when its user did not type for a moment: its steps are
   longer.
@@ -16,7 +17,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from ...api.request import CompletionRequest, Trigger
-from .jobs import Close, Complete, Edit, FileKey, Job, Open, Prepare, Refresh, Surround
+from .jobs import Close, Complete, Edit, FileKey, Job, NextEdit, Open, Prepare, Refresh, Surround
 
 QUIET_SECONDS = 0.25  # without a key or a request of a user's
 
@@ -28,6 +29,7 @@ class Scheduler:
         self._clock = clock
         self._changes: deque[Job] = deque()
         self._completions: OrderedDict[FileKey, Complete] = OrderedDict()
+        self._looks: OrderedDict[FileKey, NextEdit] = OrderedDict()
         self._refresh: OrderedDict[FileKey | None, None] = OrderedDict()
         self._prepare: dict[FileKey, float] = {}  # when each is due
         self._quiet_at: dict[int, float] = {}  # by user
@@ -36,15 +38,24 @@ class Scheduler:
 
     def __len__(self) -> int:
         """Jobs that are due; refreshing and preparing are never due."""
-        return len(self._changes) + len(self._completions)
+        return len(self._changes) + len(self._completions) + len(self._looks)
 
-    def put(self, job: Job) -> list[Complete]:
+    @property
+    def is_urgent(self) -> bool:
+        """Whether anything is due that goes before a look for a next edit."""
+        return bool(self._changes or self._completions)
+
+    def put(self, job: Job) -> list[Complete | NextEdit]:
         """Add a job. The completions given back were superseded: they won't be run, or are told
         to stop."""
         match job:
             case Complete(file):
                 self._stir(file)
-                return self._put_completion(job)
+                return [*self._put_completion(job)]
+            case NextEdit(file):
+                older = self._looks.pop(file, None)
+                self._looks[file] = job
+                return [] if older is None else [older]
             case Prepare(file, after_seconds):
                 due = self._clock() + after_seconds
                 self._prepare[file] = min(due, self._prepare.get(file, due))  # a key came meanwhile
@@ -85,6 +96,8 @@ class Scheduler:
         if self._completions:
             self.running = self._next_completion()
             return self.running
+        if self._looks:
+            return self._looks.popitem(last=False)[1]
         if self.wait_seconds() == 0:
             file = min(self._prepare, key=self._due_at)
             del self._prepare[file]
@@ -134,9 +147,12 @@ class Scheduler:
             superseded.append(older)
         return superseded
 
-    def _drop(self, file: FileKey, older_than: int | None = None) -> list[Complete]:
+    def _drop(self, file: FileKey, older_than: int | None = None) -> list[Complete | NextEdit]:
         """Cancel what was asked of `file` before it changed."""
-        superseded = self._stop_running(file, older_than)
+        superseded: list[Complete | NextEdit] = [*self._stop_running(file, older_than)]
+        look = self._looks.get(file)
+        if look is not None and (older_than is None or look.query.version < older_than):
+            superseded.append(self._looks.pop(file))
         waiting = self._completions.get(file)
         if waiting is not None and _is_stale(waiting.request, older_than):
             del self._completions[file]

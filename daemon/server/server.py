@@ -15,7 +15,15 @@ from typing import Any
 
 import psutil
 
-from ...lsp.backend import BackendState, Feedback, Phase, Refresh, StatusQuery, UseModel
+from ...lsp.backend import (
+    BackendState,
+    Feedback,
+    NextEditQuery,
+    Phase,
+    Refresh,
+    StatusQuery,
+    UseModel,
+)
 from .. import protocol
 from ..paths import DaemonPaths
 from . import jobs
@@ -140,6 +148,10 @@ class DaemonServer:
             case protocol.Digest(uri):
                 key = FileKey(connection.number, uri)
                 self._inspect(key, lambda digest: answer(lambda: digest))
+            case NextEditQuery(uri):
+                key = FileKey(connection.number, uri)
+                reply = self._in_loop(lambda found: answer(lambda: found))
+                self.engine.put(jobs.NextEdit(key, command, reply))
             case protocol.Shutdown(reason):
                 answer(dict)
                 self.stop(reason)
@@ -166,6 +178,14 @@ class DaemonServer:
         if self.state.model not in self._models:
             return self._models[0] if self._models else ""
         return self._models[(self._models.index(self.state.model) + 1) % len(self._models)]
+
+    def _in_loop(self, then: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
+        """Calls `then` in the event loop, from any thread."""
+
+        def call(data: dict[str, Any]) -> None:
+            self._loop.call_soon_threadsafe(then, data)
+
+        return call
 
     def _inspect(self, file: FileKey | None, then: Callable[[dict[str, Any]], None]) -> None:
         """Ask the engine thread; call `then` once, without its answer if it is too busy."""

@@ -14,6 +14,7 @@ export const OPTIONS = [
   "maxFileChars",
   "project",
   "eagerness",
+  "nextEdits",
 ] as const;
 
 /** Where a setting has a value; the part of VS Code's answer that matters here. */

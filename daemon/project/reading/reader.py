@@ -34,7 +34,7 @@ def outline(
     data = text.encode("utf-8", "replace")
     watch = Stopwatch(pause)
     try:
-        root = parse(_grammar_of(language, text), data, watch)
+        root = parse(grammar_of(language, text), data, watch)
         definitions = Definitions(path, language, data, watch).below(root)
         imports = tuple(imports_below(root, language, data, watch))
     except TooLong:
@@ -43,6 +43,6 @@ def outline(
     return Outline(path, language, definitions, imports, dict(names.most_common(MOST_USES)), text)
 
 
-def _grammar_of(language: str, text: str) -> str:
+def grammar_of(language: str, text: str) -> str:
     """Headers are C by their names, whatever is in them."""
     return "cpp" if language == "c" and CPP.search(text) else language

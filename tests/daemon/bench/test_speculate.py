@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from keyturn.daemon.bench import _cases
-from keyturn.daemon.bench._arm_rows import Timed, in_vain, row, settings
 from keyturn.daemon.bench._cases import FRESH, KINDS, PACKAGES
-from keyturn.daemon.bench._speculating_peers import peer_rows, ways_of
+from keyturn.daemon.bench._speculate.arm_rows import Timed, in_vain, row, settings
+from keyturn.daemon.bench._speculate.peers import peer_rows, ways_of
 from keyturn.daemon.commands.bench import command
 from keyturn.models.loading import loader
 from keyturn.models.speculative.pass_cost import Ledger

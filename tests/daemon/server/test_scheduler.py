@@ -11,13 +11,14 @@ from keyturn.daemon.server.jobs import (
     Edit,
     FileKey,
     Job,
+    NextEdit,
     Open,
     Prepare,
     Refresh,
     Surround,
 )
 from keyturn.daemon.server.scheduler import QUIET_SECONDS, Scheduler
-from keyturn.lsp.backend import TextEdit
+from keyturn.lsp.backend import NextEditQuery, TextEdit
 
 A, B, C = (FileKey(1, name) for name in "abc")
 
@@ -139,6 +140,22 @@ def test_closing_cancels_what_was_asked():
     assert scheduler.put(Close(A)) == [asked]
 
 
+def look(file: FileKey, version: int = 1) -> NextEdit:
+    return NextEdit(file, NextEditQuery(file.uri, version, 0), lambda found: None)
+
+
+def test_a_look_for_a_next_edit_comes_after_completions_and_is_given_up_for_an_edit_or_another():
+    scheduler = Scheduler()
+    stale, old, new = look(A, 1), look(B, 1), look(B, 1)
+    assert [scheduler.put(job) for job in (stale, old)] == [[], []]
+    assert scheduler.put(new) == [old]
+    asked = complete(C)
+    assert scheduler.put(asked) == []
+    assert scheduler.put(Edit(A, 2, ())) == [stale]
+    scheduler.put(Refresh(A))
+    assert drain(scheduler) == [Edit(A, 2, ()), asked, new, Refresh(A)]
+
+
 def test_refreshing_waits_until_there_is_nothing_else():
     scheduler = Scheduler()
     scheduler.put(Refresh(A))
@@ -224,7 +241,7 @@ actions = st.lists(st.tuples(st.sampled_from(["open", "edit", "close", "ask", "t
 def test_every_completion_is_run_or_given_back_exactly_once(actions: list[tuple[str, FileKey]]):
     scheduler = Scheduler()
     asked: list[Complete] = []
-    given_back: list[Complete] = []
+    given_back: list[Complete | NextEdit] = []
     run: list[Complete] = []
     versions = dict.fromkeys((A, B, C), 1)
     for action, file in actions:
@@ -246,6 +263,6 @@ def test_every_completion_is_run_or_given_back_exactly_once(actions: list[tuple[
         given_back += scheduler.put(change)
     run += [job for job in drain(scheduler) if isinstance(job, Complete)]
     stopped = [job for job in run if job in given_back]
-    assert all(job.cancelled.is_set() for job in given_back)
+    assert all(isinstance(job, Complete) and job.cancelled.is_set() for job in given_back)
     assert len(given_back) == len(set(map(id, given_back)))
     assert len(run) + len(given_back) - len(stopped) == len(asked)

@@ -39,8 +39,10 @@ class Editor:
         folders: tuple[Path, ...] = (),
         uri: str = URI,
         preexec: Callable[[], None] | None = None,
+        experimental: dict[str, Any] | None = None,
     ) -> None:
         self.uri = uri
+        self._experimental = experimental
         self._root = None if workspace is None else workspace.as_uri()
         self._folders = [{"uri": each.as_uri(), "name": each.name} for each in folders]
         self.process = subprocess.Popen(
@@ -59,10 +61,12 @@ class Editor:
         self.notes: list[dict[str, Any]] = []
 
     def __enter__(self) -> "Editor":
-        capabilities = {
+        capabilities: dict[str, Any] = {
             "general": {"positionEncodings": ["utf-32"]},
             "textDocument": {"inlineCompletion": {}},
         }
+        if self._experimental is not None:
+            capabilities["experimental"] = self._experimental
         params: dict[str, Any] = {"processId": None, "capabilities": capabilities}
         params |= {"rootUri": self._root, "workspaceFolders": self._folders or None}
         self.call("initialize", params)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ._arm_rows import Row
-from ._cases import SAMPLED, Case
-from ._peers.decoding import Transformers
+from .._cases import SAMPLED, Case
+from .._peers.decoding import Transformers
+from .arm_rows import Row
 
 if TYPE_CHECKING:
-    from ...models.loading.loader import Loaded
+    from ....models.loading.loader import Loaded
 
 PEER = "transformers"
 
@@ -27,7 +27,7 @@ def peer_rows(
     Of decoding alone: less what the prompt and one token take."""
     import torch
 
-    from ...models.prompts.fim import PromptBuilder, PromptOptions
+    from ....models.prompts.fim import PromptBuilder, PromptOptions
 
     model = Transformers(loaded, dtype).model
     builder = PromptBuilder(loaded.tokenizer)

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ._speedups import PLAIN
+from .._speedups import PLAIN
 
 if TYPE_CHECKING:
-    from ...models.speculative.pass_cost import Ledger
+    from ....models.speculative.pass_cost import Ledger
 
 AUTO = "auto"
 

@@ -1,0 +1,1 @@
+"""What `keyturn bench speculate` makes of its arms, and of another implementation."""

@@ -1,0 +1,146 @@
+"""A call that was given other arguments, or a function other parameters: the other calls of it."""
+
+from dataclasses import dataclass
+
+from .calls import Argument, Call, calls
+from .proposal import Proposal
+from .scopes import OWN, use_of
+from .source import Source
+
+SEVERAL = 2  # places where the user did it: it is meant
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """A call, or a head, of `name` at `start` had `old` in its brackets and has `new`. `same`:
+    where the names are of all that were changed like that."""
+
+    name: str
+    start: int
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+    same: tuple[int, ...]
+
+    def proposals(self, source: Source) -> list[Proposal]:
+        """The other calls of it, in their order."""
+        found = list(calls(source, self.name))
+        heads = [call for call in found if _is_head(source, call)]
+        if len(heads) > 1:
+            return []  # who knows which of them is called
+        rest = [e for e in found if e not in heads and e.name.start not in self.same]
+        if heads and heads[0].name.start == self.start:
+            made = [self._by_head(call) for call in rest]
+        else:
+            done = sum(call.name.start in self.same for call in found if call not in heads)
+            head = heads[0] if heads else None
+            made = [self._by_call(call, head, done >= SEVERAL) for call in rest]
+        return [each for each in made if each is not None]
+
+    def _by_call(self, call: Call, head: Call | None, is_meant: bool) -> Proposal | None:
+        """The call changed as the other one was: if the function's head is as it has to be for
+        that, or the user did it more than once."""
+        old, new = self.old, self.new
+        longer, shorter = (new, old) if len(new) > len(old) else (old, new)
+        at = next((i for i, each in enumerate(shorter) if longer[i] != each), len(shorter))
+        if len(longer) != len(shorter) + 1 or longer[:at] + longer[at + 1 :] != shorter:
+            return None
+        change = self._added if longer is new else self._removed
+        return change(call, longer[at], at, head, is_meant)
+
+    def _added(
+        self, call: Call, text: str, at: int, head: Call | None, is_meant: bool
+    ) -> Proposal | None:
+        keyword = Argument(0, 0, text).keyword
+        if keyword:
+            known = head is not None and keyword in _required(head)
+            if any(each.keyword == keyword for each in call.arguments) or not (known or is_meant):
+                return None
+            return _inserted(call, text, len(call.arguments))
+        known = head is not None and len(_required(head)) == len(self.new)
+        if len(call.arguments) != len(self.old) or not (known or is_meant):
+            return None
+        return _inserted(call, text, at)
+
+    def _removed(
+        self, call: Call, text: str, at: int, head: Call | None, is_meant: bool
+    ) -> Proposal | None:
+        row, keyword = call.arguments, Argument(0, 0, text).keyword
+        if keyword:
+            place = next((i for i, each in enumerate(row) if each.keyword == keyword), None)
+            known = head is not None and keyword not in [e.parameter for e in head.arguments]
+        else:
+            place = at if len(row) == len(self.old) else None
+            known = head is not None and len(_required(head)) == len(self.new)
+        return _without(call, place) if place is not None and (known or is_meant) else None
+
+    def _by_head(self, call: Call) -> Proposal | None:
+        """The call put right for the parameters that there are now."""
+        old, new = _parameters(self.old), _parameters(self.new)
+        before, after = [e.parameter for e in old], [e.parameter for e in new]
+        if set(before) != set(after) and len(before) == len(after):
+            return None  # one was renamed
+        row = call.arguments
+        if any(each.keyword or each.text.startswith("*") for each in row):
+            gone = [i for i, e in enumerate(row) if e.keyword in before and e.keyword not in after]
+            return _without(call, gone[0]) if len(gone) == 1 else None
+        if len(row) > len(old):
+            return None
+        given = dict(zip(before, call.texts, strict=False))
+        passed = [given[name] for name in after if name in given]
+        is_whole = after[: len(passed)] == [name for name in after if name in given]
+        if not is_whole or not set(_required_of(new)) <= set(after[: len(passed)]):
+            return None  # nobody knows what is to be passed
+        if tuple(passed) == call.texts:
+            return None
+        for at in range(len(row)):
+            if [*call.texts[:at], *call.texts[at + 1 :]] == passed:
+                return _without(call, at)
+        if len(passed) != len(row):
+            return None
+        why = f"the parameters of {self.name} have changed"
+        return _made(call, row[0].start, row[-1].stop, ", ".join(passed), why)
+
+
+def _parameters(texts: tuple[str, ...]) -> list[Argument]:
+    """Without the object itself, and marks."""
+    row = [Argument(0, 0, text) for text in texts if text not in ("*", "/")]
+    if row and row[0].parameter in OWN:
+        del row[0]
+    return [each for each in row if not each.text.startswith("*")]
+
+
+def _required(head: Call) -> list[str]:
+    """The names of parameters that every call must give."""
+    return _required_of(_parameters(head.texts))
+
+
+def _required_of(parameters: list[Argument]) -> list[str]:
+    return [each.parameter for each in parameters if not each.keyword]
+
+
+def _is_head(source: Source, call: Call) -> bool:
+    """Whether it is a function's head."""
+    place = source.name_at(call.name.start, call.name.stop)
+    return place is not None and use_of(source, place).declares
+
+
+def _inserted(call: Call, text: str, at: int) -> Proposal:
+    why = f"{call.name.text} is called with {text}"
+    row = call.arguments
+    if not row:
+        return _made(call, call.opening + 1, call.opening + 1, text, why)
+    if at >= len(row):
+        return _made(call, row[-1].stop, row[-1].stop, f", {text}", why)
+    return _made(call, row[at].start, row[at].start, f"{text}, ", why)
+
+
+def _without(call: Call, at: int) -> Proposal:
+    row, why = call.arguments, f"{call.name.text} is called without {call.arguments[at].text}"
+    if at + 1 < len(row):
+        return _made(call, row[at].start, row[at + 1].start, "", why)
+    start = row[at - 1].stop if at else row[at].start
+    return _made(call, start, row[at].stop, "", why)
+
+
+def _made(call: Call, start: int, stop: int, new: str, why: str) -> Proposal:
+    return Proposal(start, stop, call.text[start:stop], new, why)

@@ -1,0 +1,178 @@
+"""The same change made more than once: wherever else its old form stands.
+
+Two changes are enough to see what they have in common: the words that were the same in both, on
+the left and on the right of what was changed, and those that differed, which may be anything.
+"""
+
+import re
+from dataclasses import dataclass
+
+from .change import Change
+from .lexemes import Lexeme
+from .proposal import Proposal
+from .source import Source
+
+MOST_CONTEXT = 6  # lexemes on either side
+LEAST_CONTEXT = 3  # of what was put between two of them
+MOST_PLACES = 200
+ANYTHING = r"(\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|[$]?\w+(?:\.\w+)*)"
+
+Row = tuple[Lexeme, ...]
+WORD = re.compile(r"\w")
+COMMENT = re.compile(r"/|#|--")  # what is commented out for a while
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What a change replaced, from the first difference to the last, and what is around it."""
+
+    left: Row
+    old: Row
+    new: Row
+    right: Row
+    start: int  # in the text
+    stop: int
+
+    @classmethod
+    def of(cls, change: Change, stop: int) -> "Core | None":
+        if not change.replaced:
+            return None
+        first, last = change.replaced[0], change.replaced[-1]
+        left, right = first.left, last.right
+        before, after = change.before, change.after
+        old, new = before[left : len(before) - right], after[left : len(after) - right]
+        if not old:  # the blanks around what was put in are part of it
+            start = after[left - 1].stop if left else new[0].start
+            end = after[-right].start if right else new[-1].stop
+        elif new:
+            start, end = new[0].start, new[-1].stop
+        else:
+            start = end = after[left - 1].stop if left else change.start
+        return cls(before[:left], old, new, before[len(before) - right :], start, end)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A lexeme of a form, or a place that takes any name or literal, the same for a number."""
+
+    text: str
+    hole: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """`old` between `left` and `right` became `new`."""
+
+    left: tuple[str, ...]
+    old: tuple[Part, ...]
+    right: tuple[str, ...]
+    new: tuple[Part, ...]
+    spaced: str  # the new form as it was written, with marks for holes
+    called: str  # in the brackets of what; empty: anywhere
+
+    @classmethod
+    def of(cls, source: Source, one: Core, other: Core) -> "Repeated | None":
+        """What two changes have in common; None if they are not the same."""
+        holes: dict[tuple[str, str], int] = {}
+        old = _common(one.old, other.old, holes, is_open=True)
+        new = _common(one.new, other.new, holes, is_open=False)
+        if old is None or new is None:
+            return None
+        left = _shared(one.left[::-1], other.left[::-1])[::-1]
+        right = _shared(one.right, other.right)
+        if not _says_enough(left, old, right) or COMMENT.match(one.new[0].text if one.new else ""):
+            return None
+        called = {source.called_at(core.start) for core in (one, other)}
+        name = called.pop() if len(called) == 1 else ""
+        return cls(left, old, right, new, _written(source.text, one, new), name)
+
+    def proposals(self, source: Source) -> list[Proposal]:
+        """Where the old form stands, in their order."""
+        blanks = r"[^\S\n]*" if self.old and self.left else ""
+        left = r"\s*".join(map(_word, self.left)) + blanks
+        right = r"\s*".join(map(_word, self.right))
+        pattern = re.compile(rf"{left}(?P<core>{self._old()})(?=\s*{right})")
+        found: list[Proposal] = []
+        for match in pattern.finditer(source.text):
+            start, stop = match.span("core")
+            if len(found) == MOST_PLACES:
+                break
+            if source.is_comment(start):
+                continue
+            if self.called and source.called_at(start) != self.called:
+                continue
+            new = self.spaced
+            for part in self.old:
+                if part.hole is not None:
+                    new = new.replace(f"\0{part.hole}\0", match.group(f"hole{part.hole}"))
+            found.append(Proposal(start, stop, source.text[start:stop], new, "as you did before"))
+        return found
+
+    def _old(self) -> str:
+        seen: set[int] = set()
+        parts: list[str] = []
+        for part in self.old:
+            if part.hole is None:
+                parts.append(_word(part.text))
+            elif part.hole in seen:
+                parts.append(f"(?P=hole{part.hole})")
+            else:
+                seen.add(part.hole)
+                parts.append(f"(?P<hole{part.hole}>{ANYTHING})")
+        return r"\s*".join(parts) or r"[^\S\n]*"
+
+
+def _says_enough(left: tuple[str, ...], old: tuple[Part, ...], right: tuple[str, ...]) -> bool:
+    """Whether the old form is one that does not stand everywhere: a word alone is not, unless it is
+    called, or what stands beside it is a word, too."""
+    fixed = [part.text for part in old if part.hole is None]
+    words = [each for each in fixed if WORD.search(each)]
+    if any(WORD.search(each) for each in (*left[-2:], *right[:2])):
+        return bool(fixed) or len(left) + len(right) >= LEAST_CONTEXT
+    return bool(words) and (len(fixed) > 1 or right[:1] == ("(",))
+
+
+def _common(
+    one: Row, other: Row, holes: dict[tuple[str, str], int], is_open: bool
+) -> tuple[Part, ...] | None:
+    """`is_open`: whether what differs may be a new hole."""
+    if len(one) != len(other):
+        return None
+    parts: list[Part] = []
+    for a, b in zip(one, other, strict=True):
+        pair = a.text, b.text
+        if a.text == b.text:
+            parts.append(Part(a.text))
+        elif pair in holes:
+            parts.append(Part("", holes[pair]))
+        elif is_open and a.is_value and b.is_value:
+            parts.append(Part("", holes.setdefault(pair, len(holes))))
+        else:
+            return None
+    return tuple(parts)
+
+
+def _shared(one: Row, other: Row) -> tuple[str, ...]:
+    words: list[str] = []
+    for a, b in zip(one[:MOST_CONTEXT], other[:MOST_CONTEXT], strict=False):
+        if a.text != b.text:
+            break
+        words.append(a.text)
+    return tuple(words)
+
+
+def _written(text: str, core: Core, parts: tuple[Part, ...]) -> str:
+    """The new form with its blanks."""
+    written, at = "", core.start
+    for lexeme, part in zip(core.new, parts, strict=True):
+        written += text[at : lexeme.start]
+        written += lexeme.text if part.hole is None else f"\0{part.hole}\0"
+        at = lexeme.stop
+    return written + text[at : core.stop]
+
+
+def _word(text: str) -> str:
+    escaped = re.escape(text)
+    before = r"(?<![\w$])" if re.match(r"[\w$]", text) else ""
+    after = r"(?!\w)" if re.search(r"\w$", text) else ""
+    return before + escaped + after

@@ -1,0 +1,181 @@
+"""What a name is in its place, and which declaration it means.
+
+As far as the tree of one file tells. What a class inherits, or what an object is, it does not.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tree_sitter import Node
+
+from .declaring import DECLARING
+from .source import Place, Source
+
+OWN = frozenset(("self", "this", "cls", "Self", "super"))
+RECEIVER = re.compile(r"([\w$]+)(?:\(\))?\s*(?:\.|->|\?\.|::)\s*$")
+KEYWORDS = frozenset(("keyword_argument.name", "argument.name", "named_argument.name"))
+SHORTHANDS = re.compile(r"^shorthand_")
+LONGEST_RECEIVER = 80  # characters
+
+
+class Role(StrEnum):
+    """What a name is."""
+
+    PLAIN = "plain"
+    MEMBER = "member"  # of what stands before it, or of the class around it
+    KEYWORD = "keyword"  # names a parameter in a call
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A name in its place. `scope`: of a declaration, the node in which it holds; None: the file.
+    `owner`: the innermost class around it. `receiver`: what a member's name stands behind; empty
+    where its class declares it."""
+
+    place: Place
+    role: Role
+    declares: bool = False
+    scope: Node | None = None
+    owner: Node | None = None
+    receiver: str = ""
+    is_parameter: bool = False
+
+    @property
+    def start(self) -> int:
+        return self.place.start
+
+    @property
+    def home(self) -> int:
+        """Says which scope it is."""
+        return 0 if self.scope is None else self.scope.id
+
+
+def uses(source: Source, name: str) -> list[Use]:
+    """Of a name, in their order."""
+    return [use_of(source, place) for place in source.places(name)]
+
+
+def use_of(source: Source, place: Place) -> Use:
+    kinds = DECLARING[source.language]
+    owner = next((node for node, _ in _above(place) if node.type in kinds.classes), None)
+    before = source.text[max(0, place.start - LONGEST_RECEIVER) : place.start].rstrip()
+    if before.endswith(_member_signs(source.language)) and not before.endswith(".."):
+        found = RECEIVER.search(before)
+        receiver = found.group(1) if found else "?"
+        return Use(place, Role.MEMBER, _is_assigned(place), None, owner, receiver)
+    node, field = next(_above(place))
+    kind = f"{node.type}.{field}"
+    if kind in KEYWORDS:
+        return Use(place, Role.KEYWORD, owner=owner)
+    declared = _declared(source.language, place)
+    if declared == "member":
+        return Use(place, Role.MEMBER, True, owner, owner)
+    if declared:
+        scope = _scope(source.language, place)
+        if scope is not None and scope is owner and "type_param" not in declared:
+            return Use(place, Role.MEMBER, True, owner, owner)
+        return Use(place, Role.PLAIN, True, scope, owner, "", "param" in declared)
+    leaf = place.steps[-1].node.type
+    if leaf.startswith(("property_", "field_")):
+        return Use(place, Role.MEMBER, owner=owner, receiver="?")
+    return Use(place, Role.PLAIN, owner=owner)
+
+
+def binding(language: str, place: Place, declarations: Iterable[Use]) -> Use | None:
+    """Of these declarations of a name the one that it means in this place."""
+    kinds = DECLARING[language]
+    by_home: dict[int, Use] = {}
+    for each in declarations:
+        by_home.setdefault(each.home, each)
+    is_inside = False  # a function
+    for node, _ in _above(place):
+        found = by_home.get(node.id)
+        is_hidden = is_inside and not kinds.is_implicit and found and found.role is Role.MEMBER
+        if found is not None and not is_hidden and not _is_head(node, place):
+            return found
+        is_inside = is_inside or node.type in kinds.scopes
+    return by_home.get(0)
+
+
+def is_imported(use: Use) -> bool:
+    """Whether it stands in an import."""
+    return any(re.search(r"import|^use_|using_directive", n.type) for n, _ in _above(use.place))
+
+
+def is_shorthand(use: Use) -> bool:
+    """Whether it is a field's name and its value in one."""
+    steps = use.place.steps[-2:]
+    return any(SHORTHANDS.search(step.node.type) for step in steps)
+
+
+def owner_name(source: Source, owner: Node | None) -> str:
+    """Of a class."""
+    if owner is None:
+        return ""
+    return source.text_of(owner.child_by_field_name("name") or owner.child_by_field_name("type"))
+
+
+def callee_of(source: Source, keyword: Use) -> str:
+    """The last name of what is called with this keyword argument."""
+    for node, _ in _above(keyword.place):
+        if "argument" not in node.type:
+            called = node.child_by_field_name("function") or node.child_by_field_name("name")
+            return re.split(r"\W", source.text_of(called))[-1]
+    return ""
+
+
+def _above(place: Place) -> Iterator[tuple[Node, str]]:
+    """Each node around a name, innermost first, with the field that the name is in there."""
+    steps = place.steps
+    for inner, outer in zip(steps[:0:-1], steps[-2::-1], strict=True):
+        yield outer.node, inner.field
+
+
+def _declared(language: str, place: Place) -> str:
+    """What declares the name: a node's type and a field; "member" for a class's; else empty."""
+    kinds = DECLARING[language]
+    for node, field in _above(place):
+        kind = f"{node.type}.{field}"
+        if kind in kinds.members:
+            return "member"
+        if kind in kinds.names:
+            return kind
+        if node.type not in kinds.through or field in ("type", "right", "value", "size", "default"):
+            return ""
+    return ""
+
+
+def _is_assigned(place: Place) -> bool:
+    above = _above(place)
+    next(above)  # the object and its member
+    node, field = next(above, (None, ""))
+    return node is not None and "assignment" in node.type and field == "left"
+
+
+def _scope(language: str, place: Place) -> Node | None:
+    """In what a declared name holds. The name of a function or a class holds outside of it."""
+    kinds = DECLARING[language]
+    for node, _ in _above(place):
+        is_scope = node.type in kinds.scopes or node.type in kinds.classes
+        if is_scope and not _is_head(node, place):
+            return node
+    return None
+
+
+def _is_head(node: Node, place: Place) -> bool:
+    """Whether the name is that of the function or the class itself."""
+    if node.type.startswith(("for_", "enhanced_for", "catch")):
+        return False
+    name = node.child_by_field_name("name")
+    if name is None and node.type == "function_definition":
+        name = node.child_by_field_name("declarator")
+        while name is not None and (inner := name.child_by_field_name("declarator")) is not None:
+            name = inner
+    leaf = place.steps[-1].node
+    return name is not None and name.start_byte <= leaf.start_byte < name.end_byte
+
+
+def _member_signs(language: str) -> tuple[str, ...]:
+    return (".", "->", "::") if language in ("c", "cpp", "php") else (".", "::")

@@ -1,0 +1,149 @@
+"""A text and its syntax tree: the names in it, and what each of them stands in."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+
+from tree_sitter import Node
+
+from ..project.reading.reader import grammar_of
+from ..project.reading.syntax import GRAMMARS, Stopwatch, parse
+
+MOST_CHARACTERS = 200_000  # of a text that is read
+MOST_PLACES = 500  # of one name
+MOST_ERRORS = 1_000  # that are counted
+NAMES = re.compile(r"identifier|name$|^constant$|^word$")
+WITH_PARTS = "variable_name"  # of PHP: with its dollar
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A node on the way from the tree's root to a name, and what it is to the one before."""
+
+    node: Node
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A name in a text, as characters `start .. stop`."""
+
+    start: int
+    stop: int
+    steps: tuple[Step, ...]  # from the root to the name itself
+
+    @property
+    def above(self) -> Iterator[tuple[Step, Step]]:
+        """Each node that it stands in, innermost first, after the step below that."""
+        yield from zip(self.steps[::-1], self.steps[-2::-1], strict=False)
+
+
+class Source:
+    """Raises `TooLong` where reading takes longer than it may."""
+
+    def __init__(self, language: str, text: str, watch: Stopwatch) -> None:
+        self.language = language
+        self.text = text
+        self._watch = watch
+        data = text.encode("utf-8", "replace")
+        self._is_ascii = len(data) == len(text)
+        self._root = parse(grammar_of(language, text), data, watch)
+
+    @staticmethod
+    def can_read(language: str, text: str) -> bool:
+        return language in GRAMMARS and len(text) <= MOST_CHARACTERS
+
+    def again(self, text: str) -> "Source":
+        """Another text of the same language, in the time that is left."""
+        return Source(self.language, text, self._watch)
+
+    def places(self, name: str) -> list[Place]:
+        """Where it stands as a name: not as part of another, nor in a comment or a string."""
+        found: list[Place] = []
+        for match in re.finditer(rf"(?<![\w$]){re.escape(name)}(?!\w)", self.text):
+            if len(found) == MOST_PLACES:
+                break
+            self._watch.check()
+            if (place := self.name_at(*match.span())) is not None:
+                found.append(place)
+        return found
+
+    def name_at(self, start: int, stop: int) -> Place | None:
+        """The name that is these characters, if a name is there."""
+        place = self._place(start, stop)
+        leaf = place.steps[-1].node
+        whole = (leaf.start_byte, leaf.end_byte) == (self._byte(start), self._byte(stop))
+        if not whole or not NAMES.search(leaf.type):
+            return None
+        return place if leaf.type == WITH_PARTS or not leaf.child_count else None
+
+    def is_code(self, start: int) -> bool:
+        """Whether a character is no part of a comment or a literal string."""
+        kinds = [step.node.type for step in self._place(start, start + 1).steps]
+        for kind in reversed(kinds):
+            if "interpolation" in kind or "substitution" in kind:
+                return True
+            if "comment" in kind or "string" in kind:
+                return False
+        return True
+
+    def is_comment(self, start: int) -> bool:
+        return any("comment" in step.node.type for step in self._place(start, start + 1).steps)
+
+    def called_at(self, start: int) -> str:
+        """The last name of the innermost call in whose arguments a character stands."""
+        below: Node | None = None
+        for step in reversed(self._place(start, start + 1).steps):
+            called = step.node.child_by_field_name("function") or step.node.child_by_field_name(
+                "name"
+            )
+            if below is not None and "argument" in below.type and called is not None:
+                return re.split(r"[^\w$]", self.text_of(called))[-1]
+            below = step.node
+        return ""
+
+    @property
+    def errors(self) -> int:
+        """Places where the text is not of the language, as far as it is read."""
+        count, left = 0, [self._root]
+        while left and count < MOST_ERRORS:
+            node = left.pop()
+            count += node.is_error or node.is_missing
+            left += [each for each in node.children if each.has_error]
+        return count
+
+    def text_of(self, node: Node | None) -> str:
+        if node is None:
+            return ""
+        return self.text[self.character(node.start_byte) : self.character(node.end_byte)]
+
+    def character(self, byte: int) -> int:
+        if self._is_ascii:
+            return byte
+        return self._characters[byte]
+
+    def _place(self, start: int, stop: int) -> Place:
+        first, last = self._byte(start), self._byte(stop)
+        cursor = self._root.walk()
+        steps = [Step(self._root, "")]
+        while cursor.goto_first_child_for_byte(first) is not None:
+            node = cursor.node
+            if node is None or node.start_byte > first or node.end_byte < last:
+                break
+            steps.append(Step(node, cursor.field_name or ""))
+        return Place(start, stop, tuple(steps))
+
+    def _byte(self, character: int) -> int:
+        return character if self._is_ascii else self._bytes[character]
+
+    @cached_property
+    def _bytes(self) -> list[int]:
+        """Where each character begins."""
+        sizes = (len(each.encode("utf-8", "replace")) for each in self.text)
+        return list(accumulate(sizes, initial=0))
+
+    @cached_property
+    def _characters(self) -> dict[int, int]:
+        return {byte: character for character, byte in enumerate(self._bytes)}

@@ -1,0 +1,143 @@
+"""A next edit as an editor sees it: proposed in a pause, kept true while the user types on, and
+never again once it was refused."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keyturn.lsp.backend import NextEditQuery, TextEdit
+from keyturn.lsp.documents import Document
+from keyturn.lsp.next_edit.next_edits import NextEdits
+from keyturn.lsp.next_edit.proposed_edit import ProposedEdit
+from support.editors.editor import Editor, environment
+from support.until import until
+
+TEXT = "def f(count):\n    total = count + 1\n    return count * total\n"
+SHOWN = {"keyturn": {"nextEdit": True}}
+WORDS = st.text(alphabet="ab\n", max_size=6)
+
+
+@given(st.text(alphabet="ab\n", min_size=1, max_size=30), st.data())
+def test_a_proposal_changes_its_own_range_or_is_dropped(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text)))
+    stop = data.draw(st.integers(start, len(text)))
+    proposed: ProposedEdit | None = ProposedEdit(1, start, stop, text[start:stop], "new", "why")
+    place = [-1, *range(len(text)), -2]  # which character is where, with the ends
+    meant = place[start : stop + 2]  # what the proposal replaces, and what is beside it
+    for _ in range(data.draw(st.integers(1, 4))):
+        first = data.draw(st.integers(0, len(text)))
+        edit = TextEdit(first, data.draw(st.integers(first, len(text))), data.draw(WORDS))
+        proposed = proposed.after(edit)
+        if proposed is None:
+            return
+        text = edit.apply(text)
+        place[edit.start + 1 : edit.end + 1] = [-3] * len(edit.text)
+        assert place[proposed.start : proposed.stop + 2] == meant
+        assert text[proposed.start : proposed.stop] == proposed.old
+        expected = text[: proposed.start] + "new" + text[proposed.stop :]
+        assert proposed.edit.apply(text) == expected
+
+
+@pytest.fixture
+def editor(tmp_path: Path) -> Iterator[Editor]:
+    with Editor(environment(tmp_path), "--in-process", experimental=SHOWN) as editor:
+        editor.open(TEXT)
+        yield editor
+
+
+def changes(editor: Editor) -> list[dict[str, Any]]:
+    """What was notified by now."""
+    editor.call("workspace/executeCommand", {"command": "keyturn.why", "arguments": [editor.uri]})
+    notes = (note for note in editor.notes if note.get("method") == "keyturn/nextEditChanged")
+    return [note["params"]["edit"] for note in notes]
+
+
+def taken(editor: Editor, edit: dict[str, Any]) -> None:
+    lines = editor.text.splitlines(keepends=True)
+    places = (edit["range"][side] for side in ("start", "end"))
+    start, end = (sum(map(len, lines[: p["line"]])) + p["character"] for p in places)
+    editor.replace(start, end, edit["text"])
+
+
+def test_a_rename_leads_through_the_file_without_a_question(editor: Editor) -> None:
+    editor.replace(6, 11, "number")
+    for _ in range(2):
+        until(lambda: changes(editor)[-1:] not in ([], [None]), "it is led on", 10)
+        taken(editor, changes(editor)[-1])
+    assert editor.text == TEXT.replace("count", "number")
+    assert changes(editor)[-1] is None
+
+
+def test_what_was_refused_does_not_come_back(editor: Editor) -> None:
+    editor.replace(6, 11, "number")
+    asked = {"textDocument": {"uri": editor.uri}, "position": editor.position(12)}
+    found = editor.call("keyturn/nextEdit", asked)["result"]["edit"]
+    assert (found["text"], found["why"]) == ("number", "count is now number")
+    refused = {"command": "keyturn.nextEditRefused", "arguments": [editor.uri, found["number"]]}
+    editor.call("workspace/executeCommand", refused)
+    assert changes(editor)[-1] is None
+    assert editor.call("keyturn/nextEdit", asked)["result"] == {"edit": None}
+
+
+def test_plug_ins_of_another_server_get_what_they_expect(editor: Editor) -> None:
+    editor.replace(6, 11, "number")
+    document = {"uri": editor.uri, "version": editor.version}
+    asked = {
+        "textDocument": document,
+        "position": editor.position(12),
+        "context": {"triggerKind": 2},
+    }
+    [edit] = editor.call("textDocument/copilotInlineEdit", asked)["result"]["edits"]
+    assert edit["textDocument"] == document
+    assert edit["text"] == "number"
+    assert edit["range"]["start"] == {"line": 1, "character": 12}
+    command = {name: edit["command"][name] for name in ("command", "arguments")}
+    assert "error" not in editor.call("workspace/executeCommand", command)
+
+
+def test_one_setting_turns_them_off(editor: Editor) -> None:
+    settings = {"settings": {"keyturn": {"nextEdits": False}}}
+    editor.notify("workspace/didChangeConfiguration", settings)
+    editor.replace(6, 11, "number")
+    asked = {"textDocument": {"uri": editor.uri}, "position": editor.position(12)}
+    assert editor.call("keyturn/nextEdit", asked)["result"] == {"edit": None}
+
+
+@pytest.mark.parametrize("params", [{}, {"textDocument": {"uri": 3}}, None, {"position": {}}])
+def test_a_malformed_question_is_refused(editor: Editor, params: Any) -> None:
+    assert editor.call("keyturn/nextEdit", params)["error"]["code"] == -32602
+
+
+def test_lines_that_end_as_on_windows_stay_so(editor: Editor) -> None:
+    editor.open("\ufeff" + TEXT.replace("\n", "\r\n"))
+    start = editor.text.index("count")
+    editor.replace(start, start + 5, "number")
+    asked = {"textDocument": {"uri": editor.uri}, "position": editor.position(start)}
+    for _ in range(2):
+        taken(editor, editor.call("keyturn/nextEdit", asked)["result"]["edit"])
+    assert editor.text == "\ufeff" + TEXT.replace("count", "number").replace("\n", "\r\n")
+
+
+async def test_a_word_that_is_being_written_is_waited_for() -> None:
+    asked: list[float] = []
+    document = Document("file:///a.py", "python", 1, "word")
+    loop = asyncio.get_running_loop()
+
+    async def ask(query: NextEditQuery) -> dict[str, Any]:
+        asked.append(loop.time())
+        return {}
+
+    edits = NextEdits(ask, lambda document, edit: None)
+    began = loop.time()
+    edits.changed(document, [TextEdit(3, 3, "d")], True)
+    await asyncio.sleep(0.6)
+    assert not asked
+    edits.changed(document, [TextEdit(0, 0, "a whole line\n")], True)
+    while not asked:
+        assert loop.time() - began < 10
+        await asyncio.sleep(0.05)
