@@ -6,6 +6,7 @@ return {
   capabilities = {
     -- Neovim 0.11 does not declare it, and then the server would fill the completion menu instead.
     textDocument = { inlineCompletion = { dynamicRegistration = false } },
+    experimental = { keyturn = { nextEdit = true } },
   },
   on_init = function()
     require('keyturn').show()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Hashable
 from ...models.grammar.overlap import common_prefix, common_suffix
 from ..file_text import FileText
 from ..project.reading.syntax import Stopwatch, TooLong
+from ..workspace.language import language_of
 from .proposal import Proposal, Refused
 from .proposals import next_edit
 from .recent_edits import RecentEdits
@@ -37,14 +38,18 @@ class Proposer:
         self,
         file: Hashable,
         language: str,
+        path: str,
         text: FileText,
         offset: int,
         refused: Collection[Refused],
         pause: Callable[[], None],
     ) -> Proposal | None:
-        """What its user may want to change next, the nearest to the cursor at `offset`: in the
-        characters of the editor's text. `pause` is called between small steps, and may raise."""
+        """What its user may want to change next, the nearest to the cursor at `offset`, in the
+        characters of the editor's text. The language is the one that the editor says, or else what
+        the path ends with. `pause` is called between small steps, and may raise."""
         recent = self._recent.get(file)
+        if not Source.can_read(language, text.text):
+            language = language_of(path).id
         if recent is None or not Source.can_read(language, text.text):
             return None
         hunks = list(recent)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict, astuple, replace
 from typing import Any
 
+from ...api.uris import path_in
 from ...cache.errors import KeyturnError
 from ...lsp.backend import BackendState, Phase
 from ..file_text import Edited, FileText
@@ -202,9 +203,10 @@ class EngineThread(threading.Thread):
             job.reply({})
             return
         refused = {astuple(each) for each in query.refused}
+        path = path_in(file.key.uri)
         try:
             found = self._proposer.next_edit(
-                file.key, file.language, file.text, query.offset, refused, pause
+                file.key, file.language, path, file.text, query.offset, refused, pause
             )
         except Overtaken:
             self.put(job)

@@ -96,7 +96,7 @@ class NextEdits:
         before = self._shown.pop(document.uri, None)
         if proposed is not None:
             self._shown[document.uri] = proposed
-        if proposed != before:
+        if proposed is not None or before is not None:  # also for another version
             self._show(document, proposed)
 
     def _stop(self, uri: str) -> None:

@@ -24,18 +24,6 @@ local function line_at(buffer, row)
   return vim.api.nvim_buf_get_lines(buffer, row, row + 1, false)[1] or ''
 end
 
--- Bytes before `units` units of the client's encoding.
-local function byte_index(line, units, encoding)
-  if encoding == 'utf-8' then
-    return math.min(units, #line)
-  end
-  if vim.fn.has('nvim-0.11') == 1 then
-    return vim.str_byteindex(line, encoding, units, false)
-  end
-  local ok, index = pcall(vim.str_byteindex, line, units, encoding == 'utf-16')
-  return ok and index or #line
-end
-
 local function clear()
   if shown and vim.api.nvim_buf_is_valid(shown.buffer) then
     vim.api.nvim_buf_clear_namespace(shown.buffer, namespace, 0, -1)
@@ -79,7 +67,7 @@ local function show(buffer, items, index, encoding)
   text = text:gsub('\r\n', '\n')
   local replaced = 0
   if item.range and item.range['end'].line == row then
-    local stop = byte_index(line_at(buffer, row), item.range['end'].character, encoding)
+    local stop = require('keyturn.bytes').at(buffer, item.range['end'], encoding) or col
     replaced = math.max(0, stop - col)
   end
   shown = {
@@ -256,6 +244,15 @@ local function map(key, name)
   vim.keymap.set('i', key, function()
     if shown then
       vim.schedule(M[name])
+      return ''
+    end
+    local elsewhere = require('keyturn.next_edit')
+    if name == 'accept' and elsewhere.is_near() then
+      vim.schedule(elsewhere.go)
+      return ''
+    end
+    if name == 'dismiss' and elsewhere.shown() then
+      vim.schedule(elsewhere.dismiss)
       return ''
     end
     if name == 'next' then

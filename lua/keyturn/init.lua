@@ -16,6 +16,7 @@ M.defaults = {
     accept_line = '<M-Down>',
     next = '<M-]>',
     dismiss = '<C-]>',
+    refuse = '<Esc>', -- in normal mode, while a next edit is shown
   },
 }
 
@@ -37,6 +38,7 @@ local function start_old(options, buffer)
   }
   config.capabilities = vim.lsp.protocol.make_client_capabilities()
   config.capabilities.textDocument.inlineCompletion = { dynamicRegistration = false }
+  config.capabilities.experimental = { keyturn = { nextEdit = true } }
   if vim.lsp.start then
     vim.lsp.start(config, { bufnr = buffer })
     return
@@ -86,13 +88,22 @@ function M._show(options)
   else
     require('keyturn.ghost').setup(M._group, options.keys)
   end
+  require('keyturn.next_edit').setup(options.keys)
   M._command()
 end
 
 function M._native_keys(keys)
   if keys.accept and keys.accept ~= '' then
     vim.keymap.set('i', keys.accept, function()
-      return vim.lsp.inline_completion.get() and '' or keys.accept
+      if vim.lsp.inline_completion.get() then
+        return ''
+      end
+      local elsewhere = require('keyturn.next_edit')
+      if elsewhere.is_near() then
+        vim.schedule(elsewhere.go)
+        return ''
+      end
+      return keys.accept
     end, { expr = true, desc = 'keyturn: accept' })
   end
   if keys.next and keys.next ~= '' then

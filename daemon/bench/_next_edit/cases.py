@@ -3,7 +3,7 @@
 import ast
 import warnings
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from random import Random
 
@@ -16,7 +16,7 @@ MOST_CHARACTERS = 60_000
 RENAMES_OF_A_FILE = 4
 
 
-def cases(paths: Sequence[Path], most: int, seed: int = 1) -> list[Case]:
+def cases(paths: Iterable[Path], most: int, seed: int = 1) -> list[Case]:
     """`most`: of each kind."""
     found: dict[str, list[Case]] = defaultdict(list)
     for path in paths:
