@@ -15,12 +15,12 @@ class LazyBenches(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         found = (module.name for module in pkgutil.iter_modules(bench.__path__))
-        return sorted(name for name in found if not name.startswith("_"))
+        return sorted(name.replace("_", "-") for name in found if not name.startswith("_"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        name = cmd_name.replace("-", "_")
-        if name not in self.list_commands(ctx):
+        if cmd_name not in self.list_commands(ctx):
             return None
+        name = cmd_name.replace("-", "_")
         return getattr(import_module(f"{bench.__name__}.{name}"), "command", None)
 
     def invoke(self, ctx: click.Context) -> Any:

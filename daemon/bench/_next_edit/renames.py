@@ -2,6 +2,7 @@
 
 import ast
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -22,7 +23,11 @@ def renames(name: str, text: str, count: int, draw: Random) -> Iterator[Case]:
     """As many of one file's names."""
     known = names_in(ast.parse(text))
     draw.shuffle(known)
-    with tempfile.TemporaryDirectory(prefix="kt") as folder:
+    # rope warns of what it does itself
+    with (
+        tempfile.TemporaryDirectory(prefix="kt") as folder,
+        warnings.catch_warnings(action="ignore"),
+    ):
         (Path(folder) / "module.py").write_text(text, encoding="utf-8")
         project = Project(folder, ropefolder="")
         try:
