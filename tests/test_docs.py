@@ -84,7 +84,7 @@ def test_every_command_and_option_of_keyturn_that_is_named_exists(page: str):
         command: click.Command = main
         for word in words(line):
             name = word.strip("[]").partition("=")[0]
-            if isinstance(command, click.Group) and re.fullmatch(r"[a-z]+", name):
+            if isinstance(command, click.Group) and re.fullmatch(r"[a-z]+(-[a-z]+)*", name):
                 inner = command.get_command(click.Context(command), name)
                 assert inner is not None, line
                 command = inner
