@@ -42,6 +42,7 @@ SETTINGS = {
     "files.exclude": {".venv": True},
 }
 SIZES = 'import os\n\n\ndef size_of(path: str) -> int:\n    """Bytes of a file."""\n'
+RENAMED = "def area(width):\n    half = width / 2\n    return width * half\n"
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,7 @@ def project(folder: Path) -> Path:
     names = "sizes", "words", "switch", "language", "death", "restart", "killed", "waiting", "why"
     for name in names:
         (project / f"{name}.py").write_text(SIZES)
+    (project / "renamed.py").write_text(RENAMED)
     (project / "local.env").write_text("KEY=")
     shutil.copy(REPOSITORY / "examples" / "statistics.py", project)
     return project
@@ -381,3 +383,29 @@ def test_the_server_is_installed_by_the_command_that_was_shown(
         )
         window.picture("installed")
         window.wait(lambda: "Ready, with lookup" in window.status)
+
+
+def test_tab_leads_through_the_places_of_a_renamed_parameter_and_undo_takes_each_back(
+    window: Window,
+):
+    def renamed(count: int) -> list[str]:
+        return RENAMED.replace("width", "breadth", count).splitlines()
+
+    window.open("renamed.py")
+    window.press("Control+Home", *["ArrowRight"] * len("def area("))
+    window.press(*["Shift+ArrowRight"] * len("width"))
+    window.type("breadth")
+    window.wait(lambda: "Tab → line 2: width is now breadth" in window.next_edit)
+    window.picture("next edit")
+    window.press("ArrowUp", "Home")  # what is suggested at the cursor would be taken first
+    for count in (2, 3):
+        window.press("Tab")
+        window.wait(lambda count=count: f"Ln {count}, Col 12" in window.place)
+        window.press("Tab")
+        window.wait(lambda count=count: window.lines[:3] == renamed(count))
+        window.wait(lambda: window.next_edit != "breadth")
+    window.wait(lambda: not window.next_edit)
+    window.press("Control+z")
+    window.wait(lambda: window.lines[:3] == renamed(2))
+    window.press("Control+z")
+    window.wait(lambda: window.lines[:3] == renamed(1))

@@ -8,6 +8,7 @@ import * as vscode from "vscode";
 import { findServer, NOT_INSTALLED, sameSeries, type Found } from "./find";
 import { install } from "./install";
 import { pickModel, showMenu, type Entry, type Models } from "./menu";
+import { NextEdits, type NextEditChanged } from "./nextEdit";
 import { Pages } from "./pages";
 import { SCHEMES, Server, type Hooks } from "./server";
 import { serverOptions, toggled } from "./settings";
@@ -37,6 +38,7 @@ class Keyturn implements Hooks {
   readonly #log = vscode.window.createOutputChannel("keyturn", { log: true });
   readonly #item = vscode.window.createStatusBarItem("keyturn", vscode.StatusBarAlignment.Right, 100);
   readonly #pages = new Pages();
+  readonly #nextEdits = new NextEdits((command, ...args) => this.server.ask(command, ...args));
   #state: State = { problem: "", status: STARTING, refusal: null, thinking: false };
   #command = ""; // the server's program, once it runs
   #disabledLanguages: string[] = [];
@@ -53,6 +55,7 @@ class Keyturn implements Hooks {
       this.#log,
       this.#item,
       this.#pages,
+      this.#nextEdits,
       command("keyturn.menu", () => this.#menu()),
       command("keyturn.toggleHere", () => this.#toggleHere()),
       command("keyturn.toggleLanguage", () => this.#toggleLanguage()),
@@ -61,6 +64,8 @@ class Keyturn implements Hooks {
       command("keyturn.showWhy", () => this.#run(() => this.#showWhy())), // keyturn.why is the server's
       command("keyturn.log", () => { this.#log.show(); }),
       command("keyturn.restart", () => this.restart()),
+      command("keyturn.nextEdit.go", () => this.#nextEdits.go()),
+      command("keyturn.nextEdit.refuse", () => this.#nextEdits.refuse()),
       command("keyturn.install", () => this.#install()),
       vscode.workspace.onDidChangeConfiguration((event) => this.#settingsChanged(event)),
       vscode.workspace.onDidChangeWorkspaceFolders(() => this.restart()),
@@ -73,6 +78,7 @@ class Keyturn implements Hooks {
 
   async restart(): Promise<void> {
     this.#command = "";
+    this.#nextEdits.clear();
     this.#update({ problem: "", status: STARTING, refusal: null });
     await this.server.restart();
   }
@@ -132,6 +138,10 @@ class Keyturn implements Hooks {
     if (problem !== NOT_INSTALLED || this.context.globalState.get(OFFERED)) return;
     void this.context.globalState.update(OFFERED, true); // the status bar goes on saying it
     void this.#offer(problem, "Install…");
+  }
+
+  nextEdit(told: NextEditChanged): void {
+    this.#nextEdits.changed(told);
   }
 
   asking(requests: number): void {

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { LogOutputChannel, TextDocument } from "vscode";
 import * as lsp from "vscode-languageclient/node";
 import type { Found } from "./find";
+import type { NextEditChanged } from "./nextEdit";
 import { STARTING, type ServerStatus } from "./view";
 
 /** Documents that are followed; the cells of notebooks are documents too. */
@@ -17,6 +18,14 @@ export const SCHEMES = ["file", "untitled", "vscode-notebook-cell"];
 
 /** This many ends within three minutes, and it is not started again. */
 const MOST_ENDS = 5;
+
+/** Says that we do. */
+const SHOWS_NEXT_EDITS: lsp.StaticFeature = {
+  fillClientCapabilities: (capabilities) => { capabilities.experimental = { keyturn: { nextEdit: true } }; },
+  initialize: () => undefined,
+  getState: () => ({ kind: "static" }),
+  clear: () => undefined,
+};
 
 export interface Hooks {
   find(): Found;
@@ -30,6 +39,8 @@ export interface Hooks {
   answered(document: TextDocument, version: number): void;
   /** No server runs, and none will until a restart. */
   problem(text: string): void;
+  /** What is proposed to be changed next, in one document. */
+  nextEdit(told: NextEditChanged): void;
   /** So many suggestions are being worked on. */
   asking(requests: number): void;
 }
@@ -101,6 +112,8 @@ export class Server {
     }
     const client = new Client("keyturn", "keyturn", () => this.#launch(found.command), this.#options());
     client.onNotification("keyturn/status", (status: ServerStatus) => this.#told(client, status));
+    client.onNotification("keyturn/nextEditChanged", (told: NextEditChanged) => { this.hooks.nextEdit(told); });
+    client.registerFeature(SHOWS_NEXT_EDITS);
     this.#client = client;
     this.#starting = true;
     this.#ends = [];

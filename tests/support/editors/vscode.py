@@ -180,6 +180,12 @@ GHOST = """() => {
   return [text('[class*=ghost-text-decoration]').join(''), ...lines].join('\\n')
 }"""
 
+NEXT_EDIT = """() => [...document.querySelectorAll('.editor-instance .view-lines span')]
+  .map(part => getComputedStyle(part, '::after').content)
+  .filter(content => content && !['none', 'normal'].includes(content))
+  .map(content => JSON.parse(content).replaceAll('\\u00a0', ' ').trim())
+  .join(' | ')"""
+
 
 class Window:
     """What a user sees of one window, and does in it."""
@@ -219,6 +225,16 @@ class Window:
     @property
     def ghost(self) -> str:
         return self.page.evaluate(GHOST)
+
+    @property
+    def next_edit(self) -> str:
+        """What is shown of a change elsewhere: behind the old text, and at the cursor."""
+        return self.page.evaluate(NEXT_EDIT)
+
+    @property
+    def place(self) -> str:
+        """Where the status bar says that the cursor is."""
+        return self.page.text_content("#status\\.editor\\.selection") or ""
 
     @property
     def status(self) -> str:
