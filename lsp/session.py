@@ -104,7 +104,9 @@ class Session:
         if not allowed:
             return
         self._backend.edit(uri, version, edits)
-        self._next_edits.changed(document, edits, self.leads and self.options.next_edits)
+        leads = self.leads and self.options.next_edits
+        wanted = leads and not self.options.waits_to_be_asked(uri)
+        self._next_edits.changed(document, edits, wanted)
         self._suggestions.forget_what_saw(uri)
         accepted_to: int | None = None
         for edit in edits:
@@ -151,6 +153,8 @@ class Session:
         self.options = options
         for document in self.documents:
             allowed = self._allowed(document)
+            if not (allowed and options.next_edits):
+                self._next_edits.drop(document)
             if (document in before) != allowed or (allowed and not is_told):
                 self._follow(document, opened=allowed)
 

@@ -36,6 +36,7 @@ def called_in(text: str, change: Change) -> Called | None:
     start = change.start
     for _ in range(MOST_LINES):
         start = text.rfind("\n", 0, max(0, start - 1)) + 1
+    start = max(start, change.start - MOST_CHARACTERS)
     above = text[start : change.start]
     below = text[change.stop : change.stop + MOST_CHARACTERS]
     before = above + change.former + below

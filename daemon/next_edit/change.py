@@ -9,6 +9,7 @@ from .recent_edits import Hunk
 
 MOST_LINES = 12  # of a change, before and after
 MOST_LEXEMES = 200
+MOST_CHARACTERS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ def change_of(text: str, hunk: Hunk) -> Change | None:
     start = text.rfind("\n", 0, hunk.start) + 1
     stop = text.find("\n", hunk.stop)
     stop = len(text) if stop < 0 else stop
+    if stop - start + len(hunk.old) > MOST_CHARACTERS:
+        return None
     former = text[start : hunk.start] + hunk.old + text[hunk.stop : stop]
     if max(former.count("\n"), text.count("\n", start, stop)) >= MOST_LINES:
         return None

@@ -51,8 +51,8 @@ def _is_beside(before: str, hunk: Hunk, start: int, stop: int, new: str) -> bool
     """Whether an edit and a hunk touch, or are on the same line."""
     if start <= hunk.stop and hunk.start <= stop:
         return True
-    between = before[hunk.stop : start] if hunk.stop < start else before[stop : hunk.start]
-    return "\n" not in between
+    between = (hunk.stop, start) if hunk.stop < start else (stop, hunk.start)
+    return before.find("\n", *between) < 0
 
 
 def _before(before: str, hunks: list[Hunk], left: int, right: int) -> str:

@@ -154,6 +154,6 @@ def _instances(text: str, name: str) -> Iterable[str]:
     """Names of what is made of a class, or said to be of it."""
     if not name:
         return []
-    made = rf"([\w$]+)\s*(?::=|=|:)\s*(?:new\s+|&)?{re.escape(name)}\b"
-    typed = rf"\b{re.escape(name)}(?:<[^<>\n]*>)?\s*[*&]?\s+([\w$]+)\s*[=;,)]"
+    made = rf"(?<![\w$])([\w$]{{1,80}}) ?(?::=|=|:) ?(?:new |&)?{re.escape(name)}\b"
+    typed = rf"\b{re.escape(name)}(?:<[^<>\n]{{0,80}}>)? ?[*&]? ([\w$]{{1,80}}) ?[=;,)]"
     return {*re.findall(made, text), *re.findall(typed, text)}

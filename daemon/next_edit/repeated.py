@@ -94,6 +94,7 @@ class Repeated:
         pattern = re.compile(rf"{left}(?P<core>{self._old()})(?=\s*{right})")
         found: list[Proposal] = []
         for match in pattern.finditer(source.text):
+            source.check()
             start, stop = match.span("core")
             if len(found) == MOST_PLACES:
                 break

@@ -55,6 +55,10 @@ class Source:
     def can_read(language: str, text: str) -> bool:
         return language in GRAMMARS and len(text) <= MOST_CHARACTERS
 
+    def check(self) -> None:
+        """Raises `TooLong` once it has taken as long as it may."""
+        self._watch.check()
+
     def again(self, text: str) -> "Source":
         """Another text of the same language, in the time that is left."""
         return Source(self.language, text, self._watch)
@@ -65,7 +69,7 @@ class Source:
         for match in re.finditer(rf"(?<![\w$]){re.escape(name)}(?!\w)", self.text):
             if len(found) == MOST_PLACES:
                 break
-            self._watch.check()
+            self.check()
             if (place := self.name_at(*match.span())) is not None:
                 found.append(place)
         return found

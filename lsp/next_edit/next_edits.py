@@ -66,6 +66,11 @@ class NextEdits:
             del refused[next(iter(refused))]
         self._put(document, None)
 
+    def drop(self, document: Document) -> None:
+        """Nothing is proposed in it, for now."""
+        self._stop(document.uri)
+        self._put(document, None)
+
     def forget(self, uri: str) -> None:
         """It was closed."""
         self._stop(uri)

@@ -100,11 +100,13 @@ def test_plug_ins_of_another_server_get_what_they_expect(editor: Editor) -> None
     assert "error" not in editor.call("workspace/executeCommand", command)
 
 
-def test_one_setting_turns_them_off(editor: Editor) -> None:
-    settings = {"settings": {"keyturn": {"nextEdits": False}}}
-    editor.notify("workspace/didChangeConfiguration", settings)
+def test_one_setting_turns_them_off_also_what_is_shown(editor: Editor) -> None:
     editor.replace(6, 11, "number")
     asked = {"textDocument": {"uri": editor.uri}, "position": editor.position(12)}
+    assert editor.call("keyturn/nextEdit", asked)["result"]["edit"]
+    settings = {"settings": {"keyturn": {"nextEdits": False}}}
+    editor.notify("workspace/didChangeConfiguration", settings)
+    assert changes(editor)[-1] is None
     assert editor.call("keyturn/nextEdit", asked)["result"] == {"edit": None}
 
 
