@@ -1,7 +1,6 @@
 """A text and its syntax tree: the names in it, and what each of them stands in."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -33,11 +32,6 @@ class Place:
     start: int
     stop: int
     steps: tuple[Step, ...]  # from the root to the name itself
-
-    @property
-    def above(self) -> Iterator[tuple[Step, Step]]:
-        """Each node that it stands in, innermost first, after the step below that."""
-        yield from zip(self.steps[::-1], self.steps[-2::-1], strict=False)
 
 
 class Source:
