@@ -56,6 +56,14 @@ local function draw(buffer, edit, row, col, last_row, last_col)
   return id
 end
 
+-- One was applied, and the next one may come: until when, and whether its key was pressed already.
+local LED_ON_MS = 400
+local leading = { till = 0, again = false }
+
+local function is_leading()
+  return vim.loop.now() < leading.till
+end
+
 -- What the server says is proposed, or nothing any more.
 local function told(_, result, context)
   local buffer = vim.uri_to_bufnr(result.textDocument.uri)
@@ -79,6 +87,11 @@ local function told(_, result, context)
     number = edit.number, new = edit.text, old = table.concat(old, '\n'), why = edit.why,
     mark = mark,
   }
+  local goes = leading.again and is_leading() and buffer == vim.api.nvim_get_current_buf()
+  leading = { till = 0, again = false }
+  if goes then
+    M.go()
+  end
 end
 
 -- Whether a key may be taken for it: something is proposed, and nobody is indenting a line.
@@ -86,7 +99,7 @@ function M.is_near()
   local buffer = vim.api.nvim_get_current_buf()
   local row = place(buffer)
   if not row then
-    return false
+    return is_leading()
   end
   local position = vim.api.nvim_win_get_cursor(0)
   local before = vim.api.nvim_get_current_line():sub(1, position[2])
@@ -99,7 +112,8 @@ function M.go()
   local buffer = vim.api.nvim_get_current_buf()
   local row, col, last_row, last_col = place(buffer)
   if not row then
-    return false
+    leading.again = is_leading()
+    return leading.again
   end
   local this = proposed[buffer]
   local position = vim.api.nvim_win_get_cursor(0)
@@ -111,6 +125,7 @@ function M.go()
   end
   local lines = vim.split(this.new, '\n', { plain = true })
   hide(buffer)
+  leading = { till = vim.loop.now() + LED_ON_MS, again = false }
   if vim.api.nvim_get_mode().mode:sub(1, 1) == 'i' then
     vim.cmd('let &undolevels = &undolevels') -- each is undone alone
   end

@@ -59,11 +59,9 @@ def test_tab_leads_through_the_places_of_a_name_and_undo_takes_each_back(nvim: N
     nvim.press("<Tab>")
     nvim.wait(lambda: nvim.cursor == (2, 12))
     assert nvim.lines == FILE.replace("count", "number", 1).splitlines()
-    nvim.press("<Tab>")
-    nvim.wait(lambda: (shown(nvim) or {}).get("line") == 3)
-    assert nvim.lines == FILE.replace("count", "number", 2).splitlines()
-    nvim.press("<Tab>")
+    nvim.press("<Tab><Tab>")  # who is quick is led on, too
     nvim.wait(lambda: nvim.cursor[0] == 3)
+    assert nvim.lines == FILE.replace("count", "number", 2).splitlines()
     nvim.press("<Tab>")
     nvim.wait(lambda: nvim.lines == FILE.replace("count", "number", 3).splitlines())
     nvim.wait(lambda: shown(nvim) is None)

@@ -22,6 +22,7 @@ interface Proposed {
 type Ask = (command: string, ...args: unknown[]) => Promise<unknown>;
 
 const SHOWN = "keyturn.nextEditShown"; // the context of our keys
+const LED_ON_MS = 400; // after a change was applied, until the next one is shown
 const ARROW =
   "data:image/svg+xml;utf8,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'><path fill='%234fa3ff' d='M3 3l5 5-5 5V3zm6 0l5 5-5 5V3z'/></svg>";
 
@@ -38,6 +39,8 @@ export class NextEdits implements vscode.Disposable {
     overviewRulerColor: new vscode.ThemeColor("editorOverviewRuler.addedForeground"),
   });
   readonly #hint = vscode.window.createTextEditorDecorationType({});
+  #leading: NodeJS.Timeout | undefined; // one was applied, and the next one may come
+  #again = false; // Tab was pressed for it already
   readonly #disposables: { dispose(): unknown }[];
 
   constructor(private readonly ask: Ask) {
@@ -52,6 +55,7 @@ export class NextEdits implements vscode.Disposable {
   }
 
   dispose(): void {
+    this.#stopLeading();
     for (const each of this.#disposables) each.dispose();
   }
 
@@ -60,12 +64,16 @@ export class NextEdits implements vscode.Disposable {
     const uri = String(vscode.Uri.parse(told.textDocument.uri));
     if (told.edit) this.#proposed.set(uri, told);
     else this.#proposed.delete(uri);
+    const goes = this.#again && !!told.edit && uri === String(vscode.window.activeTextEditor?.document.uri);
+    if (told.edit) this.#stopLeading();
     this.#draw();
+    if (goes) void this.go();
   }
 
   /** No server, no proposals. */
   clear(): void {
     this.#proposed.clear();
+    this.#stopLeading();
     this.#draw();
   }
 
@@ -73,7 +81,10 @@ export class NextEdits implements vscode.Disposable {
   async go(): Promise<void> {
     const editor = vscode.window.activeTextEditor;
     const found = editor && this.#at(editor);
-    if (!editor || !found) return;
+    if (!editor || !found) {
+      this.#again = this.#leading !== undefined; // who is quick does not indent instead
+      return;
+    }
     const range = rangeOf(found);
     if (!editor.selection.isEmpty || !range.contains(editor.selection.active)) {
       editor.selection = new vscode.Selection(range.start, range.start);
@@ -81,7 +92,11 @@ export class NextEdits implements vscode.Disposable {
       return;
     }
     this.#proposed.delete(String(editor.document.uri));
+    this.#leading = setTimeout(() => { this.#stopLeading(); this.#draw(); }, LED_ON_MS);
+    const start = editor.document.offsetAt(range.start);
     await editor.edit((builder) => { builder.replace(range, found.text); }, { undoStopBefore: true, undoStopAfter: true });
+    const end = editor.document.positionAt(start + found.text.length);
+    editor.selection = new vscode.Selection(end, end);
     this.#draw();
   }
 
@@ -94,6 +109,12 @@ export class NextEdits implements vscode.Disposable {
     this.#proposed.delete(uri);
     this.#draw();
     await this.ask("keyturn.nextEditRefused", uri, found.number);
+  }
+
+  #stopLeading(): void {
+    clearTimeout(this.#leading);
+    this.#leading = undefined;
+    this.#again = false;
   }
 
   /** What is proposed for the text as it is in this editor. */
@@ -113,7 +134,7 @@ export class NextEdits implements vscode.Disposable {
     }
     const editor = vscode.window.activeTextEditor;
     const found = editor && this.#at(editor);
-    const takesKeys = !!editor && !!found && !isIndenting(editor, rangeOf(found));
+    const takesKeys = !!this.#leading || (!!editor && !!found && !isIndenting(editor, rangeOf(found)));
     void vscode.commands.executeCommand("setContext", SHOWN, takesKeys);
   }
 
