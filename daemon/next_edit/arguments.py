@@ -1,5 +1,6 @@
 """A call that was given other arguments, or a function other parameters: the other calls of it."""
 
+import re
 from dataclasses import dataclass
 
 from .calls import Argument, Call, calls
@@ -7,6 +8,7 @@ from .proposal import Proposal
 from .scopes import OWN, use_of
 from .source import Source
 
+COMMENT = re.compile(r"#|//|/\*|--")
 SEVERAL = 2  # places where the user did it: it is meant
 
 
@@ -95,7 +97,7 @@ class Arguments:
         for at in range(len(row)):
             if [*call.texts[:at], *call.texts[at + 1 :]] == passed:
                 return _without(call, at)
-        if len(passed) != len(row):
+        if len(passed) != len(row) or COMMENT.search(call.text[row[0].start : row[-1].stop]):
             return None
         why = f"the parameters of {self.name} have changed"
         return _made(call, row[0].start, row[-1].stop, ", ".join(passed), why)
@@ -134,12 +136,17 @@ def _inserted(call: Call, text: str, at: int) -> Proposal:
     return _made(call, row[at].start, row[at].start, f"{text}, ", why)
 
 
-def _without(call: Call, at: int) -> Proposal:
+def _without(call: Call, at: int) -> Proposal | None:
+    """None where a comment may go, too: also of the line above, which is read as its beginning."""
     row, why = call.arguments, f"{call.name.text} is called without {call.arguments[at].text}"
+    start, stop = row[at].start, row[at].stop
     if at + 1 < len(row):
-        return _made(call, row[at].start, row[at + 1].start, "", why)
-    start = row[at - 1].stop if at else row[at].start
-    return _made(call, start, row[at].stop, "", why)
+        stop = row[at + 1].start
+    elif at:
+        start = row[at - 1].stop
+    if COMMENT.search(call.text[start:stop]):
+        return None
+    return _made(call, start, stop, "", why)
 
 
 def _made(call: Call, start: int, stop: int, new: str, why: str) -> Proposal:

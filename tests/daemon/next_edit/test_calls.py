@@ -29,6 +29,18 @@ def test_a_parameter_that_is_gone_is_passed_no_more() -> None:
     assert "return scaled(scaled(1))" in found
 
 
+def test_no_comment_goes_with_an_argument() -> None:
+    text = "def f(a, b):\n    pass\n\n\nf(1,\n  2)\nf(\n    1,  # the first\n    2,\n)\n"
+    found = Edited(text).replace("(a, b)", "(a)").follow()
+    assert found == "def f(a):\n    pass\n\n\nf(1)\nf(\n    1,  # the first\n    2,\n)\n"
+
+
+def test_arguments_with_a_comment_among_them_are_not_put_in_another_order() -> None:
+    text = "def f(a, b):\n    pass\n\n\nf(1, 2)\nf(\n    1,  # the first\n    2,\n)\n"
+    found = Edited(text).replace("(a, b)", "(b, a)").follow()
+    assert found == text.replace("(a, b)", "(b, a)").replace("(1, 2)", "(2, 1)")
+
+
 def test_parameters_in_another_order_are_passed_in_that_order() -> None:
     found = Edited(TEXT).replace("(value, factor)", "(factor, value)").follow()
     assert "scaled(2, item)" in found
