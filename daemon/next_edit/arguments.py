@@ -78,19 +78,23 @@ class Arguments:
     def _by_head(self, call: Call) -> Proposal | None:
         """The call put right for the parameters that there are now."""
         old, new = _parameters(self.old), _parameters(self.new)
-        before, after = [e.parameter for e in old], [e.parameter for e in new]
+        before, after = [each.text for each in old], [each.text for each in new]
         if set(before) != set(after) and len(before) == len(after):
-            return None  # one was renamed
+            return None  # one was renamed, or is of another type
+        if len({*before}) != len(before):
+            return None
         row = call.arguments
         if any(each.keyword or each.text.startswith("*") for each in row):
-            gone = [i for i, e in enumerate(row) if e.keyword in before and e.keyword not in after]
+            lost = {e.parameter for e in old} - {e.parameter for e in new}
+            gone = [i for i, each in enumerate(row) if each.keyword in lost]
             return _without(call, gone[0]) if len(gone) == 1 else None
         if len(row) > len(old):
             return None
         given = dict(zip(before, call.texts, strict=False))
         passed = [given[name] for name in after if name in given]
         is_whole = after[: len(passed)] == [name for name in after if name in given]
-        if not is_whole or not set(_required_of(new)) <= set(after[: len(passed)]):
+        required = {each.text for each in new if not each.keyword}
+        if not is_whole or not required <= {*after[: len(passed)]}:
             return None  # nobody knows what is to be passed
         if tuple(passed) == call.texts:
             return None
@@ -113,11 +117,7 @@ def _parameters(texts: tuple[str, ...]) -> list[Argument]:
 
 def _required(head: Call) -> list[str]:
     """The names of parameters that every call must give."""
-    return _required_of(_parameters(head.texts))
-
-
-def _required_of(parameters: list[Argument]) -> list[str]:
-    return [each.parameter for each in parameters if not each.keyword]
+    return [each.parameter for each in _parameters(head.texts) if not each.keyword]
 
 
 def _is_head(source: Source, call: Call) -> bool:

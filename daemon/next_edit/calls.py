@@ -29,7 +29,7 @@ class Argument:
 
     @property
     def parameter(self) -> str:
-        """Its name, as that of a parameter: the first, or the last before a type's mark."""
+        """Its name, as that of a parameter, where that comes before its type."""
         found = FIRST_NAME.match(self.text)
         return found.group(1) if found else self.text
 

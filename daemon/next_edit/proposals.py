@@ -23,9 +23,10 @@ def next_edit(
 ) -> Proposal | None:
     """The nearest of `proposals` that leaves the text as good a program as it is. Raises
     `TooLong`."""
-    for each in islice(proposals(source, hunks, cursor), MOST_READ):
+    found = (p for p in proposals(source, hunks, cursor) if p.refusal not in refused)
+    for each in islice(found, MOST_READ):
         text = source.text[: each.start] + each.new + source.text[each.stop :]
-        if each.refusal not in refused and source.again(text).errors <= source.errors:
+        if source.again(text).errors <= source.errors:
             return each
     return None
 
@@ -65,7 +66,7 @@ def _found(source: Source, changes: list[Change], newest: set[int]) -> Iterator[
             yield from rule.proposals(source)
         if each.is_regrouped and each.change in rest:
             rest.remove(each.change)
-    cores = [(change, core) for change in rest if (core := Core.of(change, change.stop))]
+    cores = [(change, core) for change in rest if (core := Core.of(change))]
     for (change, one), (_, other) in combinations(cores, 2):
         if change.hunk.number in newest and (rule := Repeated.of(source, one, other)):
             yield from rule.proposals(source)

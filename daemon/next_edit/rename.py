@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from .proposal import Proposal
-from .scopes import OWN, Role, Use, binding, callee_of, is_imported, is_shorthand, owner_name, uses
+from .scopes import OWN, Role, Use, binding, is_imported, is_shorthand, owner_name, uses
 from .source import Source
 
 CONSTRUCTORS = frozenset(("__init__", "__new__", "constructor"))
@@ -102,20 +102,23 @@ class Rename:
         name = source.text_of(function)
         if name in CONSTRUCTORS:
             name = owner_name(source, parameter.owner)
-        keywords = [use for use in former if use.role is Role.KEYWORD]
-        return [use for use in keywords if callee_of(source, use) == name]
+        return _named_in(source, name, former)
 
     def _keywords(self, source: Source, subject: Use, former: list[Use]) -> list[Use]:
         """Other calls of the same function."""
-        name = callee_of(source, subject)
-        keywords = [use for use in former if use.role is Role.KEYWORD]
-        return [use for use in keywords if callee_of(source, use) == name]
+        return _named_in(source, source.called_at(subject.start), former)
 
     def _proposal(self, use: Use) -> Proposal:
         new = f"{self.old}: {self.new}" if is_shorthand(use) else self.new
         return Proposal(
             use.place.start, use.place.stop, self.old, new, f"{self.old} is now {self.new}"
         )
+
+
+def _named_in(source: Source, function: str, former: list[Use]) -> list[Use]:
+    """Where calls of the function name a parameter."""
+    keywords = [use for use in former if use.role is Role.KEYWORD]
+    return [use for use in keywords if source.called_at(use.start) == function]
 
 
 def _is_seen(source: Source, use: Use) -> bool:

@@ -34,7 +34,7 @@ class Core:
     stop: int
 
     @classmethod
-    def of(cls, change: Change, stop: int) -> "Core | None":
+    def of(cls, change: Change) -> "Core | None":
         if not change.replaced:
             return None
         first, last = change.replaced[0], change.replaced[-1]

@@ -117,15 +117,6 @@ def owner_name(source: Source, owner: Node | None) -> str:
     return source.text_of(owner.child_by_field_name("name") or owner.child_by_field_name("type"))
 
 
-def callee_of(source: Source, keyword: Use) -> str:
-    """The last name of what is called with this keyword argument."""
-    for node, _ in _above(keyword.place):
-        if "argument" not in node.type:
-            called = node.child_by_field_name("function") or node.child_by_field_name("name")
-            return re.split(r"\W", source.text_of(called))[-1]
-    return ""
-
-
 def _above(place: Place) -> Iterator[tuple[Node, str]]:
     """Each node around a name, innermost first, with the field that the name is in there."""
     steps = place.steps

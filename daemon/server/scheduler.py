@@ -54,6 +54,8 @@ class Scheduler:
                 return [*self._put_completion(job)]
             case NextEdit(file):
                 older = self._looks.pop(file, None)
+                if older is not None and older.query.version > job.query.version:
+                    older, job = job, older  # this one was interrupted, and comes again
                 self._looks[file] = job
                 return [] if older is None else [older]
             case Prepare(file, after_seconds):

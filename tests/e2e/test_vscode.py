@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -389,7 +389,7 @@ def test_the_server_is_installed_by_the_command_that_was_shown(
 def test_tab_leads_through_the_places_of_a_renamed_parameter_and_undo_takes_each_back(
     window: Window,
 ):
-    def renamed(count: int) -> list[str]:
+    def renamed(count: int) -> Sequence[str]:
         return RENAMED.replace("width", "breadth", count).splitlines()
 
     window.open("renamed.lua")

@@ -1,6 +1,8 @@
 """A text edited as a user would, and what is proposed then."""
 
-from keyturn.daemon.next_edit.proposal import Proposal
+from collections.abc import Collection
+
+from keyturn.daemon.next_edit.proposal import Proposal, Refused
 from keyturn.daemon.next_edit.proposals import next_edit, proposals
 from keyturn.daemon.next_edit.recent_edits import RecentEdits
 from keyturn.daemon.next_edit.source import Source
@@ -35,8 +37,8 @@ class Edited:
     def all(self) -> list[Proposal]:
         return proposals(self.source(), list(self.recent), self._cursor)
 
-    def next(self) -> Proposal | None:
-        return next_edit(self.source(), list(self.recent), self._cursor)
+    def next(self, refused: Collection[Refused] = ()) -> Proposal | None:
+        return next_edit(self.source(), list(self.recent), self._cursor, refused)
 
     def follow(self) -> str:
         """Take every proposal until there is none."""

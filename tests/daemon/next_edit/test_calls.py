@@ -29,6 +29,39 @@ def test_a_parameter_that_is_gone_is_passed_no_more() -> None:
     assert "return scaled(scaled(1))" in found
 
 
+@pytest.mark.parametrize(
+    ("language", "head", "new", "call", "expected"),
+    [
+        ("c", "int f(int a, int b)", "int f(int a)", "f(1, 2)", "f(1)"),
+        ("c", "int f(int a, char *b)", "int f(char *b, int a)", "f(1, c)", "f(c, 1)"),
+        ("java", "int f(int a, int b)", "int f(int b)", "f(1, 2)", "f(2)"),
+        ("go", "func f(a int, b int)", "func f(b int)", "f(1, 2)", "f(2)"),
+        ("typescript", "function f(a: A, b: B)", "function f(b: B)", "f(1, 2)", "f(2)"),
+        ("rust", "fn f(a: i32, b: i32)", "fn f(a: i32)", "f(1, 2)", "f(1)"),
+        ("php", "function f(int $a, int $b)", "function f(int $b)", "f(1, 2)", "f(2)"),
+    ],
+)  # fmt: skip
+def test_parameters_are_told_apart_wherever_their_types_stand(
+    language: str, head: str, new: str, call: str, expected: str
+) -> None:
+    before, after = {"java": ("class A { ", "}"), "php": ("<?php\n", "")}.get(language, ("", ""))
+    body = {"go": "func g() { %s }", "rust": "fn g() { %s; }", "php": "%s;"}.get(language)
+    body = body or ("int g() { return %s; }" if language != "typescript" else "%s;")
+    text = before + head + " { }\n" + body % call + "\n" + after
+    found = Edited(text, language).replace(head, new).follow()
+    assert found == text.replace(head, new).replace(call, expected)
+
+
+def test_who_refuses_one_place_is_still_told_of_another_change() -> None:
+    text = "def f(a):\n    return a + a + a\n\n\ndef g(b):\n    return b\n"
+    edited = Edited(text).replace("g(b)", "g(two)").replace("f(a)", "f(one)")
+    refused = edited.next()
+    assert refused is not None
+    found = edited.next({refused.refusal})
+    assert found is not None
+    assert found.new == "two"
+
+
 def test_no_comment_goes_with_an_argument() -> None:
     text = "def f(a, b):\n    pass\n\n\nf(1,\n  2)\nf(\n    1,  # the first\n    2,\n)\n"
     found = Edited(text).replace("(a, b)", "(a)").follow()
