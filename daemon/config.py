@@ -30,12 +30,14 @@ SERVERS = (*TEAM, "openai+", "llama.cpp+", "ollama+")  # and of any
 IDLE_WORK = ("off", "gentle", "full")
 ATTENTION = ("auto", "numba", "triton", "flash-attn-4", "flash-attn", "torch", "readable")
 DTYPES = ("auto", "float32", "bfloat16", "float16", "int8", "int5", "int4")
+NEXT_EDIT_FORMATS = ("auto", "sweep", "zeta", "instinct")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 WORDS = {
     "daemon.log_level": LOG_LEVELS,
     "model.dtype": DTYPES,
     "model.idle_work": IDLE_WORK,
     "model.attention": ATTENTION,
+    "model.next_edit_format": NEXT_EDIT_FORMATS,
 }
 LEAST = {"model.context_tokens": 256}  # of numbers; of others 0. With less, nothing good comes
 MOST = {"daemon.metrics_port": 65_535}  # of others MOST_COUNT
@@ -59,6 +61,9 @@ class ModelChoice:
     workspace_mib: int = 8  # text of files that are not open, for "lookup"; 0: only open ones
     json_schemas: tuple[str, ...] = ()  # GLOB=FILE: which JSON files follow which schema
     cycle: tuple[str, ...] = ()  # the models that "next model" goes through
+    next_edit: str = ""  # a next-edit model; empty: none
+    next_edit_format: str = "auto"  # in which it is asked; auto: its name says it
+    next_edit_system: str = ""  # a file with the system message of a format that has one
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ def lines(status: Mapping[str, Any]) -> Iterator[str]:
         yield f"problem    {problem}"
     if waiting := engine.pop("kernels_to_pack", 0):
         yield f"packing    {waiting} kernels, in idle time; decoding is slower until then"
+    if beside := engine.pop("next_edit", {}):
+        yield f"next edits {_next_edit(beside)}"
     server, fallback = engine.pop("server", {}), engine.pop("fallback", {})
     if server:
         yield from _server(server, fallback)
@@ -62,6 +64,15 @@ def _project(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"chunks     {in_memory}, {found['chunks_encoded']:,} encoded"
     if "indexer" in found:
         yield f"indexer    {found['indexer']}"
+
+
+def _next_edit(found: Mapping[str, Any]) -> str:
+    """The next-edit model."""
+    if "format" not in found:
+        return f"{found['model']}: {found['problem'] or 'not loaded until it is needed'}"
+    tokens = f"{found['tokens_a_pass']:g} tokens a pass, " if found["tokens_a_pass"] else ""
+    asked = f"asked {found['asked']:,} times, {found['proposed']:,} proposals"
+    return f"{found['model']}, in the format of {found['format']}: {tokens}{asked}"
 
 
 def _server(server: Mapping[str, Any], fallback: Mapping[str, Any]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from typing import Any
 from ...api.report import Completion, CompletionMeta, Finish
 from ..config import LOOKUP
 from ..file_text import Edited
+from ..next_edit.model import NextEditModel
 from ..server.engine import File, OpenFiles
 from ..server.jobs import Complete, FileKey
 from ..workspace.project_files import Library
@@ -27,6 +28,7 @@ class LookupEngine:
     """Looks at a window's open files as they are now, and at others as they are on disk."""
 
     name = LOOKUP
+    next_edit_model: NextEditModel | None = None
 
     def __init__(
         self, open_files: OpenFiles, path_of: Callable[[str], str], library: Library

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ...cache.budget import Budget
     from ...models.loading.loader import Loaded
     from ..context.choice import Choice
+    from ..next_edit.model import NextEditModel
     from ..remote.server_thread import MakeFiles
     from ..workspace.project_files import OptionsIn
     from .model_engine import ProjectOf
@@ -37,7 +38,10 @@ def engine_maker(
 
     def make(name: str, report: Report, open_files: OpenFiles) -> Engine:
         chosen = choice()
-        return one(chosen, name or chosen.name, report, open_files, None)
+        engine = one(chosen, name or chosen.name, report, open_files, None)
+        if not is_host:
+            engine.next_edit_model = next_edit_model(chosen, engine)
+        return engine
 
     def one(
         chosen: ModelChoice,
@@ -102,6 +106,30 @@ def engine_maker(
         )
 
     return make
+
+
+def next_edit_model(choice: ModelChoice, engine: Engine) -> "NextEditModel | None":
+    """What is configured, loaded when it is first needed; at once where the engine has the same
+    model loaded."""
+    if not choice.next_edit:
+        return None
+    from ...models.loading.loader import load
+    from ...models.prompts.next_edit.formats import format_of
+    from ..rewriting.configured_model import ConfiguredModel
+    from ..rewriting.rewriter import Rewriter
+    from ..rewriting.system_message import system_message
+    from .model_engine import ModelEngine
+
+    name = choice.next_edit
+    shared = engine.loaded if isinstance(engine, ModelEngine) and engine.is_called(name) else None
+
+    def make() -> Rewriter:
+        system = system_message(choice.next_edit_system)
+        kind = format_of(name, choice.next_edit_format, system)
+        loaded = shared or load(name, choice.device, choice.dtype, attention=choice.attention)
+        return Rewriter(loaded, kind)
+
+    return ConfiguredModel(name, make, is_quick=shared is not None)
 
 
 def files_maker(name: str, context_tokens: int) -> "MakeFiles":

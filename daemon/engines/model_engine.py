@@ -13,6 +13,7 @@ from ...cache.budget import Budget
 from ...cache.errors import OverBudget
 from ...models.device import Aside, aside, give_back
 from ...models.errors import ModelError
+from ...models.hub.registry import find
 from ...models.loading.loader import Loaded
 from ..completion.completer import MOST_CHARACTERS, Completer, CompleterOptions
 from ..completion.file_session import FileSession
@@ -20,6 +21,7 @@ from ..completion.idle_refresh import IdleWork, Refresher
 from ..completion.request import Candidate, InfillRequest
 from ..context.project_context import ProjectContext
 from ..file_text import Edited
+from ..next_edit.model import NextEditModel
 from ..server.engine import File, OpenFiles
 from ..server.jobs import Complete, FileKey
 from .read_ahead import ReadAhead
@@ -46,6 +48,8 @@ class Apart:
 
 class ModelEngine:
     """Completes with one model. The file used longest ago gives its cache up first."""
+
+    next_edit_model: NextEditModel | None = None
 
     def __init__(
         self,
@@ -74,6 +78,18 @@ class ModelEngine:
         self._aside = aside(loaded.model.device)
         self._open_files = open_files
         self._project = project and project(self._completer, self._aside)
+
+    @property
+    def loaded(self) -> Loaded:
+        """The model, for somebody else who uses it in the engine thread."""
+        return self._loaded
+
+    def is_called(self, name: str) -> bool:
+        """Whether that is its model."""
+        try:
+            return find(name).name == self.name
+        except ModelError:
+            return False
 
     def complete(self, file: File, job: Complete) -> list[Completion]:
         started = time.monotonic()

@@ -20,12 +20,13 @@ from ...lsp.backend import BackendState, Phase
 from ..context.choice import Choice
 from ..context.remote_choice import RemoteChoice
 from ..file_text import Edited
+from ..next_edit.model import NextEditModel
+from ..on_demand import OnDemand
 from ..remote.errors import Outdated, ServerAway, ServerError
 from ..remote.messages import key_of
 from ..remote.server_thread import MakeFiles, ServerThread
 from ..server.engine import Engine, File, OpenFiles, Report
 from ..server.jobs import Complete, FileKey
-from .fallback import Fallback
 
 LOOK_SECONDS = 0.01  # between looks at whether a request was cancelled
 RESERVE_SECONDS, RESERVE_SHARE = 0.5, 0.25  # of a deadline, for the local engine
@@ -33,6 +34,8 @@ RESERVE_SECONDS, RESERVE_SHARE = 0.5, 0.25  # of a deadline, for the local engin
 
 class RemoteEngine:
     """Asks the server called `name`."""
+
+    next_edit_model: NextEditModel | None = None
 
     def __init__(
         self,
@@ -48,7 +51,7 @@ class RemoteEngine:
         to fall back on, made when it is needed; None: there is none. `choice`: of what the server
         shows a file of its project, about so many tokens of whose text it sees; None: nothing."""
         self.name = name
-        self._fallback = None if make_local is None else Fallback(make_local, self._say)
+        self._fallback = None if make_local is None else OnDemand("fallback", make_local, self._say)
         self._report = report
         self._open_files = open_files
         self._answered = Counter[str]()  # by "server" and "local"
@@ -190,7 +193,7 @@ class RemoteEngine:
     # region The local engine
     @property
     def _local(self) -> Engine | None:
-        return None if self._fallback is None else self._fallback.engine
+        return None if self._fallback is None else self._fallback.made
 
     def _ready_local(self, job: Complete) -> Engine:
         """Raises `ServerAway` where there is none in time."""

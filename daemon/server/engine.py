@@ -8,6 +8,7 @@ from ...api.chunk import Chunk
 from ...api.report import Completion
 from ...lsp.backend import BackendState, ProjectRules
 from ..file_text import Edited, FileText
+from ..next_edit.model import NextEditModel
 from .jobs import Complete, FileKey
 
 Report = Callable[[BackendState], None]
@@ -29,6 +30,7 @@ class Engine(Protocol):
     """What completes code. Called in the engine thread only."""
 
     name: str
+    next_edit_model: NextEditModel | None  # beside it, if one is configured; the thread closes it
 
     def edit(self, before: File, edits: Sequence[Edited]) -> None:
         """An open file was edited, which was `before`: once for each edit, in their order."""

@@ -205,8 +205,9 @@ class EngineThread(threading.Thread):
         refused = {astuple(each) for each in query.refused}
         path = path_in(file.key.uri)
         try:
+            model = None if self._engine is None else self._engine.next_edit_model
             found = self._proposer.next_edit(
-                file.key, file.language, path, file.text, query.offset, refused, pause
+                file.key, file.language, path, file.text, query.offset, refused, pause, model
             )
         except Overtaken:
             self.put(job)
@@ -277,8 +278,11 @@ class EngineThread(threading.Thread):
 
     def _free(self) -> None:
         engine, self._engine = self._engine, None
-        if engine is not None:
-            engine.close()
+        if engine is None:
+            return
+        if engine.next_edit_model is not None:
+            engine.next_edit_model.close()
+        engine.close()
 
     def _inspect(self, digest_of: FileKey | None) -> dict[str, Any]:
         if digest_of is not None:
@@ -288,11 +292,13 @@ class EngineThread(threading.Thread):
             data = file.text.raw.encode("utf-8", "surrogatepass")
             return {"version": file.version, "sha256": hashlib.sha256(data).hexdigest()}
         engine = {} if self._engine is None else self._engine.status()
+        beside = None if self._engine is None else self._engine.next_edit_model
         return {
             "model": self._model,
             "open_files": len(self._files),
             "open_characters": sum(len(file.text.raw) for file in self._files.values()),
             **engine,
+            **({} if beside is None else {"next_edit": beside.status()}),
         }
 
     # endregion

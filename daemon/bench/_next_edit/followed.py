@@ -17,7 +17,8 @@ class Followed:
     """What came of a case: `wrong` is what was proposed at last and should not have been."""
 
     case: Case
-    right: int = 0
+    right: int = 0  # proposals
+    done: int = 0  # edits of the case that they made
     wrong: Proposal | None = None
     milliseconds: list[float] = field(default_factory=list)
 
@@ -42,13 +43,20 @@ def follow(case: Case, ask: Ask) -> Followed:
         first = proposed[0]
         made = TextEdit(first.start, first.stop, first.new)
         after = made.apply(text)
-        meant = next((each for each in edits if each.apply(text) == after), None)
-        if meant is None:
+        meant = [each for each in edits if first.start <= each.start and each.end <= first.stop]
+        if not meant or _all(text, meant) != after:
             found.wrong = first
             return found
         found.right += 1
-        edits = [each for each in edits if each is not meant]
-        text, edits, cursor = _made(text, recent, meant, edits)
+        found.done += len(meant)
+        rest = [each for each in edits if each not in meant]
+        text, edits, cursor = _made(text, recent, made, rest)
+
+
+def _all(text: str, edits: Sequence[TextEdit]) -> str:
+    for each in sorted(edits, key=lambda edit: -edit.start):
+        text = each.apply(text)
+    return text
 
 
 def _made(

@@ -16,6 +16,7 @@ from keyturn.api.chunk import Chunk
 from keyturn.api.report import Completion, CompletionMeta
 from keyturn.api.request import CompletionRequest
 from keyturn.daemon.file_text import Edited
+from keyturn.daemon.next_edit.model import NextEditModel
 from keyturn.daemon.server.engine import File, OpenFiles
 from keyturn.daemon.server.jobs import Complete, FileKey
 from keyturn.lsp.backend import BackendState, ProjectRules
@@ -34,6 +35,8 @@ def suggestion(version: int, offset: int, text: str) -> str:
 
 
 class TinyEngine:
+    next_edit_model: NextEditModel | None = None
+
     def __init__(self, name: str = "tiny", open_files: OpenFiles = tuple) -> None:
         self.name = name
         self._open_files = open_files

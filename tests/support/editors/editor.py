@@ -85,9 +85,9 @@ class Editor:
         self.process.wait()
 
     # region The document
-    def open(self, text: str) -> None:
+    def open(self, text: str, language: str = "python") -> None:
         self.text, self.version = text, 1
-        item = {"uri": self.uri, "languageId": "python", "version": 1, "text": text}
+        item = {"uri": self.uri, "languageId": language, "version": 1, "text": text}
         self.notify("textDocument/didOpen", {"textDocument": item})
 
     def replace(self, start: int, end: int, text: str) -> None:

@@ -1,15 +1,15 @@
-"""An engine on this machine for while a server is away: made when it is first needed, in a thread
-of its own, so that whoever asks meanwhile waits no longer than he has, and the server is used again
-as soon as it answers.
+"""What takes a while to make and is not always needed, such as an engine for while a server is
+away: made when it is first asked for, in a thread of its own, so that whoever asks meanwhile waits
+no longer than he has.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
-from ...cache.errors import KeyturnError
-from ..server.engine import Engine
+from ..cache.errors import KeyturnError
 
 logger = logging.getLogger(__name__)
 
@@ -18,15 +18,25 @@ RETRY_SECONDS = 30.0  # after which one that could not be made is tried again
 GIVE_BACK_SECONDS = 600.0  # without use, after which its memory is given back
 
 
-class Fallback:
-    """Used in the engine thread. `changed` is called, from any thread, whenever there is one, or it
-    is known that there is none."""
+class Closable(Protocol):
+    def close(self) -> None: ...
 
-    def __init__(self, make: Callable[[], Engine], changed: Callable[[], None]) -> None:
+
+Made = TypeVar("Made", bound=Closable)
+
+
+class OnDemand(Generic[Made]):
+    """Used in the engine thread. `changed` is called, from any thread, whenever there is one, or it
+    is known that there is none; `what` it is, for the log."""
+
+    def __init__(
+        self, what: str, make: Callable[[], Made], changed: Callable[[], None] = lambda: None
+    ) -> None:
+        self._what = what
         self._make = make
         self._changed = changed
         self._lock = threading.Lock()
-        self._made: Engine | None = None
+        self._made: Made | None = None
         self._making: threading.Thread | None = None
         self._is_over = False
         self._failed_at: float | None = None
@@ -34,7 +44,7 @@ class Fallback:
         self.problem = ""  # why it could not be made
 
     @property
-    def engine(self) -> Engine | None:
+    def made(self) -> Made | None:
         """If there is one by now."""
         return self._made
 
@@ -46,11 +56,11 @@ class Fallback:
                 return
             if failed is not None and time.monotonic() - failed < RETRY_SECONDS:
                 return
-            self._making = threading.Thread(target=self._run, name="fallback", daemon=True)
+            self._making = threading.Thread(target=self._run, name=self._what, daemon=True)
         self._making.start()
 
-    def ready(self, until: float, is_cancelled: Callable[[], bool]) -> Engine | None:
-        """The engine, as soon as it is there, to be used at once; None if that is not so `until`
+    def ready(self, until: float, is_cancelled: Callable[[], bool]) -> Made | None:
+        """It, as soon as it is there, to be used at once; None if that is not so `until`
         then (`time.monotonic()`)."""
         self.begin()
         while self._made is None and self._making is not None:
@@ -82,7 +92,7 @@ class Fallback:
         except KeyturnError as error:
             problem = str(error)
         except Exception as error:
-            logger.exception("the engine to fall back on")
+            logger.exception("%s", self._what)
             problem = str(error) or type(error).__name__
         with self._lock:
             self._failed_at = None if made is not None else time.monotonic()
@@ -92,5 +102,5 @@ class Fallback:
         if made is not None:
             made.close()  # nobody waits for it any more
         if problem:
-            logger.warning("there is no engine to fall back on: %s", problem)
+            logger.warning("there is no %s: %s", self._what, problem)
         self._changed()
