@@ -23,7 +23,7 @@ from ..next_edit.proposal import Proposal
 from ..next_edit.proposals import next_edit
 from ..next_edit.proposer import first_good
 from ..next_edit.recent_edits import RecentEdits
-from ..next_edit.source import Source
+from ..next_edit.syntax.source import Source
 from ..percentile import percentile
 from ..project.reading.syntax import Stopwatch
 from . import _options

@@ -27,7 +27,7 @@ from ..server.calibration import Calibration
 from ..server.engine import MakeEngine
 from ..server.engine_thread import EngineThread
 from ..server.jobs import FileKey, Reply
-from ..server.metrics import Metrics
+from ..server.measures.metrics import Metrics
 from ..server.reloading import model_watcher
 
 STOP_SECONDS = 10.0

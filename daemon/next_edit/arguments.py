@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from .calls import Argument, Call, calls
 from .proposal import Proposal
-from .scopes import OWN, use_of
-from .source import Source
+from .syntax.scopes import OWN, use_of
+from .syntax.source import Source
 
 COMMENT = re.compile(r"#|//|/\*|--")
 SEVERAL = 2  # places where the user did it: it is meant

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .calls import MOST_CHARACTERS, call_around
 from .change import Change
-from .lexemes import Lexeme, lexemes
+from .syntax.lexemes import Lexeme, lexemes
 
 MOST_LINES = 12  # above a change, in which the brackets may open
 

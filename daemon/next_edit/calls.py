@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .lexemes import CLOSERS, Lexeme, lexemes
-from .source import Source
+from .syntax.lexemes import CLOSERS, Lexeme, lexemes
+from .syntax.source import Source
 
 MOST_CHARACTERS = 1_000  # of one call's arguments
 MOST_CALLS = 200

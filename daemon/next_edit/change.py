@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from .lexemes import Lexeme, lexemes
 from .recent_edits import Hunk
+from .syntax.lexemes import Lexeme, lexemes
 
 MOST_LINES = 12  # of a change, before and after
 MOST_LEXEMES = 200

@@ -7,11 +7,13 @@ from itertools import combinations, islice
 from .arguments import Arguments
 from .called import called_in
 from .change import Change, change_of
+from .importers import Renamed
 from .proposal import Proposal, Refused
 from .recent_edits import Hunk
 from .rename import Rename
 from .repeated import Core, Repeated
-from .source import Source
+from .syntax.scopes import is_for_all, uses
+from .syntax.source import Source
 
 NEWEST = 3  # hunks: what was changed before these is over
 MOST_HUNKS = 12  # that are looked at
@@ -47,6 +49,17 @@ def proposals(source: Source, hunks: Sequence[Hunk], cursor: int) -> list[Propos
         if not any(_touches(hunk, each) for hunk in hunks):
             found.setdefault((each.start, each.stop), each)
     return sorted(found.values(), key=lambda each: (each.start < cursor, each.start))
+
+
+def renamed_for_all(source: Source, hunks: Sequence[Hunk], path: str) -> Iterator[Renamed]:
+    """What the newest hunks renamed that other files may know. Raises `TooLong`."""
+    changes = [change for hunk in hunks[:NEWEST] if (change := change_of(source.text, hunk))]
+    for rename in _renames(changes, {hunk.number for hunk in hunks[:NEWEST]}):
+        present = [use for use in uses(source, rename.new) if use.start in rename.at]
+        if not any(is_for_all(use) for use in present):
+            continue
+        if not any(is_for_all(use) for use in uses(source, rename.old)):
+            yield Renamed(path, rename.old, rename.new)
 
 
 def _found(source: Source, changes: list[Change], newest: set[int]) -> Iterator[Proposal]:

@@ -1,19 +1,19 @@
 """What each open file's user has lately changed, and may change next."""
 
 import logging
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from pathlib import PurePath
 
 from ...models.grammar.overlap import common_prefix, common_suffix
 from ..file_text import FileText
 from ..project.reading.syntax import Stopwatch, TooLong
-from ..workspace.language import language_of
+from .importers import Renamed
 from .model import NextEditModel
+from .open_text import OpenText
 from .proposal import Proposal, Refused
-from .proposals import next_edit
+from .proposals import next_edit, renamed_for_all
 from .recent_edits import Hunk, RecentEdits
-from .source import MOST_CHARACTERS, Source
+from .syntax.source import Source
 
 logger = logging.getLogger(__name__)
 
@@ -39,49 +39,95 @@ class Proposer:
 
     def next_edit(
         self,
-        file: Hashable,
-        language: str,
-        path: str,
-        text: FileText,
+        file: OpenText,
         offset: int,
+        others: Sequence[OpenText],
         refused: Collection[Refused],
         pause: Callable[[], None],
         model: NextEditModel | None = None,
     ) -> Proposal | None:
-        """What its user may want to change next, the nearest to the cursor at `offset`, in the
-        characters of the editor's text. The language is the one that the editor says, or else what
-        the path ends with. `pause` is called between small steps, and may raise. The `model` is
-        asked where no rule finds anything."""
-        recent = self._recent.get(file)
-        if recent is None or len(text.text) > MOST_CHARACTERS:
+        """What a file's user may want to change next in it, the nearest to the cursor at `offset`;
+        in the characters of the editor's text, as all proposals that are returned. It may follow
+        from what was changed in `others`. `pause` is called between small steps, and may raise. The
+        `model` is asked where no rule finds anything."""
+        if file.is_too_long:
             return None
-        if not Source.can_read(language, text.text):
-            language = language_of(path).id
-        hunks, cursor = list(recent), text.offset(offset)
-        found = _by_rules(language, text.text, hunks, cursor, refused, pause)
-        if found is None and model is not None:
-            proposed = model.proposals(PurePath(path).name, text.text, hunks, cursor, pause)
-            found = first_good(proposed, language, text.text, refused, pause)
+        hunks, cursor = self._hunks(file), file.text.offset(offset)
+        found = _by_rules(file, hunks, cursor, refused, pause)
         if found is None:
-            return None
-        start, stop = text.raw_offset(found.start), text.raw_offset(found.stop)
-        new = found.new.replace("\n", text.newline(start))
-        return Proposal(start, stop, text.raw[start:stop], new, found.why)
+            found = next(self._of_others(file, others, refused, pause), None)
+        if found is None and model is not None and hunks:
+            proposed = model.proposals(file.name, file.text.text, hunks, cursor, pause)
+            found = first_good(proposed, file.language, file.text.text, refused, pause)
+        return None if found is None else _in_raw(file.text, found)
+
+    def elsewhere(
+        self, file: OpenText, others: Sequence[OpenText], pause: Callable[[], None]
+    ) -> list[tuple[OpenText, Proposal]]:
+        """What follows for each of `others` from what was changed in any file."""
+        found: list[tuple[OpenText, Proposal]] = []
+        for each in others:
+            rest = [other for other in (file, *others) if other is not each]
+            proposal = next(self._of_others(each, rest, (), pause), None)
+            if proposal is not None:
+                found.append((each, _in_raw(each.text, proposal)))
+        return found
+
+    def _hunks(self, file: OpenText) -> list[Hunk]:
+        """The newest first."""
+        return list(self._recent.get(file.key, ()))
+
+    def _of_others(
+        self,
+        file: OpenText,
+        others: Sequence[OpenText],
+        refused: Collection[Refused],
+        pause: Callable[[], None],
+    ) -> Iterator[Proposal]:
+        """What follows for a file from what was renamed in others."""
+        if not file.is_readable or not file.path:
+            return
+        with suppress(TooLong):
+            source: Source | None = None
+            for renamed in self._renamed(others, file.text.text, pause):
+                source = source or Source(file.language, file.text.text, Stopwatch(pause))
+                for each in renamed.proposals(source, file.posix_path):
+                    if each.refusal not in refused:
+                        yield each
+
+    def _renamed(
+        self, files: Sequence[OpenText], text: str, pause: Callable[[], None]
+    ) -> Iterator[Renamed]:
+        """In these files, of what stands in a text."""
+        for file in files:
+            hunks = self._hunks(file)
+            if not hunks or not file.is_readable or not file.path:
+                continue
+            source = Source(file.language, file.text.text, Stopwatch(pause))
+            for renamed in renamed_for_all(source, hunks, file.posix_path):
+                if renamed.old in text:
+                    yield renamed
+
+
+def _in_raw(text: FileText, found: Proposal) -> Proposal:
+    start, stop = text.raw_offset(found.start), text.raw_offset(found.stop)
+    new = found.new.replace("\n", text.newline(start))
+    return Proposal(start, stop, text.raw[start:stop], new, found.why)
 
 
 def _by_rules(
-    language: str,
-    text: str,
+    file: OpenText,
     hunks: Sequence[Hunk],
     cursor: int,
     refused: Collection[Refused],
     pause: Callable[[], None],
 ) -> Proposal | None:
     """What follows from the language and from what was done twice."""
-    if not Source.can_read(language, text):
+    if not hunks or not file.is_readable:
         return None
     try:
-        return next_edit(Source(language, text, Stopwatch(pause)), hunks, cursor, refused)
+        source = Source(file.language, file.text.text, Stopwatch(pause))
+        return next_edit(source, hunks, cursor, refused)
     except TooLong:
         logger.info("a file takes too long to read for what may be changed next in it")
         return None
@@ -98,7 +144,7 @@ def first_good(
     for each in proposed:
         if each.refusal in refused:
             continue
-        if not Source.can_read(language, text):
+        if not Source.knows(language):
             return each
         after = text[: each.start] + each.new + text[each.stop :]
         with suppress(TooLong):

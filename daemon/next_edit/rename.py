@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from .proposal import Proposal
-from .scopes import OWN, Role, Use, binding, is_imported, is_shorthand, owner_name, uses
-from .source import Source
+from .syntax.scopes import OWN, Role, Use, binding, is_imported, is_shorthand, owner_name, uses
+from .syntax.source import Source
 
 CONSTRUCTORS = frozenset(("__init__", "__new__", "constructor"))
 BUILTINS = frozenset(dir(builtins))  # of Python, which are declared nowhere

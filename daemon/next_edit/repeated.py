@@ -8,9 +8,9 @@ import re
 from dataclasses import dataclass
 
 from .change import Change
-from .lexemes import Lexeme
 from .proposal import Proposal
-from .source import Source
+from .syntax.lexemes import Lexeme
+from .syntax.source import Source
 
 MOST_CONTEXT = 6  # lexemes on either side
 LEAST_CONTEXT = 3  # of what was put between two of them

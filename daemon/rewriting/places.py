@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from ...models.prompts.next_edit.question import Format, Question, Rows
-from ..next_edit.lexemes import lexemes
 from ..next_edit.recent_edits import Hunk
+from ..next_edit.syntax.lexemes import lexemes
 from .changes import recent_change, recent_changes, undone
 
 MOST_CHANGES = 3  # that a model is shown: the newest

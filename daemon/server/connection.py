@@ -17,7 +17,7 @@ from . import jobs
 from .calibration import Calibration
 from .engine_thread import EngineThread
 from .jobs import FileKey, Reply
-from .metrics import Metrics
+from .measures.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 

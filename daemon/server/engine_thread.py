@@ -11,10 +11,9 @@ import logging
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict, astuple, replace
+from dataclasses import astuple, replace
 from typing import Any
 
-from ...api.uris import path_in
 from ...cache.errors import KeyturnError
 from ...lsp.backend import BackendState, Phase
 from ..file_text import Edited, FileText
@@ -37,6 +36,7 @@ from .jobs import (
     Stop,
     Surround,
 )
+from .next_edit_answer import answer
 from .scheduler import Scheduler
 
 logger = logging.getLogger(__name__)
@@ -198,21 +198,13 @@ class EngineThread(threading.Thread):
                 if self._scheduler.is_urgent:
                     raise Overtaken
 
-        file, query = self._files.get(job.file), job.query
-        if file is None or file.version != query.version or query.offset > len(file.text.raw):
-            job.reply({})
-            return
-        refused = {astuple(each) for each in query.refused}
-        path = path_in(file.key.uri)
+        model = None if self._engine is None else self._engine.next_edit_model
         try:
-            model = None if self._engine is None else self._engine.next_edit_model
-            found = self._proposer.next_edit(
-                file.key, file.language, path, file.text, query.offset, refused, pause, model
-            )
+            found = answer(self._proposer, self._files, job, model, pause)
         except Overtaken:
             self.put(job)
         else:
-            job.reply({} if found is None else {"edit": asdict(found)})
+            job.reply(found)
 
     def _refresh(self, key: FileKey | None) -> None:
         """Idle work for one file, or for the model and all files; goes on later if interrupted."""

@@ -23,7 +23,7 @@ async def start_extras(server: DaemonServer, reread: Callable[[], Config]) -> As
     port = reread().daemon.metrics_port
     if port:
         try:
-            from .prometheus import serve_metrics
+            from .measures.prometheus import serve_metrics
 
             metrics = await serve_metrics(port, server.measured)
             extras.callback(metrics.close)

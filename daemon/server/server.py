@@ -33,7 +33,7 @@ from .engine import MakeEngine
 from .engine_thread import EngineThread
 from .idle_limits import Due, IdleLimits
 from .jobs import FileKey
-from .metrics import Metrics
+from .measures.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 

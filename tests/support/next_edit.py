@@ -5,7 +5,7 @@ from collections.abc import Collection
 from keyturn.daemon.next_edit.proposal import Proposal, Refused
 from keyturn.daemon.next_edit.proposals import next_edit, proposals
 from keyturn.daemon.next_edit.recent_edits import RecentEdits
-from keyturn.daemon.next_edit.source import Source
+from keyturn.daemon.next_edit.syntax.source import Source
 from keyturn.daemon.project.reading.syntax import Stopwatch
 
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from keyturn.daemon.next_edit.declaring import DECLARING
+from keyturn.daemon.next_edit.syntax.declaring import DECLARING
 from keyturn.daemon.project.reading.syntax import GRAMMARS, TooLong
 from support.next_edit import Edited
 

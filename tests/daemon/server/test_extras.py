@@ -11,7 +11,7 @@ import pytest
 from keyturn.daemon.config import Config, load_config
 from keyturn.daemon.server.calibration import Calibration
 from keyturn.daemon.server.extras import start_extras
-from keyturn.daemon.server.prometheus import MOST_CONNECTIONS
+from keyturn.daemon.server.measures.prometheus import MOST_CONNECTIONS
 from keyturn.daemon.workspace.watch import Watcher
 from keyturn.lsp.backend import Feedback, Outcome, StatusQuery
 from support.daemon.model_engines import model_engine

@@ -104,6 +104,11 @@ def is_imported(use: Use) -> bool:
     return any(re.search(r"import|^use_|using_directive", n.type) for n, _ in _above(use.place))
 
 
+def is_for_all(use: Use) -> bool:
+    """Whether it declares what other files may know."""
+    return use.declares and use.role is Role.PLAIN and use.scope is None and not is_imported(use)
+
+
 def is_shorthand(use: Use) -> bool:
     """Whether it is a field's name and its value in one."""
     steps = use.place.steps[-2:]

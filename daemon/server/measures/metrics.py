@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...api.report import Completion
-from ...api.request import Trigger
-from ...lsp.backend import Feedback, Outcome
-from ..percentile import percentile
+from ....api.report import Completion
+from ....api.request import Trigger
+from ....lsp.backend import Feedback, Outcome
+from ...percentile import percentile
 from .costs import Costs
 
 WINDOW = 1_000  # latencies remembered per phase

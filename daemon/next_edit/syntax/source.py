@@ -1,14 +1,17 @@
 """A text and its syntax tree: the names in it, and what each of them stands in."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
 from tree_sitter import Node
 
-from ..project.reading.reader import grammar_of
-from ..project.reading.syntax import GRAMMARS, Stopwatch, parse
+from ...project.outline import Import
+from ...project.reading.reader import grammar_of
+from ...project.reading.statements import STATEMENTS, imports_below
+from ...project.reading.syntax import GRAMMARS, Stopwatch, parse
 
 MOST_CHARACTERS = 200_000  # of a text that is read
 MOST_PLACES = 500  # of one name
@@ -43,11 +46,17 @@ class Source:
         self._watch = watch
         data = text.encode("utf-8", "replace")
         self._is_ascii = len(data) == len(text)
+        self._data = data
         self._root = parse(grammar_of(language, text), data, watch)
 
     @staticmethod
-    def can_read(language: str, text: str) -> bool:
-        return language in GRAMMARS and len(text) <= MOST_CHARACTERS
+    def knows(language: str) -> bool:
+        return language in GRAMMARS
+
+    def imports(self) -> Iterator[Import]:
+        """The statements that make names of other files known."""
+        if self.language in STATEMENTS:
+            yield from imports_below(self._root, self.language, self._data, self._watch)
 
     def check(self) -> None:
         """Raises `TooLong` once it has taken as long as it may."""

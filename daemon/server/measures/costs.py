@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from ...api.report import CompletionMeta
-from ...api.request import Trigger
-from ..percentile import percentile
+from ....api.report import CompletionMeta
+from ....api.request import Trigger
+from ...percentile import percentile
 
 KEPT = 1_000  # of each kind
 

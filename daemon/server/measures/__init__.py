@@ -1,0 +1,1 @@
+"""What the daemon counts and how long things took. Imports `server`."""
