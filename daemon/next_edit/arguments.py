@@ -4,8 +4,10 @@ import re
 from dataclasses import dataclass
 
 from .calls import Argument, Call, calls
+from .meaning import is_seen, same_meaning
 from .proposal import Proposal
-from .syntax.scopes import OWN, use_of
+from .syntax.lexemes import lexemes
+from .syntax.scopes import OWN, binding, use_of, uses
 from .syntax.source import Source
 
 COMMENT = re.compile(r"#|//|/\*|--")
@@ -25,7 +27,8 @@ class Arguments:
 
     def proposals(self, source: Source) -> list[Proposal]:
         """The other calls of it, in their order."""
-        found = list(calls(source, self.name))
+        same = {use.start for use in same_meaning(source, self.name, self.start)}
+        found = [call for call in calls(source, self.name) if call.name.start in same]
         heads = [call for call in found if _is_head(source, call)]
         if len(heads) > 1:
             return []  # who knows which of them is called
@@ -35,8 +38,25 @@ class Arguments:
         else:
             done = sum(call.name.start in self.same for call in found if call not in heads)
             head = heads[0] if heads else None
+            rest = [call for call in rest if self._is_known(source, call)]
             made = [self._by_call(call, head, done >= SEVERAL) for call in rest]
         return [each for each in made if each is not None]
+
+    def _is_known(self, source: Source, call: Call) -> bool:
+        """Whether what is passed now means the same at another call."""
+        here = source.name_at(self.start, self.start + len(self.name))
+        there = source.name_at(call.name.start, call.name.stop)
+        if here is None or there is None:
+            return False
+        for text in (each for each in self.new if each not in self.old):
+            for lexeme in lexemes(text):
+                if lexeme.kind != "name":
+                    continue
+                declared = [use for use in uses(source, lexeme.text) if is_seen(use)]
+                homes = [binding(source.language, place, declared) for place in (here, there)]
+                if len({home and home.home for home in homes}) > 1:
+                    return False
+        return True
 
     def _by_call(self, call: Call, head: Call | None, is_meant: bool) -> Proposal | None:
         """The call changed as the other one was: if the function's head is as it has to be for
@@ -61,6 +81,8 @@ class Arguments:
         known = head is not None and len(_required(head)) == len(self.new)
         if len(call.arguments) != len(self.old) or not (known or is_meant):
             return None
+        if any(each.keyword or each.text.startswith("*") for each in call.arguments):
+            return None  # nobody knows which places are taken
         return _inserted(call, text, at)
 
     def _removed(
@@ -79,6 +101,8 @@ class Arguments:
         """The call put right for the parameters that there are now."""
         old, new = _parameters(self.old), _parameters(self.new)
         before, after = [each.text for each in old], [each.text for each in new]
+        if _starred(self.old) != _starred(self.new):
+            return None  # who knows what they take
         if set(before) != set(after) and len(before) == len(after):
             return None  # one was renamed, or is of another type
         if len({*before}) != len(before):
@@ -113,6 +137,10 @@ def _parameters(texts: tuple[str, ...]) -> list[Argument]:
     if row and row[0].parameter in OWN:
         del row[0]
     return [each for each in row if not each.text.startswith("*")]
+
+
+def _starred(texts: tuple[str, ...]) -> list[str]:
+    return [each for each in texts if each.startswith(("*", "...")) or each == "/"]
 
 
 def _required(head: Call) -> list[str]:

@@ -1,12 +1,15 @@
 """What a hunk did, in lexemes: what stood in the lines that it is in, and what stands there now."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import accumulate
 
 from .recent_edits import Hunk
 from .syntax.lexemes import Lexeme, lexemes
 
+WORDS = re.compile(r"\w+|\s+|[^\w\s]")
 MOST_LINES = 12  # of a change, before and after
 MOST_LEXEMES = 200
 MOST_CHARACTERS = 4_000
@@ -55,6 +58,17 @@ class Change:
         return len(list(self.renamed)) == sum(
             max(len(each.old), len(each.new)) for each in self.replaced
         )
+
+
+def changed_spans(text: str, hunk: Hunk) -> list[tuple[int, int]]:
+    """Which characters of the text a hunk has changed, word by word."""
+    after = text[hunk.start : hunk.stop]
+    if after == hunk.old or max(len(after), len(hunk.old)) > MOST_CHARACTERS // 4:
+        return [(hunk.start, hunk.stop)]
+    words = [WORDS.findall(part) for part in (hunk.old, after)]
+    places = [*accumulate(map(len, words[1]), initial=hunk.start)]
+    codes = SequenceMatcher(None, *words, autojunk=False).get_opcodes()
+    return [(places[k], places[m]) for tag, _, _, k, m in codes if tag != "equal"]
 
 
 def change_of(text: str, hunk: Hunk) -> Change | None:

@@ -1,12 +1,13 @@
 """From what was lately changed in a text to what may be changed next, the nearest first."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations, islice
 
 from .arguments import Arguments
 from .called import called_in
-from .change import Change, change_of
+from .change import Change, change_of, changed_spans
 from .importers import Renamed
 from .proposal import Proposal, Refused
 from .recent_edits import Hunk
@@ -16,7 +17,7 @@ from .syntax.scopes import is_for_all, uses
 from .syntax.source import Source
 
 NEWEST = 3  # hunks: what was changed before these is over
-MOST_HUNKS = 12  # that are looked at
+MOST_REPEATED = 12  # changes that are compared with each other
 MOST_READ = 3  # proposals whose outcome is read
 
 
@@ -36,17 +37,14 @@ def next_edit(
 def proposals(source: Source, hunks: Sequence[Hunk], cursor: int) -> list[Proposal]:
     """`hunks`: the newest first. Those behind the cursor come first, then those before it. Raises
     `TooLong`."""
-    changes = [
-        change
-        for hunk in islice(hunks, MOST_HUNKS)
-        if (change := change_of(source.text, hunk)) is not None
-    ]
+    changes = [change for hunk in hunks if (change := change_of(source.text, hunk)) is not None]
     if not changes:
         return []
     newest = {hunk.number for hunk in islice(hunks, NEWEST)}
     found: dict[tuple[int, int], Proposal] = {}
-    for each in _found(source, changes, newest):
-        if not any(_touches(hunk, each) for hunk in hunks):
+    spans = [span for hunk in hunks for span in changed_spans(source.text, hunk)]
+    for each, is_again in _found(source, changes, newest):
+        if is_again or not any(_touches(span, each) for span in spans):
             found.setdefault((each.start, each.stop), each)
     return sorted(found.values(), key=lambda each: (each.start < cursor, each.start))
 
@@ -54,7 +52,7 @@ def proposals(source: Source, hunks: Sequence[Hunk], cursor: int) -> list[Propos
 def renamed_for_all(source: Source, hunks: Sequence[Hunk], path: str) -> Iterator[Renamed]:
     """What the newest hunks renamed that other files may know. Raises `TooLong`."""
     changes = [change for hunk in hunks[:NEWEST] if (change := change_of(source.text, hunk))]
-    for rename in _renames(changes, {hunk.number for hunk in hunks[:NEWEST]}):
+    for rename, _ in _renames(source.text, changes, {hunk.number for hunk in hunks[:NEWEST]}):
         present = [use for use in uses(source, rename.new) if use.start in rename.at]
         if not any(is_for_all(use) for use in present):
             continue
@@ -62,14 +60,24 @@ def renamed_for_all(source: Source, hunks: Sequence[Hunk], path: str) -> Iterato
             yield Renamed(path, rename.old, rename.new)
 
 
-def _found(source: Source, changes: list[Change], newest: set[int]) -> Iterator[Proposal]:
-    """By renames, then by calls, and what is left by what changes have in common."""
+def _found(
+    source: Source, changes: list[Change], newest: set[int]
+) -> Iterator[tuple[Proposal, bool]]:
+    """By renames, then by calls, and what is left by what changes have in common; and whether it is
+    a second change of what was changed before."""
     unsettled: set[tuple[str, str]] = set()
-    for rename in _renames(changes, newest):
+    for rename, is_again in _renames(source.text, changes, newest):
         found = rename.proposals(source)
-        yield from found or ()
+        yield from ((each, is_again) for each in found or ())
         if found is None:
             unsettled.add((rename.old, rename.new))
+    for each in _other_changes(source, changes, newest, unsettled):
+        yield each, False
+
+
+def _other_changes(
+    source: Source, changes: list[Change], newest: set[int], unsettled: set[tuple[str, str]]
+) -> Iterator[Proposal]:
     rest = [each for each in changes if _is_open(each, unsettled)]
     called = [each for change in changes if (each := called_in(source.text, change)) is not None]
     for each in called:
@@ -79,7 +87,7 @@ def _found(source: Source, changes: list[Change], newest: set[int]) -> Iterator[
             yield from rule.proposals(source)
         if each.is_regrouped and each.change in rest:
             rest.remove(each.change)
-    cores = [(change, core) for change in rest if (core := Core.of(change))]
+    cores = [(change, core) for change in rest[:MOST_REPEATED] if (core := Core.of(change))]
     for (change, one), (_, other) in combinations(cores, 2):
         if change.hunk.number in newest and (rule := Repeated.of(source, one, other)):
             yield from rule.proposals(source)
@@ -92,19 +100,40 @@ def _is_open(change: Change, unsettled: set[tuple[str, str]]) -> bool:
     return any((old.text, new.text) in unsettled for old, new in change.renamed)
 
 
-def _renames(changes: list[Change], newest: set[int]) -> Iterator[Rename]:
-    at: dict[tuple[str, str], list[int]] = defaultdict(list)
+def _renames(text: str, changes: list[Change], newest: set[int]) -> Iterator[tuple[Rename, bool]]:
+    """And whether it is of what was renamed before, under its first new name."""
+    pairs = {(old.text, new.text) for change in changes for old, new in change.renamed}
+    at: dict[tuple[str, str], set[int]] = defaultdict(set)
     latest: dict[tuple[str, str], int] = {}
     for change in changes:
-        for old, new in change.renamed:
-            pair = old.text, new.text
-            at[pair].append(new.start)
-            latest[pair] = max(change.hunk.number, latest.get(pair, 0))
+        renamed = [(old.text, new.text, new.start) for old, new in change.renamed]
+        for old, new in pairs:
+            places = {start for a, b, start in renamed if (a, b) == (old, new)}
+            places |= _put_in(text, change, old, new)
+            if places:
+                at[old, new] |= places
+                latest[old, new] = max(change.hunk.number, latest.get((old, new), 0))
     for (old, new), places in at.items():
         number = latest[old, new]
-        if number in newest and latest.get((new, old), 0) < number:  # not back again
-            yield Rename(old, new, tuple(sorted(places)))
+        if number not in newest or latest.get((new, old), 0) >= number:  # not back again
+            continue
+        yield Rename(old, new, tuple(sorted(places))), False
+        for before in [b for a, b in at if a == old and latest[a, b] < number]:
+            yield Rename(before, new, tuple(sorted(places))), True
 
 
-def _touches(hunk: Hunk, proposal: Proposal) -> bool:
-    return hunk.start <= proposal.stop and proposal.start <= hunk.stop
+def _put_in(text: str, change: Change, old: str, new: str) -> set[int]:
+    """Where a change has put a name into lines that had another one, also in strings."""
+    if not _words(old, change.former) or _words(new, change.former):
+        return set()
+    return {change.start + at for at in _words(new, text[change.start : change.stop])}
+
+
+def _words(name: str, text: str) -> list[int]:
+    if name not in text:
+        return []
+    return [found.start() for found in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text)]
+
+
+def _touches(span: tuple[int, int], proposal: Proposal) -> bool:
+    return span[0] <= proposal.stop and proposal.start <= span[1]

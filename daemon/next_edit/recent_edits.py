@@ -4,7 +4,7 @@ what stands there now.
 
 from dataclasses import dataclass
 
-MOST_HUNKS = 32  # of a file; the one changed longest ago is forgotten first
+MOST_HUNKS = 128  # of a file; the one changed longest ago is forgotten first
 MOST_CHARACTERS = 2_000  # of a hunk's text, before or after: what is larger is no small change
 
 
@@ -40,11 +40,14 @@ class RecentEdits:
         rest = [hunk for hunk in self._hunks if hunk not in touched]
         self._hunks = [hunk for hunk in rest if hunk.stop <= left]
         after = before[left:start] + new + before[stop:right]
-        if merged.old != after and max(len(merged.old), len(after)) <= MOST_CHARACTERS:
-            self._hunks.append(merged)
+        if (merged.old != after or touched) and self._is_small(merged, after):
+            self._hunks.append(merged)  # also what was undone: it is not to be proposed again
         self._hunks += [_moved(hunk, grown) for hunk in rest if hunk.start >= right]
         if len(self._hunks) > MOST_HUNKS:
             self._hunks.remove(min(self._hunks, key=lambda hunk: hunk.number))
+
+    def _is_small(self, hunk: Hunk, after: str) -> bool:
+        return max(len(hunk.old), len(after)) <= MOST_CHARACTERS
 
 
 def _is_beside(before: str, hunk: Hunk, start: int, stop: int, new: str) -> bool:

@@ -1,14 +1,22 @@
 """A name that was changed in one place, changed wherever it means the same thing."""
 
 import builtins
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tree_sitter import Node
-
+from .meaning import OVERLOADING, is_member, is_seen, means, of_class, same_meaning
 from .proposal import Proposal
-from .syntax.scopes import OWN, Role, Use, binding, is_imported, is_shorthand, owner_name, uses
+from .syntax.scopes import (
+    OWN,
+    Role,
+    Use,
+    binding,
+    is_export,
+    is_imported,
+    is_re_export,
+    is_shorthand,
+    owner_name,
+    uses,
+)
 from .syntax.source import Source
 
 CONSTRUCTORS = frozenset(("__init__", "__new__", "constructor"))
@@ -34,7 +42,11 @@ class Rename:
         if not former:
             return []
         subject = done[0]
+        if any(_is_of_another_scope(use) for use in (*former, *present)):
+            return []  # who declares it is not seen from here
         match subject.role:
+            case Role.LABEL:
+                found = None
             case Role.PLAIN:
                 found = self._plain(source, subject, former, done, others)
             case Role.MEMBER:
@@ -49,16 +61,21 @@ class Rename:
         self, source: Source, subject: Use, former: list[Use], done: list[Use], others: list[Use]
     ) -> list[Use] | None:
         """As if the names that were changed were still the old one."""
-        declared = [use for use in (*former, *done) if _is_seen(source, use)]
+        declared = [use for use in (*former, *done) if is_seen(use)]
         home = binding(source.language, subject.place, declared)
         if home is None:
             return None
-        same = [each for each in former if _means(source, each, declared, home)]
-        taken = [use for use in others if _is_seen(source, use)]
+        same = [each for each in former if means(source, each, declared, home)]
+        same = [each for each in same if not is_re_export(each)]
+        taken = [use for use in others if is_seen(use)]
         if any(use.home == home.home for use in taken):
             return []  # there is something by that name
+        if any(is_imported(use) for use in same if use.declares):
+            return []  # it is imported twice
+        if not all(means(source, use, [*taken, home], home) for use in same):
+            return []  # something nearer has that name
         if subject.declares:
-            inside = [use for use in others if _means(source, use, [*taken, home], home)]
+            inside = [use for use in others if means(source, use, [*taken, home], home)]
             is_first = all(use.start > subject.start for use in same if use.declares)
             if inside or not is_first:
                 return []
@@ -69,7 +86,7 @@ class Rename:
         if home.is_parameter:
             same += self._arguments(source, home, former)
         if home.role is Role.MEMBER and home.owner is not None:
-            same += _of_class(source, home.owner, former)
+            same += of_class(source, home.owner, former)
         return same
 
     def _is_known(self, source: Source, others: list[Use]) -> bool:
@@ -84,79 +101,65 @@ class Rename:
         owner = subject.owner
         if owner is None or subject.receiver not in ("", *OWN):
             return None
-        declared = [use for use in (*former, *done) if _is_member(use, owner)]
+        declared = [use for use in (*former, *done) if is_member(use, owner)]
         if not declared:
             return None
-        if any(_is_member(use, owner) for use in others):
+        if any(is_member(use, owner) for use in others):
             return []  # the class has one by that name
-        found = _of_class(source, owner, former)
-        seen = [use for use in (*former, *done) if _is_seen(source, use)]
-        plain = [use for use in declared if not use.receiver]  # by which it may be named alone
-        return found + [u for u in former if plain and _means(source, u, seen, plain[0])]
+        heads = [use for use in declared if not use.receiver]
+        if source.language in OVERLOADING and len(heads) > 1:
+            return []  # there are several by that name
+        found = of_class(source, owner, former)
+        seen = [use for use in (*former, *done) if is_seen(use)]  # by which it may be named alone
+        plain = [u for u in former if heads and means(source, u, seen, heads[0])]
+        taken = [use for use in others if is_seen(use)]
+        if any(binding(source.language, use.place, taken) is not None for use in plain):
+            return []  # something nearer has that name
+        return found + plain
 
     def _arguments(self, source: Source, parameter: Use, former: list[Use]) -> list[Use]:
         """Where calls name the parameter."""
         function = parameter.scope and parameter.scope.child_by_field_name("name")
         if function is None:
             return []
-        name = source.text_of(function)
-        if name in CONSTRUCTORS:
-            name = owner_name(source, parameter.owner)
-        return _named_in(source, name, former)
+        name, start = source.text_of(function), source.character(function.start_byte)
+        owner = parameter.owner
+        if name in CONSTRUCTORS and owner is not None:
+            name = owner_name(source, owner)
+            made = owner.child_by_field_name("name")
+            start = -1 if made is None else source.character(made.start_byte)
+        return _named_in(source, name, start, former)
 
     def _keywords(self, source: Source, subject: Use, former: list[Use]) -> list[Use]:
         """Other calls of the same function."""
-        return _named_in(source, source.called_at(subject.start), former)
+        called = source.call_around(subject.start)
+        if called is None:
+            return []
+        return _named_in(source, called.name, called.start, former)
 
     def _proposal(self, use: Use) -> Proposal:
-        new = f"{self.old}: {self.new}" if is_shorthand(use) else self.new
+        new = self.new
+        if is_export(use):
+            new = f"{self.new} as {self.old}"
+        elif is_shorthand(use):
+            new = f"{self.old}: {self.new}"
         return Proposal(
             use.place.start, use.place.stop, self.old, new, f"{self.old} is now {self.new}"
         )
 
 
-def _named_in(source: Source, function: str, former: list[Use]) -> list[Use]:
-    """Where calls of the function name a parameter."""
-    keywords = [use for use in former if use.role is Role.KEYWORD]
-    return [use for use in keywords if source.called_at(use.start) == function]
-
-
-def _is_seen(source: Source, use: Use) -> bool:
-    """Whether it declares what a plain name may mean."""
-    return use.declares and (use.role is Role.PLAIN or not use.receiver)
-
-
-def _means(source: Source, use: Use, declared: list[Use], home: Use) -> bool:
-    """Whether a plain name has its declaration in the same scope."""
-    if use.role is not Role.PLAIN or (is_imported(use) and not use.declares):
-        return False
-    found = binding(source.language, use.place, declared)
-    return found is not None and found.home == home.home
-
-
-def _is_member(use: Use, owner: Node) -> bool:
-    """Whether it declares a member of this class."""
-    is_inside = use.owner is not None and use.owner.id == owner.id
-    return use.declares and use.role is Role.MEMBER and is_inside
-
-
-def _of_class(source: Source, owner: Node, former: list[Use]) -> list[Use]:
-    """Members of the class, by its own name, or by that of an object which is known to be one."""
-    name = owner_name(source, owner)
-    objects = {name, *_instances(source.text, name)}
+def _named_in(source: Source, function: str, start: int, former: list[Use]) -> list[Use]:
+    """Where calls of the function, whose name stands at `start`, name a parameter."""
+    same = {use.start for use in same_meaning(source, function, start)}
     found: list[Use] = []
     for use in former:
-        is_inside = use.owner is not None and use.owner.id == owner.id
-        own = is_inside and use.receiver in ("", *OWN)
-        if use.role is Role.MEMBER and (own or use.receiver in objects):
+        called = source.call_around(use.start) if use.role is Role.KEYWORD else None
+        if called is not None and called.start in same:
             found.append(use)
     return found
 
 
-def _instances(text: str, name: str) -> Iterable[str]:
-    """Names of what is made of a class, or said to be of it."""
-    if not name:
-        return []
-    made = rf"(?<![\w$])([\w$]{{1,80}}) ?(?::=|=|:) ?(?:new |&)?{re.escape(name)}\b"
-    typed = rf"\b{re.escape(name)}(?:<[^<>\n]{{0,80}}>)? ?[*&]? ([\w$]{{1,80}}) ?[=;,)]"
-    return {*re.findall(made, text), *re.findall(typed, text)}
+def _is_of_another_scope(use: Use) -> bool:
+    """Whether it stands in a statement that says so."""
+    kinds = ("global_statement", "nonlocal_statement", "global_declaration")
+    return any(step.node.type in kinds for step in use.place.steps[-2:])

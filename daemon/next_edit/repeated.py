@@ -5,17 +5,22 @@ the left and on the right of what was changed, and those that differed, which ma
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .change import Change
+from .meaning import is_seen
 from .proposal import Proposal
 from .syntax.lexemes import Lexeme
+from .syntax.scopes import Role, binding, uses
 from .syntax.source import Source
 
 MOST_CONTEXT = 6  # lexemes on either side
 LEAST_CONTEXT = 3  # of what was put between two of them
 MOST_PLACES = 200
-ANYTHING = r"(\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|[$]?\w+(?:\.\w+)*)"
+STRING = r"\"(?:\\.|[^\"\\\n]){0,200}+\"|'(?:\\.|[^'\\\n]){0,200}+'"
+WORDS = r"(?<![\w$.])[$]?\w{1,80}+(?:\.\w{1,80}+){0,8}"
+AWAIT = "await"
 
 Row = tuple[Lexeme, ...]
 WORD = re.compile(r"\w")
@@ -69,11 +74,15 @@ class Repeated:
     new: tuple[Part, ...]
     spaced: str  # the new form as it was written, with marks for holes
     called: str  # in the brackets of what; empty: anywhere
+    is_code: bool  # and not in strings
+    holes: tuple[str, ...]  # what each may be, as a pattern
 
     @classmethod
     def of(cls, source: Source, one: Core, other: Core) -> "Repeated | None":
         """What two changes have in common; None if they are not the same."""
         holes: dict[tuple[str, str], int] = {}
+        if not one.old and not (one.left and one.right and other.left and other.right):
+            return None  # put in at the edge of what nobody knows
         old = _common(one.old, other.old, holes, is_open=True)
         new = _common(one.new, other.new, holes, is_open=False)
         if old is None or new is None:
@@ -82,23 +91,30 @@ class Repeated:
         right = _shared(one.right, other.right)
         if not _says_enough(left, old, right) or COMMENT.match(one.new[0].text if one.new else ""):
             return None
+        if not one.old and not (left and right):
+            return None
         called = {source.called_at(core.start) for core in (one, other)}
         name = called.pop() if len(called) == 1 else ""
-        return cls(left, old, right, new, _written(source.text, one, new), name)
+        in_code = all(source.is_code(core.start) for core in (one, other))
+        kinds = tuple(_pattern(pair) for pair in holes)
+        return cls(left, old, right, new, _written(source.text, one, new), name, in_code, kinds)
 
     def proposals(self, source: Source) -> list[Proposal]:
         """Where the old form stands, in their order."""
-        blanks = r"[^\S\n]*" if self.old and self.left else ""
-        left = r"\s*".join(map(_word, self.left)) + blanks
-        right = r"\s*".join(map(_word, self.right))
-        pattern = re.compile(rf"{left}(?P<core>{self._old()})(?=\s*{right})")
+        blanks = r"[^\S\n]*+" if self.old and self.left else ""
+        left = r"\s*+".join(map(_word, self.left)) + blanks
+        right = r"\s*+".join(map(_word, self.right))
+        pattern = re.compile(rf"{left}(?P<core>{self._old()})(?=\s*+{right})")
+        scope = self._scope(source)
         found: list[Proposal] = []
         for match in pattern.finditer(source.text):
             source.check()
             start, stop = match.span("core")
             if len(found) == MOST_PLACES:
                 break
-            if source.is_comment(start):
+            if source.is_comment(start) or (self.is_code and not source.is_code(start)):
+                continue
+            if scope is not None and not scope(start):
                 continue
             if self.called and source.called_at(start) != self.called:
                 continue
@@ -106,8 +122,48 @@ class Repeated:
             for part in self.old:
                 if part.hole is not None:
                     new = new.replace(f"\0{part.hole}\0", match.group(f"hole{part.hole}"))
+            if self._stands(source.text, start, stop, new) or not self._may_stand(source, start):
+                continue
+            start, stop = _whole_line(source.text, start, stop, new)
             found.append(Proposal(start, stop, source.text[start:stop], new, "as you did before"))
         return found
+
+    def _scope(self, source: Source) -> "Callable[[int], bool] | None":
+        """Where one name became another: not where the old one is declared, which is a rename."""
+        if len(self.old) != 1 or len(self.new) != 1 or self.old[0].hole is not None:
+            return None
+        every = {use.start: use for use in uses(source, self.old[0].text)}
+        declared = [use for use in every.values() if is_seen(use)]
+
+        def is_free(start: int) -> bool:
+            use = every.get(start)
+            if use is None or use.role is not Role.PLAIN:
+                return True
+            home = binding(source.language, use.place, declared)
+            return home is None or home.scope is None
+
+        return is_free
+
+    def _stands(self, text: str, start: int, stop: int, new: str) -> bool:
+        """Whether the new form is there already, around the old one."""
+        old, at = text[start:stop].strip(), -1
+        form = new.strip()
+        while form and (at := form.find(old, at + 1)) >= 0:
+            first = start + (len(text[start:stop]) - len(text[start:stop].lstrip())) - at
+            if first >= 0 and text[first : first + len(form)] == form:
+                return True
+            if not old and at >= len(form):
+                break
+        return False
+
+    def _may_stand(self, source: Source, start: int) -> bool:
+        """Not in the function that is called now, and nothing that is waited for where nobody
+        can."""
+        words = {part.text for part in self.new} - {part.text for part in self.old}
+        names = source.names_around(start)
+        if words & {name for name, _ in names}:
+            return False
+        return AWAIT not in words or any(is_async for _, is_async in names[:1])
 
     def _old(self) -> str:
         seen: set[int] = set()
@@ -119,8 +175,8 @@ class Repeated:
                 parts.append(f"(?P=hole{part.hole})")
             else:
                 seen.add(part.hole)
-                parts.append(f"(?P<hole{part.hole}>{ANYTHING})")
-        return r"\s*".join(parts) or r"[^\S\n]*"
+                parts.append(f"(?P<hole{part.hole}>{self.holes[part.hole]})")
+        return r"\s*+".join(parts) or r"[^\S\n]*+"
 
 
 def _says_enough(left: tuple[str, ...], old: tuple[Part, ...], right: tuple[str, ...]) -> bool:
@@ -131,6 +187,19 @@ def _says_enough(left: tuple[str, ...], old: tuple[Part, ...], right: tuple[str,
     if any(WORD.search(each) for each in (*left[-2:], *right[:2])):
         return bool(fixed) or len(left) + len(right) >= LEAST_CONTEXT
     return bool(words) and (len(fixed) > 1 or right[:1] == ("(",))
+
+
+def _pattern(pair: tuple[str, str]) -> str:
+    """What a hole takes: strings where there was one."""
+    return f"{STRING}|{WORDS}" if any(each[:1] in "\"'" for each in pair) else WORDS
+
+
+def _whole_line(text: str, start: int, stop: int, new: str) -> tuple[int, int]:
+    """With the line's end where nothing else would be left of it."""
+    first, last = text.rfind("\n", 0, start) + 1, text.find("\n", stop)
+    if new or text[first:start].strip() or last < 0 or text[stop:last].strip():
+        return start, stop
+    return first, last + 1
 
 
 def _common(

@@ -19,6 +19,7 @@ def questions(
     kind: Format, path: str, text: str, hunks: Sequence[Hunk], cursor: int
 ) -> list[Question]:
     """At most two, the one around the cursor first; none where the text cannot be shown."""
+    hunks = [hunk for hunk in hunks if text[hunk.start : hunk.stop] != hunk.old]
     if not hunks or any(mark in text for mark in kind.marks):
         return []
     lines = tuple(text.removesuffix("\n").split("\n"))

@@ -152,7 +152,7 @@ DECLARING = {
         "function_definition.name simple_parameter.name assignment_expression.left"
         " catch_clause.name class_declaration.name interface_declaration.name"
         " trait_declaration.name namespace_use_clause.alias foreach_statement.",
-        "method_declaration.name const_element. enum_case.name",
+        "method_declaration.name const_element. enum_case.name property_element.",
         "pair list_literal",
         "function_definition method_declaration anonymous_function arrow_function",
         "class_declaration interface_declaration trait_declaration enum_declaration",

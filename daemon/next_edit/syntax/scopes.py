@@ -16,6 +16,20 @@ from .source import Place, Source
 OWN = frozenset(("self", "this", "cls", "Self", "super"))
 RECEIVER = re.compile(r"([\w$]+)(?:\(\))?\s*(?:\.|->|\?\.|::)\s*$")
 KEYWORDS = frozenset(("keyword_argument.name", "argument.name", "named_argument.name"))
+LABELS = frozenset(("literal_element.key", "element_value_pair.key", "field.name"))
+FIRST_LABELS = frozenset(("keyword_pattern", "value_argument"))  # what stands before their sign
+EXPORTED = "export_specifier"
+OUTER_FIELDS = frozenset(("return_type", "superclasses", "decorator"))
+PHP_FUNCTIONS = frozenset(("function_definition", "method_declaration", "anonymous_function"))
+COMPREHENSIONS = frozenset(
+    (
+        "list_comprehension",
+        "set_comprehension",
+        "dictionary_comprehension",
+        "generator_expression",
+    )
+)
+BLOCKS = re.compile(r"block$|^for_|^catch")  # of JavaScript: `var` is not theirs
 SHORTHANDS = re.compile(r"^shorthand_")
 LONGEST_RECEIVER = 80  # characters
 
@@ -26,6 +40,7 @@ class Role(StrEnum):
     PLAIN = "plain"
     MEMBER = "member"  # of what stands before it, or of the class around it
     KEYWORD = "keyword"  # names a parameter in a call
+    LABEL = "label"  # names a part of what is made, or of a pattern: of which, nobody knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +84,8 @@ def use_of(source: Source, place: Place) -> Use:
     kind = f"{node.type}.{field}"
     if kind in KEYWORDS:
         return Use(place, Role.KEYWORD, owner=owner)
+    if _is_label(place):
+        return Use(place, Role.LABEL, owner=owner)
     declared = _declared(source.language, place)
     if declared == "member":
         return Use(place, Role.MEMBER, True, owner, owner)
@@ -93,9 +110,11 @@ def binding(language: str, place: Place, declarations: Iterable[Use]) -> Use | N
     for node, _ in _above(place):
         found = by_home.get(node.id)
         is_hidden = is_inside and not kinds.is_implicit and found and found.role is Role.MEMBER
-        if found is not None and not is_hidden and not _is_head(node, place):
+        if found is not None and not is_hidden and not _is_outside(language, node, place, found):
             return found
         is_inside = is_inside or node.type in kinds.scopes
+        if language == "php" and node.type in PHP_FUNCTIONS and _is_variable(place):
+            return None  # it sees no variables around it
     return by_home.get(0)
 
 
@@ -107,6 +126,60 @@ def is_imported(use: Use) -> bool:
 def is_for_all(use: Use) -> bool:
     """Whether it declares what other files may know."""
     return use.declares and use.role is Role.PLAIN and use.scope is None and not is_imported(use)
+
+
+def _is_label(place: Place) -> bool:
+    """Whether it says which part of something a value is for."""
+    if len(place.steps) < 3:
+        return False
+    leaf, around = place.steps[-1], place.steps[-2].node
+    above = f"{around.type}.{leaf.field}", f"{around.type}.{place.steps[-2].field}"
+    if above[0] in LABELS or above[1] in LABELS:
+        return True
+    if around.type in FIRST_LABELS:
+        first = around.named_child(0)
+        return around.named_child_count > 1 and first is not None and first.id == leaf.node.id
+    parent = place.steps[-3].node
+    return parent.type == "initializer_expression" and leaf.field == "left"
+
+
+def _is_outside(language: str, node: Node, place: Place, declared: Use) -> bool:
+    """Whether a name stands in a node, and what is declared in that does not hold there."""
+    if _is_head(node, place):
+        return True
+    if language != "python":
+        return False
+    steps = place.steps
+    at = next((i for i, step in enumerate(steps) if step.node.id == node.id), len(steps))
+    inner = steps[at + 1] if at + 1 < len(steps) else None
+    if inner is None:
+        return False
+    if inner.field in OUTER_FIELDS:
+        return True
+    if inner.field == "parameters":
+        return place.start != declared.start and _declared(language, place) == ""
+    if node.type in COMPREHENSIONS and inner.node.type == "for_in_clause":
+        first = next((e for e in node.named_children if e.type == "for_in_clause"), None)
+        is_first = first is not None and first.id == inner.node.id
+        return is_first and at + 2 < len(steps) and steps[at + 2].field == "right"
+    return False
+
+
+def _is_variable(place: Place) -> bool:
+    return any(step.node.type == "variable_name" for step in place.steps[-2:])
+
+
+def is_export(use: Use) -> bool:
+    """Whether it is what a module calls it, or what another module does."""
+    return any(step.node.type == EXPORTED for step in use.place.steps[-3:])
+
+
+def is_re_export(use: Use) -> bool:
+    """Whether it is a name of another module, which this one hands on."""
+    if not is_export(use):
+        return False
+    statements = [s.node for s in use.place.steps if s.node.type == "export_statement"]
+    return any(node.child_by_field_name("source") is not None for node in statements)
 
 
 def is_shorthand(use: Use) -> bool:
@@ -153,7 +226,13 @@ def _is_assigned(place: Place) -> bool:
 def _scope(language: str, place: Place) -> Node | None:
     """In what a declared name holds. The name of a function or a class holds outside of it."""
     kinds = DECLARING[language]
+    is_var = any(step.node.type == "variable_declaration" for step in place.steps[-4:])
+    is_walrus = any(step.node.type == "named_expression" for step in place.steps[-2:])
     for node, _ in _above(place):
+        if is_walrus and node.type in COMPREHENSIONS:
+            continue
+        if is_var and language.startswith(("java", "type")) and BLOCKS.search(node.type):
+            continue
         is_scope = node.type in kinds.scopes or node.type in kinds.classes
         if is_scope and not _is_head(node, place):
             return node

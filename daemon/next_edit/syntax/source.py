@@ -16,8 +16,11 @@ from ...project.reading.syntax import GRAMMARS, Stopwatch, parse
 MOST_CHARACTERS = 200_000  # of a text that is read
 MOST_PLACES = 500  # of one name
 MOST_ERRORS = 1_000  # that are counted
-NAMES = re.compile(r"identifier|name$|^constant$|^word$")
+NAMES = re.compile(r"identifier|name$|^constant$")
 WITH_PARTS = "variable_name"  # of PHP: with its dollar
+SHELL = "shellscript"
+SHELL_WORDS = ("command_name", "function_definition")  # in which a word is a function's name
+JSX_TAGS = re.compile(r"^jsx_(?:opening|closing|self_closing)_element$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,14 @@ class Place:
     start: int
     stop: int
     steps: tuple[Step, ...]  # from the root to the name itself
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """The last name of what is called, and where that begins."""
+
+    name: str
+    start: int
 
 
 class Source:
@@ -69,7 +80,8 @@ class Source:
     def places(self, name: str) -> list[Place]:
         """Where it stands as a name: not as part of another, nor in a comment or a string."""
         found: list[Place] = []
-        for match in re.finditer(rf"(?<![\w$]){re.escape(name)}(?!\w)", self.text):
+        before = r"\w" if self.language == SHELL else r"\w$"
+        for match in re.finditer(rf"(?<![{before}]){re.escape(name)}(?!\w)", self.text):
             if len(found) == MOST_PLACES:
                 break
             self.check()
@@ -82,9 +94,17 @@ class Source:
         place = self._place(start, stop)
         leaf = place.steps[-1].node
         whole = (leaf.start_byte, leaf.end_byte) == (self._byte(start), self._byte(stop))
-        if not whole or not NAMES.search(leaf.type):
+        if not whole or not self._is_name(place):
             return None
         return place if leaf.type == WITH_PARTS or not leaf.child_count else None
+
+    def _is_name(self, place: Place) -> bool:
+        leaf, around = place.steps[-1].node, place.steps[-2].node if len(place.steps) > 1 else None
+        if leaf.type == "word":
+            return around is not None and around.type in SHELL_WORDS
+        if around is not None and JSX_TAGS.search(around.type) and self.text[place.start].islower():
+            return False  # the page's own
+        return NAMES.search(leaf.type) is not None
 
     def is_code(self, start: int) -> bool:
         """Whether a character is no part of a comment or a literal string."""
@@ -99,17 +119,35 @@ class Source:
     def is_comment(self, start: int) -> bool:
         return any("comment" in step.node.type for step in self._place(start, start + 1).steps)
 
-    def called_at(self, start: int) -> str:
-        """The last name of the innermost call in whose arguments a character stands."""
+    def call_around(self, start: int) -> "Called | None":
+        """What the innermost call is of in whose arguments a character stands."""
         below: Node | None = None
         for step in reversed(self._place(start, start + 1).steps):
             called = step.node.child_by_field_name("function") or step.node.child_by_field_name(
                 "name"
             )
             if below is not None and "argument" in below.type and called is not None:
-                return re.split(r"[^\w$]", self.text_of(called))[-1]
+                name = re.split(r"[^\w$]", self.text_of(called))[-1]
+                return Called(name, self.character(called.end_byte) - len(name))
             below = step.node
-        return ""
+        return None
+
+    def called_at(self, start: int) -> str:
+        """The last name of the innermost call in whose arguments a character stands."""
+        found = self.call_around(start)
+        return "" if found is None else found.name
+
+    def names_around(self, start: int) -> list[tuple[str, bool]]:
+        """Of the functions around a character, the innermost first, and whether each can wait."""
+        found: list[tuple[str, bool]] = []
+        for step in reversed(self._place(start, start + 1).steps):
+            node, body = step.node, step.node.child_by_field_name("body")
+            is_function = "function" in node.type or "method" in node.type or "closure" in node.type
+            if body is not None and is_function:
+                head = self.text[self.character(node.start_byte) : self.character(body.start_byte)]
+                name = self.text_of(node.child_by_field_name("name"))
+                found.append((name, re.search(r"\basync\b", head) is not None))
+        return found
 
     @property
     def errors(self) -> int:
@@ -132,6 +170,7 @@ class Source:
         return self._characters[byte]
 
     def _place(self, start: int, stop: int) -> Place:
+        self.check()
         first, last = self._byte(start), self._byte(stop)
         cursor = self._root.walk()
         steps = [Step(self._root, "")]

@@ -42,7 +42,8 @@ def test_keys_in_one_word_are_one_change() -> None:
 
 def test_what_was_put_back_is_no_change() -> None:
     edited = Edited("one\ntwo\n").edit(0, 3, "three").edit(0, 5, "one")
-    assert not list(edited.recent)
+    [hunk] = edited.recent  # it is known, so that it is not proposed again
+    assert edited.text[hunk.start : hunk.stop] == hunk.old
 
 
 def test_the_newest_change_comes_first() -> None:
@@ -51,7 +52,7 @@ def test_the_newest_change_comes_first() -> None:
 
 
 def test_so_many_are_kept() -> None:
-    edited = Edited("a\n" * 100)
-    for line in range(100):
+    edited = Edited("a\n" * 300)
+    for line in range(300):
         edited.edit(2 * line, 2 * line + 1, "b")
     assert len(list(edited.recent)) == MOST_HUNKS
