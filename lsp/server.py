@@ -25,7 +25,7 @@ from .backend import (
 )
 from .documents import Document, Documents
 from .next_edit import features as next_edits
-from .next_edit.proposed_edit import ProposedEdit
+from .next_edit.next_edits import Found
 from .position import choose
 from .progress import BUSY, LoadProgress
 from .protocol import Protocol, strict_converter
@@ -98,10 +98,10 @@ class KeyturnServer(LanguageServer):
         if self.ready.is_set():
             self.protocol.notify("keyturn/status", status_of(state, self.session.options.enabled))
 
-    def _show_next_edit(self, document: Document, edit: ProposedEdit | None) -> None:
+    def _show_next_edit(self, document: Document, found: Found | None) -> None:
         encoding = self.session.documents.encoding
         if self.session.leads:
-            self.protocol.notify(next_edits.CHANGED, next_edits.shown(document, edit, encoding))
+            self.protocol.notify(next_edits.CHANGED, next_edits.shown(document, found, encoding))
 
     # endregion
     # region Settings

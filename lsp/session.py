@@ -27,8 +27,7 @@ from .backend import (
 from .debounce import Debounce
 from .documents import Change, Document, Documents, Position
 from .extent import wants_block
-from .next_edit.next_edits import NextEdits, Show
-from .next_edit.proposed_edit import ProposedEdit
+from .next_edit.next_edits import Found, NextEdits, Show
 from .options import Options
 from .outcome import Account, Outcomes
 from .suggestions import Suggestions
@@ -81,11 +80,14 @@ class Session:
         self._numbers = itertools.count()  # of calls of `complete`
         self._newest: dict[str, int] = {}  # the last call per document
         self._ahead: dict[str, Ahead] = {}
-        self._next_edits = NextEdits(backend.control, show_next_edit)
+        self._next_edits = NextEdits(backend.control, documents.get, show_next_edit)
         self._background: set[asyncio.Task[Any]] = set()
 
     # region Documents
     def open(self, uri: str, language: str, version: int, text: str) -> None:
+        if (former := self.documents.get(uri)) is not None:
+            self._next_edits.drop(former)
+        self._next_edits.forget(uri)
         document = self.documents.open(uri, language, version, text)
         self._suggestions.forget(uri)
         if self._allowed(document):
@@ -99,6 +101,7 @@ class Session:
         allowed = self._allowed(document)
         edits = document.apply(version, changes, self.documents.encoding)
         if self._allowed(document) != allowed:  # it grew past the limit, or shrank below it
+            self._next_edits.drop(document)
             self._follow(document, opened=not allowed)
             return
         if not allowed:
@@ -199,7 +202,7 @@ class Session:
             if self._asking.get(uri) is asking:
                 del self._asking[uri]
 
-    async def next_edit(self, uri: str, place: Position) -> ProposedEdit | None:
+    async def next_edit(self, uri: str, place: Position) -> Found | None:
         """What the user may want to change next. Raises `BackendError`."""
         document = self.documents.get(uri)
         if document is None or not self._allowed(document) or not self.options.next_edits:

@@ -10,6 +10,7 @@ from .syntax.lexemes import lexemes
 from .syntax.scopes import OWN, binding, use_of, uses
 from .syntax.source import Source
 
+GENERATOR = re.compile(r"^[^(\[{]*\bfor\b")
 COMMENT = re.compile(r"#|//|/\*|--")
 SEVERAL = 2  # places where the user did it: it is meant
 
@@ -66,6 +67,8 @@ class Arguments:
         at = next((i for i, each in enumerate(shorter) if longer[i] != each), len(shorter))
         if len(longer) != len(shorter) + 1 or longer[:at] + longer[at + 1 :] != shorter:
             return None
+        if GENERATOR.search(" ".join(call.texts)):
+            return None  # it may be alone in its brackets only
         change = self._added if longer is new else self._removed
         return change(call, longer[at], at, head, is_meant)
 

@@ -6,7 +6,7 @@ from .calls import MOST_CHARACTERS, call_around
 from .change import Change
 from .syntax.lexemes import Lexeme, lexemes
 
-MOST_LINES = 12  # above a change, in which the brackets may open
+LINES_ABOVE = (0, 3, 12)  # in which the brackets may open: few first, a string may begin above
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,22 @@ def called_in(text: str, change: Change) -> Called | None:
     """None for a change that is in no brackets, or in more than one call's."""
     if not change.replaced:
         return None
-    start = change.start
-    for _ in range(MOST_LINES):
-        start = text.rfind("\n", 0, max(0, start - 1)) + 1
-    start = max(start, change.start - MOST_CHARACTERS)
+    for lines in LINES_ABOVE:
+        found = _called(text, change, _lines_above(text, change.start, lines))
+        if found is not None:
+            return found
+    return None
+
+
+def _lines_above(text: str, start: int, lines: int) -> int:
+    first = start
+    for _ in range(lines):
+        first = text.rfind("\n", 0, max(0, first - 1)) + 1
+    return max(first, start - MOST_CHARACTERS)
+
+
+def _called(text: str, change: Change, start: int) -> Called | None:
+    """Read from `start` on."""
     above = text[start : change.start]
     below = text[change.stop : change.stop + MOST_CHARACTERS]
     before = above + change.former + below

@@ -36,7 +36,7 @@ from .jobs import (
     Stop,
     Surround,
 )
-from .next_edit_answer import answer
+from .next_edit_answer import SUPERSEDED, answer
 from .scheduler import Scheduler
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class EngineThread(threading.Thread):
             self._changed.notify()
         for older in superseded:
             if isinstance(older, NextEdit):
-                older.reply({})
+                older.reply(SUPERSEDED)
             else:
                 older.reply(Reply(cancelled=True))
 
@@ -202,7 +202,10 @@ class EngineThread(threading.Thread):
         try:
             found = answer(self._proposer, self._files, job, model, pause)
         except Overtaken:
-            self.put(job)
+            with self._changed:
+                waits = self._scheduler.put_back(job)
+            if not waits:
+                job.reply(SUPERSEDED)
         else:
             job.reply(found)
 

@@ -12,6 +12,7 @@ from ..next_edit.proposer import Proposer
 from .engine import File
 from .jobs import FileKey, NextEdit
 
+SUPERSEDED = {"superseded": True}  # something newer is asked
 MOST_OTHERS = 20  # open files of the same window that are looked at
 MOST_ELSEWHERE = 4  # of them in which something may be changed
 
@@ -31,7 +32,7 @@ def answer(
     ours = (each for key, each in files.items() if key.client == job.file.client)
     beside = (each for each in ours if each is not file)
     others = [_open_text(each) for each in islice(beside, MOST_OTHERS)]
-    this, refused = _open_text(file), {astuple(each) for each in query.refused}
+    this, refused = _open_text(file), {_plain(*astuple(each)) for each in query.refused}
     found = proposer.next_edit(this, query.offset, others, refused, pause, model)
     if found is not None:
         return {"edit": asdict(found)}
@@ -46,6 +47,12 @@ def answer(
             if isinstance(other.key, FileKey)
         ]
     }
+
+
+def _plain(why: str, *texts: str) -> tuple[str, str, str]:
+    """A refusal in the form that models read: lines end in a line feed."""
+    old, new = (text.replace("\r\n", "\n") for text in texts)
+    return why, old, new
 
 
 def _open_text(file: File) -> OpenText:

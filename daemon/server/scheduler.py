@@ -54,8 +54,6 @@ class Scheduler:
                 return [*self._put_completion(job)]
             case NextEdit(file):
                 older = self._looks.pop(file, None)
-                if older is not None and older.query.version > job.query.version:
-                    older, job = job, older  # this one was interrupted, and comes again
                 self._looks[file] = job
                 return [] if older is None else [older]
             case Prepare(file, after_seconds):
@@ -117,6 +115,13 @@ class Scheduler:
     def _due_at(self, file: FileKey) -> float:
         """When a file is to be prepared."""
         return max(self._quiet_at.get(file.user, 0.0), self._prepare[file])
+
+    def put_back(self, job: NextEdit) -> bool:
+        """Have a look that was interrupted wait again, unless a newer one does."""
+        if job.file in self._looks:
+            return False
+        self._looks[job.file] = job
+        return True
 
     def withdraw(self, job: Complete) -> bool:
         """Cancel one completion; True if it was still waiting and will not be run."""

@@ -12,42 +12,38 @@ from ..documents import Document
 from ..position import Encoding
 from ..session import Session
 from ..translate import position_of, range_between
-from .proposed_edit import ProposedEdit
+from .next_edits import Found
 
 ASKED = "keyturn/nextEdit"
 CHANGED = "keyturn/nextEditChanged"  # a notification
 TAKEN_COMMAND = "keyturn.nextEditTaken"
 REFUSED_COMMAND = "keyturn.nextEditRefused"
 
-Found = tuple[Document, ProposedEdit]
-
 
 def register(server: LanguageServer, session: Session, problem: Callable[[str], None]) -> None:
     """Say that these requests are understood. `problem` is told why one could not be answered."""
 
     async def proposed(place: types.TextDocumentPositionParams) -> Found | None:
-        uri = place.text_document.uri
         try:
-            found = await session.next_edit(uri, position_of(place.position))
+            return await session.next_edit(place.text_document.uri, position_of(place.position))
         except Superseded:
             return None
         except BackendError as error:
             problem(str(error))
             return None
-        document = session.documents.get(uri)
-        return None if found is None or document is None else (document, found)
 
     @server.feature(ASKED)
     async def next_edit(params: types.TextDocumentPositionParams) -> dict[str, Any]:
         found = await proposed(params)
-        if found is None:
+        document = session.documents.get(params.text_document.uri)
+        if found is None or document is None:
             return {"edit": None}
-        return shown(*found, session.documents.encoding)
+        return shown(document, found, session.documents.encoding)
 
     @server.feature("textDocument/copilotInlineEdit")
     async def inline_edit(params: types.TextDocumentPositionParams) -> dict[str, Any]:
         found = await proposed(params)
-        if found is None:
+        if found is None or found[0].uri != params.text_document.uri:
             return {"edits": []}
         document, edit = found
         command = types.Command("Taken", TAKEN_COMMAND, arguments=[document.uri, edit.number])
@@ -79,17 +75,19 @@ def are_shown(experimental: Any) -> bool:
     return isinstance(ours, dict) and ours.get("nextEdit") is True
 
 
-def shown(document: Document, edit: ProposedEdit | None, encoding: Encoding) -> dict[str, Any]:
+def shown(document: Document, found: Found | None, encoding: Encoding) -> dict[str, Any]:
     """The answer to `keyturn/nextEdit`, and the parameters of the notification."""
-    place = {"uri": document.uri, "version": document.version}
-    if edit is None:
-        return {"textDocument": place, "edit": None}
-    return {
-        "textDocument": place,
-        "edit": {
-            "number": edit.number,
-            "range": range_between(document, edit.start, edit.stop, encoding),
-            "text": edit.new,
-            "why": edit.why,
-        },
-    }
+    told: dict[str, Any] = {"textDocument": _identifier(document), "edit": None}
+    if found is None:
+        return told
+    other, edit = found
+    place = range_between(other, edit.start, edit.stop, encoding)
+    if other is not document:
+        elsewhere = {"textDocument": _identifier(other), "range": place, "why": edit.why}
+        return {**told, "elsewhere": elsewhere}
+    shown = {"number": edit.number, "range": place, "text": edit.new, "why": edit.why}
+    return {**told, "edit": shown}
+
+
+def _identifier(document: Document) -> dict[str, Any]:
+    return {"uri": document.uri, "version": document.version}

@@ -1,10 +1,11 @@
 """What is proposed in each document. Looked for a moment after the last key, dropped when its place
-changes, never again once it was refused.
+changes, or what it follows from, and never again once it was refused.
 """
 
 import asyncio
 import itertools
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -19,20 +20,26 @@ MOST_REFUSED = 64  # of a document; the oldest may come again
 IN_WORD = re.compile(r"\w\Z")
 
 Ask = Callable[[NextEditQuery], Awaitable[dict[str, Any]]]
-Show = Callable[[Document, ProposedEdit | None], None]
+Find = Callable[[str], Document | None]
+Found = tuple[Document, ProposedEdit]  # in which document
+Show = Callable[[Document, Found | None], None]
 
 
 class NextEdits:
     """Owns what is proposed. On one event loop. `ask` may raise `BackendError`; `show` is told of
-    each proposal, and that there is none any more."""
+    each proposal that is for a document's user, in that or in another one, and that there is none
+    any more. `find` knows the open documents."""
 
-    def __init__(self, ask: Ask, show: Show) -> None:
+    def __init__(self, ask: Ask, find: Find, show: Show) -> None:
         self._ask = ask
+        self._find = find
         self._show = show
         self._numbers = itertools.count(1)
         self._shown: dict[str, ProposedEdit] = {}
+        self._led: dict[str, str] = {}  # from a document to the one where something is proposed
         self._refused: dict[str, dict[RefusedEdit, None]] = {}
         self._looks: dict[str, asyncio.Task[None]] = {}
+        self._lives = Counter[str]()  # of each URI: what was asked in an earlier one is over
 
     def changed(self, document: Document, edits: Sequence[TextEdit], is_wanted: bool) -> None:
         """The user has edited a document; `is_wanted`: to be looked at when they pause."""
@@ -40,6 +47,7 @@ class NextEdits:
         for edit in edits:
             shown = shown and shown.after(edit)
         is_taken = before is not None and before.edit in edits
+        self._leave(document.uri)
         self._put(document, shown)
         self._stop(document.uri)
         if is_wanted and edits:
@@ -49,7 +57,7 @@ class NextEdits:
             look = asyncio.get_running_loop().create_task(self._look(document, offset, seconds))
             self._looks[document.uri] = look
 
-    async def at(self, document: Document, offset: int) -> ProposedEdit | None:
+    async def at(self, document: Document, offset: int) -> Found | None:
         """What is found for the cursor at `offset`, which is what is proposed from now on. Raises
         `BackendError`."""
         self._stop(document.uri)  # it would be asked in this one's place
@@ -68,14 +76,27 @@ class NextEdits:
 
     def drop(self, document: Document) -> None:
         """Nothing is proposed in it, for now."""
-        self._stop(document.uri)
+        self._end(document.uri)
         self._put(document, None)
 
     def forget(self, uri: str) -> None:
-        """It was closed."""
-        self._stop(uri)
+        """It was closed, or is another text."""
+        self._end(uri)
         self._shown.pop(uri, None)
         self._refused.pop(uri, None)
+
+    def _leave(self, uri: str) -> None:
+        """What follows from a document for another one may be another thing now."""
+        other = self._find(self._led.pop(uri, ""))
+        shown = None if other is None else self._shown.get(other.uri)
+        if other is not None and shown is not None and shown.cause is None:
+            self._put(other, None)
+
+    def _end(self, uri: str) -> None:
+        """What is being looked for is not wanted any more."""
+        self._lives[uri] += 1
+        self._led.pop(uri, None)
+        self._stop(uri)
 
     async def _look(self, document: Document, offset: int, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -84,25 +105,68 @@ class NextEdits:
         except BackendError:
             return  # whoever asks for something is told why it is not there
 
-    async def _found(self, document: Document, offset: int) -> ProposedEdit | None:
-        version, text = document.version, document.text
-        refused = tuple(self._refused.get(document.uri, ()))
-        data = await self._ask(NextEditQuery(document.uri, version, offset, refused))
-        if document.text is not text:
+    async def _found(self, document: Document, offset: int) -> Found | None:
+        uri, version, text = document.uri, document.version, document.text
+        life = self._lives[uri]
+        refused = tuple(self._refused.get(uri, ()))
+        data = await self._ask(NextEditQuery(uri, version, offset, refused))
+        if document.text is not text or self._lives[uri] != life:
             return None
-        found = ProposedEdit.of(next(self._numbers), data, text)
-        shown = self._shown.get(document.uri)
-        if found is not None and shown is not None and found.is_like(shown):
-            return shown
+        if data.get("superseded"):
+            return self._present(document)
+        found = self._made(document, data.get("edit"), offset)
+        if found is None:
+            return self._led_on(document, data.get("elsewhere", ()))
+        shown = self._shown.get(uri)
+        if shown is not None and found.is_like(shown):
+            return document, shown
         self._put(document, found)
+        return document, found
+
+    def _made(
+        self, document: Document, data: dict[str, Any] | None, cause: int | None
+    ) -> ProposedEdit | None:
+        """What is said of a document's text, if it is that text, and was not refused meanwhile."""
+        if data is None:
+            return None
+        found = ProposedEdit.of(next(self._numbers), data, document.text, cause)
+        if found is None or found.refusal in self._refused.get(document.uri, ()):
+            return None
         return found
+
+    def _led_on(self, document: Document, others: Sequence[dict[str, Any]]) -> Found | None:
+        """To the first of other documents in which something is to be changed."""
+        self._put(document, None)
+        for each in others:
+            other = self._find(each["uri"])
+            found = None if other is None else self._made(other, each, None)
+            if other is None or found is None:
+                continue
+            shown = self._shown.get(other.uri)
+            if shown is None or not found.is_like(shown):
+                self._put(other, found)
+            else:
+                found = shown
+            self._led[document.uri] = other.uri
+            self._show(document, (other, found))
+            return other, found
+        return None
+
+    def _present(self, document: Document) -> Found | None:
+        """What is proposed to a document's user as it is."""
+        shown = self._shown.get(document.uri)
+        if shown is not None:
+            return document, shown
+        other = self._find(self._led.get(document.uri, ""))
+        shown = None if other is None else self._shown.get(other.uri)
+        return None if other is None or shown is None else (other, shown)
 
     def _put(self, document: Document, proposed: ProposedEdit | None) -> None:
         before = self._shown.pop(document.uri, None)
         if proposed is not None:
             self._shown[document.uri] = proposed
         if proposed is not None or before is not None:  # also for another version
-            self._show(document, proposed)
+            self._show(document, None if proposed is None else (document, proposed))
 
     def _stop(self, uri: str) -> None:
         look = self._looks.pop(uri, None)

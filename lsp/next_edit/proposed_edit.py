@@ -9,7 +9,9 @@ from ..backend import RefusedEdit, TextEdit
 @dataclass(frozen=True, slots=True)
 class ProposedEdit:
     """Put `new` in place of `old`, the characters `start .. stop` of a document. `number` says
-    which one it is, among all of a session's; `why`, for the user."""
+    which one it is, among all of a session's; `why`, for the user. `cause`: the characters of the
+    same document from whose change it follows, with those beside them; None: it is another one's.
+    """
 
     number: int
     start: int
@@ -17,16 +19,18 @@ class ProposedEdit:
     old: str
     new: str
     why: str
+    cause: tuple[int, int] | None = None
 
     @classmethod
-    def of(cls, number: int, data: dict[str, Any], text: str) -> "ProposedEdit | None":
-        """From a backend's answer about a text; None where that says nothing, or another text is
-        meant."""
-        found = data.get("edit")
-        if found is None:
+    def of(
+        cls, number: int, data: dict[str, Any], text: str, cause: int | None = None
+    ) -> "ProposedEdit | None":
+        """From a backend's answer about a text; None where another text is meant. It follows from a
+        change that ends at the character `cause`."""
+        made = cls(number, *(data[name] for name in ("start", "stop", "old", "new", "why")))
+        if text[made.start : made.stop] != made.old:
             return None
-        made = cls(number, *(found[name] for name in ("start", "stop", "old", "new", "why")))
-        return made if text[made.start : made.stop] == made.old else None
+        return made if cause is None else replace(made, cause=_word_around(text, cause))
 
     @property
     def edit(self) -> TextEdit:
@@ -38,11 +42,34 @@ class ProposedEdit:
 
     def is_like(self, other: "ProposedEdit") -> bool:
         """Whether it proposes the same at the same place."""
-        return replace(self, number=other.number) == other
+        return replace(self, number=other.number, cause=other.cause) == other
 
     def after(self, edit: TextEdit) -> "ProposedEdit | None":
-        """The same change once the document was edited; None if its own place was."""
-        if edit.end < self.start:
-            by = len(edit.text) - (edit.end - edit.start)
-            return replace(self, start=self.start + by, stop=self.stop + by)
-        return self if edit.start > self.stop else None
+        """The same change once the document was edited; None if its own place was, or what it
+        follows from."""
+        cause = self.cause and _moved(*self.cause, edit)
+        if self.cause is not None and cause is None:
+            return None
+        place = _moved(self.start, self.stop, edit)
+        return place and replace(self, start=place[0], stop=place[1], cause=cause)
+
+
+def _moved(start: int, stop: int, edit: TextEdit) -> tuple[int, int] | None:
+    """Where characters are after an edit that touches none of them."""
+    if edit.end < start:
+        by = len(edit.text) - (edit.end - edit.start)
+        return start + by, stop + by
+    return (start, stop) if edit.start > stop else None
+
+
+def _word_around(text: str, at: int) -> tuple[int, int]:
+    start = stop = at
+    while start > 0 and _is_word(text[start - 1]):
+        start -= 1
+    while stop < len(text) and _is_word(text[stop]):
+        stop += 1
+    return start, stop
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"

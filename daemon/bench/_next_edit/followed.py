@@ -43,7 +43,9 @@ def follow(case: Case, ask: Ask) -> Followed:
         first = proposed[0]
         made = TextEdit(first.start, first.stop, first.new)
         after = made.apply(text)
-        meant = [each for each in edits if first.start <= each.start and each.end <= first.stop]
+        meant = [each for each in edits if each.apply(text) == after][:1]
+        if not meant:  # or several at once
+            meant = [e for e in edits if first.start <= e.start and e.end <= first.stop]
         if not meant or _all(text, meant) != after:
             found.wrong = first
             return found

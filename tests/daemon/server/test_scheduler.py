@@ -149,13 +149,14 @@ def test_a_look_for_a_next_edit_comes_after_completions_and_is_given_up_for_an_e
     stale, old, new = look(A, 1), look(B, 1), look(B, 1)
     assert [scheduler.put(job) for job in (stale, old)] == [[], []]
     assert scheduler.put(new) == [old]
-    late = look(B, 0)
-    assert scheduler.put(late) == [late]  # it was interrupted, and is about an older text
+    assert not scheduler.put_back(look(B, 1))  # it was interrupted, and a newer one waits
     asked = complete(C)
     assert scheduler.put(asked) == []
     assert scheduler.put(Edit(A, 2, ())) == [stale]
     scheduler.put(Refresh(A))
     assert drain(scheduler) == [Edit(A, 2, ()), asked, new, Refresh(A)]
+    assert scheduler.put_back(new)
+    assert drain(scheduler) == [new]
 
 
 def test_refreshing_waits_until_there_is_nothing_else():

@@ -134,7 +134,7 @@ async def test_a_word_that_is_being_written_is_waited_for() -> None:
         asked.append(loop.time())
         return {}
 
-    edits = NextEdits(ask, lambda document, edit: None)
+    edits = NextEdits(ask, {}.get, lambda document, found: None)
     began = loop.time()
     edits.changed(document, [TextEdit(3, 3, "d")], True)
     await asyncio.sleep(0.6)
