@@ -8,6 +8,8 @@ local inline = vim.fn.has('nvim-0.10') == 1
 -- What is proposed in each buffer: `number`, `new`, `old`, `why`, and `mark`, which keeps its place
 -- while the buffer is edited.
 local proposed = {}
+-- By buffer, the one in which the next change is, if it is another one.
+local elsewhere = {}
 
 local function keyturn()
   return require('keyturn')
@@ -64,10 +66,35 @@ local function is_leading()
   return vim.loop.now() < leading.till
 end
 
+-- The buffer in which the next change is, if it is not this one.
+local function other_than(buffer)
+  local other = elsewhere[buffer]
+  return other and place(other) and other or nil
+end
+
+-- A word at the end of the cursor's line.
+local function leads_to(buffer, there)
+  local window = vim.fn.bufwinid(buffer)
+  if window == -1 then
+    return
+  end
+  local row = vim.api.nvim_win_get_cursor(window)[1] - 1
+  local name = vim.fn.fnamemodify(vim.uri_to_fname(there.textDocument.uri), ':.')
+  local text = ('» %s:%d: %s'):format(name, there.range.start.line + 1, there.why)
+  vim.api.nvim_buf_set_extmark(buffer, namespace, row, 0, {
+    virt_text = { { text, 'KeyturnNextNew' } }, virt_text_pos = 'eol',
+  })
+end
+
 -- What the server says is proposed, or nothing any more.
 local function told(_, result, context)
   local buffer = vim.uri_to_bufnr(result.textDocument.uri)
   hide(buffer)
+  elsewhere[buffer] = nil
+  if result.elsewhere then
+    elsewhere[buffer] = vim.uri_to_bufnr(result.elsewhere.textDocument.uri)
+    leads_to(buffer, result.elsewhere)
+  end
   local edit = result.edit
   local client = vim.lsp.get_client_by_id(context.client_id)
   if not client or type(edit) ~= 'table' or not vim.api.nvim_buf_is_loaded(buffer) then
@@ -98,7 +125,7 @@ end
 function M.is_near()
   local buffer = vim.api.nvim_get_current_buf()
   local row = place(buffer)
-  if not row then
+  if not row and not other_than(buffer) then
     return is_leading()
   end
   local position = vim.api.nvim_win_get_cursor(0)
@@ -107,13 +134,34 @@ function M.is_near()
   return not (is_inserting and before:match('^%s*$') and row ~= position[1] - 1)
 end
 
+-- Show the other buffer, with the cursor where something is to be changed.
+local function go_to(other)
+  local row, col = place(other)
+  vim.cmd("normal! m'")
+  local window = vim.fn.bufwinid(other)
+  if window ~= -1 then
+    vim.api.nvim_set_current_win(window)
+  elseif not pcall(vim.cmd.buffer, other) then -- what is not written cannot be left
+    vim.cmd.sbuffer(other)
+  end
+  vim.api.nvim_win_set_cursor(0, { row + 1, col })
+  proposed[other].is_reached = true
+  return true
+end
+
 -- Jump there, or apply it if the cursor is there already.
 function M.go()
   local buffer = vim.api.nvim_get_current_buf()
   local row, col, last_row, last_col = place(buffer)
+  if not row and other_than(buffer) then
+    return go_to(other_than(buffer))
+  end
   if not row then
     leading.again = is_leading()
     return leading.again
+  end
+  if not vim.bo[buffer].modifiable then
+    return false
   end
   local this = proposed[buffer]
   local position = vim.api.nvim_win_get_cursor(0)
@@ -137,12 +185,15 @@ end
 
 -- Never mind: it does not come back.
 function M.dismiss()
-  local buffer = vim.api.nvim_get_current_buf()
+  local here = vim.api.nvim_get_current_buf()
+  local buffer = proposed[here] and here or other_than(here) or here
   local this = proposed[buffer]
   if not this then
     return false
   end
+  hide(here)
   hide(buffer)
+  elsewhere[here] = nil
   local client = keyturn().client(buffer)
   if client then
     local arguments = { vim.uri_from_bufnr(buffer), this.number }
@@ -178,7 +229,8 @@ function M.setup(keys)
   end
   if keys.refuse and keys.refuse ~= '' then
     vim.keymap.set('n', keys.refuse, function()
-      if proposed[vim.api.nvim_get_current_buf()] then
+      local buffer = vim.api.nvim_get_current_buf()
+      if proposed[buffer] or other_than(buffer) then
         vim.schedule(M.dismiss)
         return ''
       end

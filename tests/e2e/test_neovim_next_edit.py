@@ -98,3 +98,25 @@ def test_tab_still_indents(nvim: Neovim) -> None:
     nvim.wait(lambda: nvim.lines[-1].strip() == "x")
     assert nvim.lines[-1] != "x"
     assert nvim.lines[1] == FILE.splitlines()[1]
+
+
+def test_tab_leads_on_to_the_file_that_imports_it(nvim: Neovim, tmp_path: Path) -> None:
+    other = tmp_path / "other.py"
+    other.write_text("from demo import g\n\nprint(g(1))\n")
+    nvim.wait(lambda: nvim.lua("return PHASE") == "ready")
+    nvim.press(f":filetype on<CR>:edit {other}<CR>:buffer demo.py<CR>6G^wcwshown<Esc>")
+    nvim.wait(lambda: any("other.py:1" in each for each in nvim.drawn("keyturn_next")))
+    nvim.press("<Tab>")
+    nvim.wait(lambda: nvim.lines[0] == "from demo import g" and nvim.cursor == (1, 17))
+    nvim.press("<Tab>")
+    nvim.wait(lambda: nvim.lines[0] == "from demo import shown")
+    nvim.wait(lambda: shown(nvim) is not None)
+    nvim.press("<Tab><Tab>")
+    nvim.wait(lambda: nvim.lines[2] == "print(shown(1))")
+
+
+def test_a_buffer_that_cannot_be_changed_is_left_as_it_is(nvim: Neovim) -> None:
+    rename(nvim)
+    nvim.press(":set nomodifiable<CR><Tab><Tab>")
+    assert nvim.lines == FILE.replace("count", "number", 1).splitlines()
+    assert nvim.lua("return vim.v.errmsg") == ""

@@ -82,6 +82,8 @@ def project(folder: Path) -> Path:
     for name in names:
         (project / f"{name}.py").write_text(SIZES)
     (project / "renamed.lua").write_text(RENAMED)
+    (project / "shapes.py").write_text("def area(width):\n    return width * width\n")
+    (project / "rooms.py").write_text("from shapes import area\n\nprint(area(1))\n")
     (project / "local.env").write_text("KEY=")
     shutil.copy(REPOSITORY / "examples" / "statistics.py", project)
     return project
@@ -411,3 +413,20 @@ def test_tab_leads_through_the_places_of_a_renamed_parameter_and_undo_takes_each
     window.wait(lambda: window.lines[:4] == renamed(2))
     window.press("Control+z")
     window.wait(lambda: window.lines[:4] == renamed(1))
+
+
+def test_tab_leads_on_to_the_open_file_that_imports_what_was_renamed(window: Window):
+    window.open("rooms.py")
+    window.open("shapes.py")
+    window.press("Control+Home", *["ArrowRight"] * len("def "))
+    window.press(*["Shift+ArrowRight"] * len("area"))
+    window.type("surface")
+    window.press("Escape", "ArrowDown", "End")  # where nothing is suggested
+    window.wait(lambda: "Tab → rooms.py:1: area is now surface in shapes.py" in window.next_edit)
+    window.press("Tab")
+    window.wait(lambda: "Ln 1, Col 20" in window.place)
+    window.press("Tab")
+    window.wait(lambda: window.lines[0] == "from shapes import surface")
+    window.wait(lambda: "area is now surface" in window.next_edit)
+    window.press("Tab", "Tab")
+    window.wait(lambda: window.lines[2] == "print(surface(1))")

@@ -9,6 +9,8 @@ import * as vscode from "vscode";
 export interface NextEditChanged {
   textDocument: { uri: string; version: number };
   edit: Proposed | null;
+  /** Where else the next one is, if it is in another open document, which is told of it. */
+  elsewhere?: { textDocument: { uri: string }; range: Proposed["range"]; why: string };
 }
 
 interface Proposed {
@@ -28,6 +30,7 @@ const ARROW =
 
 export class NextEdits implements vscode.Disposable {
   readonly #proposed = new Map<string, NextEditChanged>(); // by the document's URI
+  readonly #elsewhere = new Map<string, NextEditChanged>(); // likewise, where it is in another one
   readonly #old = vscode.window.createTextEditorDecorationType({
     textDecoration: "line-through",
     backgroundColor: new vscode.ThemeColor("diffEditor.removedTextBackground"),
@@ -50,7 +53,10 @@ export class NextEdits implements vscode.Disposable {
       this.#hint,
       vscode.window.onDidChangeActiveTextEditor(() => { this.#draw(); }),
       vscode.window.onDidChangeTextEditorSelection(() => { this.#draw(); }),
-      vscode.workspace.onDidCloseTextDocument(({ uri }) => this.#proposed.delete(String(uri))),
+      vscode.workspace.onDidCloseTextDocument(({ uri }) => {
+        this.#proposed.delete(String(uri));
+        this.#elsewhere.delete(String(uri));
+      }),
     ];
   }
 
@@ -64,8 +70,11 @@ export class NextEdits implements vscode.Disposable {
     const uri = String(vscode.Uri.parse(told.textDocument.uri));
     if (told.edit) this.#proposed.set(uri, told);
     else this.#proposed.delete(uri);
-    const goes = this.#again && !!told.edit && uri === String(vscode.window.activeTextEditor?.document.uri);
-    if (told.edit) this.#stopLeading();
+    if (told.elsewhere) this.#elsewhere.set(uri, told);
+    else this.#elsewhere.delete(uri);
+    const leads = !!told.edit || !!told.elsewhere;
+    const goes = this.#again && leads && uri === String(vscode.window.activeTextEditor?.document.uri);
+    if (leads) this.#stopLeading();
     this.#draw();
     if (goes) void this.go();
   }
@@ -73,6 +82,7 @@ export class NextEdits implements vscode.Disposable {
   /** No server, no proposals. */
   clear(): void {
     this.#proposed.clear();
+    this.#elsewhere.clear();
     this.#stopLeading();
     this.#draw();
   }
@@ -81,6 +91,11 @@ export class NextEdits implements vscode.Disposable {
   async go(): Promise<void> {
     const editor = vscode.window.activeTextEditor;
     const found = editor && this.#at(editor);
+    const other = editor && !found ? this.#otherThan(editor) : undefined;
+    if (other) {
+      await vscode.window.showTextDocument(other.document, { selection: new vscode.Range(other.range.start, other.range.start) });
+      return;
+    }
     if (!editor || !found) {
       this.#again = this.#leading !== undefined; // who is quick does not indent instead
       return;
@@ -104,11 +119,14 @@ export class NextEdits implements vscode.Disposable {
   async refuse(): Promise<void> {
     const editor = vscode.window.activeTextEditor;
     const found = editor && this.#at(editor);
-    if (!editor || !found) return;
-    const uri = String(editor.document.uri);
+    const other = editor && !found ? this.#otherThan(editor) : undefined;
+    const uri = other ? String(other.document.uri) : String(editor?.document.uri);
+    const refused = this.#proposed.get(uri)?.edit;
+    if (!editor || !refused || !(found ?? other)) return;
     this.#proposed.delete(uri);
+    this.#elsewhere.delete(String(editor.document.uri));
     this.#draw();
-    await this.ask("keyturn.nextEditRefused", uri, found.number);
+    await this.ask("keyturn.nextEditRefused", uri, refused.number);
   }
 
   #stopLeading(): void {
@@ -123,18 +141,31 @@ export class NextEdits implements vscode.Disposable {
     return told?.textDocument.version === editor.document.version ? (told.edit ?? undefined) : undefined;
   }
 
+  /** The next one of this editor's user that is in another document, as that is. */
+  #otherThan(editor: vscode.TextEditor): { document: vscode.TextDocument; range: vscode.Range; why: string } | undefined {
+    const told = this.#elsewhere.get(String(editor.document.uri));
+    if (!told?.elsewhere || told.textDocument.version !== editor.document.version) return undefined;
+    const uri = String(vscode.Uri.parse(told.elsewhere.textDocument.uri));
+    const document = vscode.workspace.textDocuments.find((each) => String(each.uri) === uri);
+    const there = this.#proposed.get(uri);
+    if (!document || !there?.edit || there.textDocument.version !== document.version) return undefined;
+    return { document, range: rangeOf(there.edit), why: there.edit.why };
+  }
+
   #draw(): void {
     for (const editor of vscode.window.visibleTextEditors) {
       const found = this.#at(editor);
       const range = found && rangeOf(found);
-      const hint = found && range ? this.#hintAt(editor, found, range) : undefined;
+      const other = found ? undefined : this.#otherThan(editor);
+      const hint = found && range ? this.#hintAt(editor, found, range) : other && hintOf(editor, other);
       editor.setDecorations(this.#old, range && !range.isEmpty ? [range] : []);
       editor.setDecorations(this.#new, found && range ? [{ range, hoverMessage: found.why, renderOptions: { after: coming(found.text) } }] : []);
       editor.setDecorations(this.#hint, hint ? [hint] : []);
     }
     const editor = vscode.window.activeTextEditor;
     const found = editor && this.#at(editor);
-    const takesKeys = !!this.#leading || (!!editor && !!found && !isIndenting(editor, rangeOf(found)));
+    const other = editor && !found ? this.#otherThan(editor) : undefined;
+    const takesKeys = !!this.#leading || (!!editor && !!found && !isIndenting(editor, rangeOf(found))) || (!!editor && !!other && !isIndenting(editor));
     void vscode.commands.executeCommand("setContext", SHOWN, takesKeys);
   }
 
@@ -142,10 +173,20 @@ export class NextEdits implements vscode.Disposable {
   #hintAt(editor: vscode.TextEditor, found: Proposed, range: vscode.Range): vscode.DecorationOptions | undefined {
     const line = editor.selection.active.line;
     if (range.start.line === line) return undefined;
-    const contentText = `  Tab → line ${range.start.line + 1}: ${found.why}`;
-    const color = new vscode.ThemeColor("editorGhostText.foreground");
-    return { range: editor.document.lineAt(line).range, renderOptions: { after: { contentText, color, fontStyle: "italic" } } };
+    return hintAfter(editor, `  Tab → line ${range.start.line + 1}: ${found.why}`);
   }
+}
+
+/** At the end of the cursor's line, where the place is in another document. */
+function hintOf(editor: vscode.TextEditor, other: { document: vscode.TextDocument; range: vscode.Range; why: string }): vscode.DecorationOptions {
+  const name = vscode.workspace.asRelativePath(other.document.uri);
+  return hintAfter(editor, `  Tab → ${name}:${other.range.start.line + 1}: ${other.why}`);
+}
+
+function hintAfter(editor: vscode.TextEditor, contentText: string): vscode.DecorationOptions {
+  const color = new vscode.ThemeColor("editorGhostText.foreground");
+  const range = editor.document.lineAt(editor.selection.active.line).range;
+  return { range, renderOptions: { after: { contentText, color, fontStyle: "italic" } } };
 }
 
 /** How new text stands behind the old. */
@@ -162,9 +203,9 @@ function rangeOf({ range: { start, end } }: Proposed): vscode.Range {
 }
 
 /** Whether Tab would indent: with a selection, or before a line's first word, on another line than the proposal's. */
-function isIndenting(editor: vscode.TextEditor, range: vscode.Range): boolean {
+function isIndenting(editor: vscode.TextEditor, range?: vscode.Range): boolean {
   const { selection, document } = editor;
   if (!selection.isEmpty) return true;
-  if (selection.active.line === range.start.line) return false;
+  if (selection.active.line === range?.start.line) return false;
   return document.lineAt(selection.active.line).text.slice(0, selection.active.character).trim() === "";
 }
