@@ -37,6 +37,8 @@ def next_edit(
 def proposals(source: Source, hunks: Sequence[Hunk], cursor: int) -> list[Proposal]:
     """`hunks`: the newest first. Those behind the cursor come first, then those before it. Raises
     `TooLong`."""
+    if hunks and len(hunks[0].undone) > 1:
+        return []  # somebody takes back what was done
     changes = [change for hunk in hunks if (change := change_of(source.text, hunk)) is not None]
     if not changes:
         return []

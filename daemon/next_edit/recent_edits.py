@@ -2,7 +2,7 @@
 what stands there now.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MOST_HUNKS = 128  # of a file; the one changed longest ago is forgotten first
 MOST_CHARACTERS = 2_000  # of a hunk's text, before or after: what is larger is no small change
@@ -16,6 +16,7 @@ class Hunk:
     stop: int
     old: str
     number: int  # counts edits: the newest has the largest
+    undone: str = ""  # what stood there between, where that is `old` again
 
 
 class RecentEdits:
@@ -40,8 +41,10 @@ class RecentEdits:
         rest = [hunk for hunk in self._hunks if hunk not in touched]
         self._hunks = [hunk for hunk in rest if hunk.stop <= left]
         after = before[left:start] + new + before[stop:right]
+        if merged.old == after and touched:  # it is not to be proposed again
+            merged = replace(merged, undone=before[left:right])
         if (merged.old != after or touched) and self._is_small(merged, after):
-            self._hunks.append(merged)  # also what was undone: it is not to be proposed again
+            self._hunks.append(merged)
         self._hunks += [_moved(hunk, grown) for hunk in rest if hunk.start >= right]
         if len(self._hunks) > MOST_HUNKS:
             self._hunks.remove(min(self._hunks, key=lambda hunk: hunk.number))
@@ -68,4 +71,4 @@ def _before(before: str, hunks: list[Hunk], left: int, right: int) -> str:
 
 
 def _moved(hunk: Hunk, by: int) -> Hunk:
-    return Hunk(hunk.start + by, hunk.stop + by, hunk.old, hunk.number)
+    return replace(hunk, start=hunk.start + by, stop=hunk.stop + by)

@@ -55,7 +55,8 @@ class Rename:
                 found = self._keywords(source, subject, former)
         if found is None:
             return None
-        return [self._proposal(use) for use in sorted(found, key=lambda use: use.start)]
+        sound = [use for use in found if not source.is_broken(use.place)]
+        return [self._proposal(use) for use in sorted(sound, key=lambda use: use.start)]
 
     def _plain(
         self, source: Source, subject: Use, former: list[Use], done: list[Use], others: list[Use]

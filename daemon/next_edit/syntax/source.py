@@ -18,6 +18,8 @@ MOST_PLACES = 500  # of one name
 MOST_ERRORS = 1_000  # that are counted
 NAMES = re.compile(r"identifier|name$|^constant$")
 WITH_PARTS = "variable_name"  # of PHP: with its dollar
+STATEMENT = re.compile(r"statement$|declaration$|^command$")
+MOST_STATEMENT = 2_000  # bytes: what is longer is broken anywhere
 SHELL = "shellscript"
 SHELL_WORDS = ("command_name", "function_definition")  # in which a word is a function's name
 JSX_TAGS = re.compile(r"^jsx_(?:opening|closing|self_closing)_element$")
@@ -97,6 +99,17 @@ class Source:
         if not whole or not self._is_name(place):
             return None
         return place if leaf.type == WITH_PARTS or not leaf.child_count else None
+
+    def is_broken(self, place: Place) -> bool:
+        """Whether the statement that it stands in is not of the language: what names are there is
+        only guessed."""
+        for step in reversed(place.steps[:-1]):
+            node = step.node
+            if node.is_error:
+                return True
+            if STATEMENT.search(node.type):
+                return node.has_error and node.end_byte - node.start_byte <= MOST_STATEMENT
+        return False
 
     def _is_name(self, place: Place) -> bool:
         leaf, around = place.steps[-1].node, place.steps[-2].node if len(place.steps) > 1 else None

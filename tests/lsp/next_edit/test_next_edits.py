@@ -143,3 +143,106 @@ async def test_a_word_that_is_being_written_is_waited_for() -> None:
     while not asked:
         assert loop.time() - began < 10
         await asyncio.sleep(0.05)
+
+
+# region What is asked and answered while other things happen
+
+RENAMED = "def f(number):\n    return count\n"  # the first of two places is done
+PROPOSED = {"start": 26, "stop": 31, "old": "count", "new": "number", "why": "it is"}
+
+
+class Asked:
+    """Proposals whose answers are given when the test says so."""
+
+    def __init__(self, *documents: Document) -> None:
+        self.queries: list[NextEditQuery] = []
+        self.shown: list[Any] = []
+        self._answers: list[asyncio.Future[dict[str, Any]]] = []
+        self._documents = {each.uri: each for each in documents}
+        self.edits = NextEdits(self._ask, self._documents.get, self._show)
+
+    async def _ask(self, query: NextEditQuery) -> dict[str, Any]:
+        self.queries.append(query)
+        self._answers.append(asyncio.get_running_loop().create_future())
+        return await self._answers[-1]
+
+    def _show(self, document: Document, found: Any) -> None:
+        self.shown.append(found and found[1].new)
+
+    async def answer(self, number: int, **data: Any) -> None:
+        self._answers[number].set_result(data)
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def document() -> Document:
+    return Document("file:///a.py", "python", 1, RENAMED)
+
+
+async def asked_twice(document: Document, *others: Document) -> tuple[Asked, asyncio.Task[Any]]:
+    asked = Asked(document, *others)
+    task = asyncio.create_task(asked.edits.at(document, 12))
+    await asyncio.sleep(0)
+    return asked, task
+
+
+async def test_what_is_refused_while_it_is_looked_for_again_does_not_come_back(
+    document: Document,
+) -> None:
+    asked, first = await asked_twice(document)
+    await asked.answer(0, edit=PROPOSED)
+    found = await first
+    assert found is not None
+    second = asyncio.create_task(asked.edits.at(document, 12))
+    await asyncio.sleep(0)
+    asked.edits.refused(document, found[1].number)
+    await asked.answer(1, edit=PROPOSED)
+    assert await second is None
+    assert asked.shown == ["number", None]
+
+
+async def test_what_was_asked_about_a_text_that_is_gone_is_not_shown(document: Document) -> None:
+    for end in (lambda a: a.edits.forget(document.uri), lambda a: a.edits.drop(document)):
+        asked, task = await asked_twice(document)
+        end(asked)
+        await asked.answer(0, edit=PROPOSED)
+        assert await task is None
+        assert asked.shown == []
+
+
+async def test_a_question_that_was_overtaken_hides_nothing(document: Document) -> None:
+    asked, first = await asked_twice(document)
+    await asked.answer(0, edit=PROPOSED)
+    shown = await first
+    second = asyncio.create_task(asked.edits.at(document, 12))
+    await asyncio.sleep(0)
+    await asked.answer(1, superseded=True)
+    assert await second == shown
+    assert asked.shown == ["number"]
+
+
+async def test_a_proposal_goes_with_what_it_follows_from(document: Document) -> None:
+    asked, task = await asked_twice(document)
+    await asked.answer(0, edit=PROPOSED)
+    await task
+    asked.edits.changed(document, [TextEdit(12, 12, "s")], False)  # of the word that was changed
+    assert asked.shown == ["number", None]
+
+
+async def test_one_in_another_document_is_shown_there_and_led_to_from_here(
+    document: Document,
+) -> None:
+    other = Document("file:///b.py", "python", 4, "from a import count\n")
+    asked, task = await asked_twice(document, other)
+    there = {**PROPOSED, "start": 14, "stop": 19, "uri": other.uri, "version": 4}
+    await asked.answer(0, elsewhere=[{**there, "start": 3, "stop": 8}, there])
+    found = await task
+    assert found is not None
+    assert found[0] is other
+    assert (found[1].start, found[1].new) == (14, "number")
+    assert asked.shown == ["number", "number"]  # to both users
+    asked.edits.changed(document, [TextEdit(0, 0, "\n")], False)
+    assert asked.shown[2:] == [None]  # and taken back there
+
+
+# endregion
