@@ -192,6 +192,9 @@ def _register(server: KeyturnServer) -> None:
         everything = selected is not None  # which speaks for what begins with it
         completions = await server.suggest(uri, params.position, trigger, everything)
         document = session.documents.get(uri)
+        if not completions and selected is None and not session.leads:
+            found = await next_edits.item_at(session, uri, params.position)
+            return types.InlineCompletionList([] if found is None else [found])
         if selected is not None and document is not None:
             eagerness, encoding = session.options.eagerness, session.documents.encoding
             completions = extending(document, completions, selected, encoding, eagerness)

@@ -48,7 +48,7 @@ def proposals(source: Source, hunks: Sequence[Hunk], cursor: int) -> list[Propos
     for each, is_again in _found(source, changes, newest):
         if is_again or not any(_touches(span, each) for span in spans):
             found.setdefault((each.start, each.stop), each)
-    return sorted(found.values(), key=lambda each: (each.start < cursor, each.start))
+    return sorted(found.values(), key=lambda each: (each.stop < cursor, each.start))
 
 
 def renamed_for_all(source: Source, hunks: Sequence[Hunk], path: str) -> Iterator[Renamed]:

@@ -69,6 +69,26 @@ def register(server: LanguageServer, session: Session, problem: Callable[[str], 
         session.refuse_next_edit(uri, number)
 
 
+async def item_at(
+    session: Session, uri: str, position: types.Position
+) -> types.InlineCompletionItem | None:
+    """What may be changed where the cursor is, for a client that shows nothing elsewhere. None
+    also where it could not be asked."""
+    document = session.documents.get(uri)
+    try:
+        found = await session.next_edit(uri, position_of(position))
+    except BackendError:  # of which the suggestions have spoken already
+        return None
+    if document is None or found is None or found[0] is not document:
+        return None
+    edit, encoding = found[1], session.documents.encoding
+    cursor = document.offset(position_of(position), encoding)
+    if not edit.start <= cursor <= edit.stop or "\n" in edit.old:
+        return None
+    place = range_between(document, edit.start, edit.stop, encoding)
+    return types.InlineCompletionItem(edit.new, filter_text=edit.old, range=place)
+
+
 def are_shown(experimental: Any) -> bool:
     """Whether a client says that it shows what is notified."""
     ours = experimental.get("keyturn") if isinstance(experimental, dict) else None

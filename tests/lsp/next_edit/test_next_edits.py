@@ -125,6 +125,26 @@ def test_lines_that_end_as_on_windows_stay_so(editor: Editor) -> None:
     assert editor.text == "\ufeff" + TEXT.replace("count", "number").replace("\n", "\r\n")
 
 
+def test_at_the_cursor_it_replaces_its_range_for_who_shows_nothing_elsewhere(
+    tmp_path: Path,
+) -> None:
+    with Editor(environment(tmp_path), "--in-process") as editor:
+        editor.open(TEXT)
+        editor.replace(6, 11, "number")
+        at = TEXT.index("count", 11) + len("number") - len("count") + 2
+        asked = {
+            "textDocument": {"uri": editor.uri},
+            "position": editor.position(at),
+            "context": {"triggerKind": 1},
+        }
+        [item] = editor.call("textDocument/inlineCompletion", asked)["result"]["items"]
+        assert item["insertText"] == "number"
+        assert item["range"]["start"] == editor.position(at - 2)
+        assert item["range"]["end"] == editor.position(at + 3)
+        elsewhere = {**asked, "position": editor.position(3)}
+        assert not editor.call("textDocument/inlineCompletion", elsewhere)["result"]["items"]
+
+
 async def test_a_word_that_is_being_written_is_waited_for() -> None:
     asked: list[float] = []
     document = Document("file:///a.py", "python", 1, "word")
