@@ -10,7 +10,6 @@ from .syntax.lexemes import lexemes
 from .syntax.scopes import OWN, binding, use_of, uses
 from .syntax.source import Source
 
-GENERATOR = re.compile(r"^[^(\[{]*\bfor\b")
 COMMENT = re.compile(r"#|//|/\*|--")
 SEVERAL = 2  # places where the user did it: it is meant
 
@@ -67,7 +66,7 @@ class Arguments:
         at = next((i for i, each in enumerate(shorter) if longer[i] != each), len(shorter))
         if len(longer) != len(shorter) + 1 or longer[:at] + longer[at + 1 :] != shorter:
             return None
-        if GENERATOR.search(" ".join(call.texts)):
+        if any(_is_generator(each) for each in call.texts):
             return None  # it may be alone in its brackets only
         change = self._added if longer is new else self._removed
         return change(call, longer[at], at, head, is_meant)
@@ -144,6 +143,16 @@ def _parameters(texts: tuple[str, ...]) -> list[Argument]:
 
 def _starred(texts: tuple[str, ...]) -> list[str]:
     return [each for each in texts if each.startswith(("*", "...")) or each == "/"]
+
+
+def _is_generator(argument: str) -> bool:
+    """Whether there is a `for` in it, outside of brackets."""
+    depth = 0
+    for each in lexemes(argument):
+        depth += (each.text in "([{") - (each.text in ")]}")
+        if depth == 0 and each.text == "for":
+            return True
+    return False
 
 
 def _required(head: Call) -> list[str]:

@@ -282,6 +282,13 @@ def test_nothing_is_passed_by_place_behind_what_is_passed_by_name() -> None:
     assert edited.follow() == text.replace("f(1)", "f(1, 2)")
 
 
+def test_a_generator_stays_alone_in_its_brackets() -> None:
+    text = "def f(a):\n    pass\n\n\nf(1)\nf((x + 1) * x for x in y)\nf([z for z in y])\n"
+    edited = Edited(text).replace("f(a)", "f(a, b)").replace("f(1)", "f(1, 2)")
+    expected = text.replace("f(a)", "f(a, b)").replace("f(1)", "f(1, 2)")
+    assert edited.follow() == expected.replace("in y])", "in y], 2)")
+
+
 def test_a_value_is_not_passed_where_it_means_nothing() -> None:
     text = "def f(a):\n    pass\n\n\ndef g(ctx):\n    f(1)\n\n\nf(3)\n"
     edited = Edited(text).replace("f(a)", "f(a, b)").replace("    f(1)", "    f(1, ctx)")
