@@ -34,6 +34,15 @@ async def test_everything_that_the_daemon_knows_is_a_line(tmp_path: Path):
     assert [line for line in lines(packing) if line not in said] == [
         "packing    3 kernels, in idle time; decoding is slower until then"
     ]
+    beside = {"model": "m", "problem": "it is not there"}
+    shown = {**status, "engine": {**made.status(), "next_edit": beside}}
+    assert "next edits m: it is not there" in lines(shown)
+    beside = {"model": "m", "format": "sweep", "asked": 3, "proposed": 1, "tokens_a_pass": 8.8}
+    shown = {**status, "engine": {**made.status(), "next_edit": beside}}
+    assert (
+        "next edits m, in the format of sweep: 8.8 tokens a pass, asked 3 times, 1 proposals"
+        in lines(shown)
+    )
     made.close()
     assert said[0].startswith("keyturn 1.0, process ")
     assert "model      tiny, ready" in said
