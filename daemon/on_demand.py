@@ -48,6 +48,10 @@ class OnDemand(Generic[Made]):
         """If there is one by now."""
         return self._made
 
+    @property
+    def is_being_made(self) -> bool:
+        return self._making is not None
+
     def begin(self) -> None:
         """See to it that there is one before long."""
         with self._lock:

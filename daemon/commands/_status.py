@@ -69,9 +69,9 @@ def _project(found: Mapping[str, Any]) -> Iterator[str]:
 def _next_edit(found: Mapping[str, Any]) -> str:
     """The next-edit model."""
     if "format" not in found:
-        return f"{found['model']}: {found['problem'] or 'not loaded until it is needed'}"
+        return f"{found['model']}: {found['problem'] or found['state']}"
     tokens = f"{found['tokens_a_pass']:g} tokens a pass, " if found["tokens_a_pass"] else ""
-    asked = f"asked {found['asked']:,} times, {found['proposed']:,} proposals"
+    asked = f"windows asked for {found['asked']:,}, proposed {found['proposed']:,}"
     return f"{found['model']}, in the format of {found['format']}: {tokens}{asked}"
 
 

@@ -95,7 +95,8 @@ class Arguments:
             place = next((i for i, each in enumerate(row) if each.keyword == keyword), None)
             known = head is not None and keyword not in [e.parameter for e in head.arguments]
         else:
-            place = at if len(row) == len(self.old) else None
+            plain = not any(each.keyword or each.text.startswith("*") for each in row)
+            place = at if plain and len(row) == len(self.old) else None
             known = head is not None and len(_required(head)) == len(self.new)
         return _without(call, place) if place is not None and (known or is_meant) else None
 
@@ -127,7 +128,8 @@ class Arguments:
         for at in range(len(row)):
             if [*call.texts[:at], *call.texts[at + 1 :]] == passed:
                 return _without(call, at)
-        if len(passed) != len(row) or COMMENT.search(call.text[row[0].start : row[-1].stop]):
+        inside = call.text[row[0].start : row[-1].stop]
+        if len(passed) != len(row) or "\n" in inside or COMMENT.search(inside):
             return None
         why = f"the parameters of {self.name} have changed"
         return _made(call, row[0].start, row[-1].stop, ", ".join(passed), why)

@@ -1,14 +1,19 @@
 """What was renamed in one file, where other files import it."""
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from posixpath import dirname
 
 from ..project.outline import Import
 from ..project.retrieval.imports import resolve
+from .meaning import is_seen
 from .proposal import Proposal
-from .syntax.scopes import Role, Use, is_imported, uses
+from .syntax.scopes import Role, Use, binding, is_imported, uses
 from .syntax.source import Source
+
+# Languages in which an import declares a name, from which the other places follow.
+IMPORTING = frozenset(("javascript", "javascriptreact", "python", "typescript", "typescriptreact"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +30,19 @@ class Renamed:
 
     def proposals(self, source: Source, path: str) -> Iterator[Proposal]:
         """In another file: where it is imported, whose own uses follow from that, or named behind
-        its module. Raises `TooLong`."""
+        its module. Nothing where the new name means something. Raises `TooLong`."""
+        if source.language not in IMPORTING or any(u.declares for u in uses(source, self.new)):
+            return
         former = [use for use in uses(source, self.old) if not use.declares or is_imported(use)]
         if not former:
             return
-        modules: set[str] = set()
         for imported in self._imports(source, path):
             if imported.names:
                 yield from self._imported(source, imported, former)
-            else:
-                modules |= {imported.alias, _last(imported.module)} - {""}
-        for use in former:
-            if use.role is Role.MEMBER and use.receiver in modules:
-                yield self._proposal(use)
+                continue
+            for use in former:
+                if use.role is Role.MEMBER and _is_behind(source, use, imported):
+                    yield self._proposal(use)
 
     def _imports(self, source: Source, path: str) -> Iterator[Import]:
         """Those that mean this file."""
@@ -76,6 +81,20 @@ class OneFile:
         return (self.path,) if dirname(self.path) == folder else ()
 
 
-def _last(module: str) -> str:
-    """The last part of a module's name, by which it is known where it has no other."""
-    return module.replace("::", ".").replace("/", ".").rpartition(".")[2]
+def _is_behind(source: Source, use: Use, imported: Import) -> bool:
+    """Whether a member stands behind the name of a module as it is imported, and not of something
+    nearer by that name."""
+    name = imported.alias or imported.module
+    before = source.text[: use.start].rstrip()
+    if not before.endswith(f"{name}.") or name.startswith("."):
+        return False
+    start = len(before) - len(name) - 1
+    if re.search(r"[\w.]\Z", source.text[:start]):
+        return False
+    first = name.partition(".")[0]
+    place = source.name_at(start, start + len(first))
+    if place is None:
+        return False
+    declared = [each for each in uses(source, first) if is_seen(each)]
+    home = binding(source.language, place, declared)
+    return home is not None and is_imported(home)

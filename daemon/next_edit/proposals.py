@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations, islice
 
 from .arguments import Arguments
@@ -13,9 +14,10 @@ from .proposal import Proposal, Refused
 from .recent_edits import Hunk
 from .rename import Rename
 from .repeated import Core, Repeated
-from .syntax.scopes import is_for_all, uses
+from .syntax.scopes import is_export, is_for_all, uses
 from .syntax.source import Source
 
+EXPORTS = "module.exports"
 NEWEST = 3  # hunks: what was changed before these is over
 MOST_REPEATED = 12  # changes that are compared with each other
 MOST_READ = 3  # proposals whose outcome is read
@@ -37,8 +39,8 @@ def next_edit(
 def proposals(source: Source, hunks: Sequence[Hunk], cursor: int) -> list[Proposal]:
     """`hunks`: the newest first. Those behind the cursor come first, then those before it. Raises
     `TooLong`."""
-    if hunks and len(hunks[0].undone) > 1:
-        return []  # somebody takes back what was done
+    if hunks and is_undoing(hunks):
+        return []
     changes = [change for hunk in hunks if (change := change_of(source.text, hunk)) is not None]
     if not changes:
         return []
@@ -51,13 +53,34 @@ def proposals(source: Source, hunks: Sequence[Hunk], cursor: int) -> list[Propos
     return sorted(found.values(), key=lambda each: (each.stop < cursor, each.start))
 
 
+def is_undoing(hunks: Sequence[Hunk]) -> bool:
+    """Whether what was done last was to take back what was done."""
+    return len(hunks[0].undone) > 1
+
+
+def again(renamed: Renamed, text: str, hunks: Sequence[Hunk]) -> Iterator[Renamed]:
+    """What stands in a text, in which `hunks` were changed, of what was renamed elsewhere: also by
+    a name that it had between."""
+    between = {renamed.old}
+    for hunk in hunks:
+        change = change_of(text, hunk)
+        pairs = () if change is None else change.renamed
+        between |= {new.text for old, new in pairs if old.text == renamed.old}
+    for name in sorted(between - {renamed.new}):
+        if name in text:
+            yield replace(renamed, old=name)
+
+
 def renamed_for_all(source: Source, hunks: Sequence[Hunk], path: str) -> Iterator[Renamed]:
     """What the newest hunks renamed that other files may know. Raises `TooLong`."""
     changes = [change for hunk in hunks[:NEWEST] if (change := change_of(source.text, hunk))]
+    changes = [change for change in changes if change.is_renaming]  # what is new is another thing
     for rename, _ in _renames(source.text, changes, {hunk.number for hunk in hunks[:NEWEST]}):
         present = [use for use in uses(source, rename.new) if use.start in rename.at]
         if not any(is_for_all(use) for use in present):
             continue
+        if any(is_export(use) for use in present) or EXPORTS in source.text:
+            continue  # others know it by a name of its own
         if not any(is_for_all(use) for use in uses(source, rename.old)):
             yield Renamed(path, rename.old, rename.new)
 

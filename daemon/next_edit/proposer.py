@@ -11,7 +11,7 @@ from .importers import Renamed
 from .model import NextEditModel
 from .open_text import OpenText
 from .proposal import Proposal, Refused
-from .proposals import next_edit, renamed_for_all
+from .proposals import again, is_undoing, next_edit, renamed_for_all
 from .recent_edits import Hunk, RecentEdits
 from .syntax.source import Source
 
@@ -87,26 +87,25 @@ class Proposer:
         """What follows for a file from what was renamed in others."""
         if not file.is_readable or not file.path:
             return
+        hunks = self._hunks(file)
+        if hunks and is_undoing(hunks):
+            return
         with suppress(TooLong):
             source: Source | None = None
-            for renamed in self._renamed(others, file.text.text, pause):
-                source = source or Source(file.language, file.text.text, Stopwatch(pause))
-                for each in renamed.proposals(source, file.posix_path):
-                    if each.refusal not in refused:
-                        yield each
+            for renamed in self._renamed(others, pause):
+                for each in again(renamed, file.text.text, hunks):
+                    source = source or Source(file.language, file.text.text, Stopwatch(pause))
+                    found = each.proposals(source, file.posix_path)
+                    yield from (one for one in found if one.refusal not in refused)
 
-    def _renamed(
-        self, files: Sequence[OpenText], text: str, pause: Callable[[], None]
-    ) -> Iterator[Renamed]:
-        """In these files, of what stands in a text."""
+    def _renamed(self, files: Sequence[OpenText], pause: Callable[[], None]) -> Iterator[Renamed]:
+        """In these files."""
         for file in files:
             hunks = self._hunks(file)
             if not hunks or not file.is_readable or not file.path:
                 continue
             source = Source(file.language, file.text.text, Stopwatch(pause))
-            for renamed in renamed_for_all(source, hunks, file.posix_path):
-                if renamed.old in text:
-                    yield renamed
+            yield from renamed_for_all(source, hunks, file.posix_path)
 
 
 def _in_raw(text: FileText, found: Proposal) -> Proposal:

@@ -162,5 +162,5 @@ def _named_in(source: Source, function: str, start: int, former: list[Use]) -> l
 
 def _is_of_another_scope(use: Use) -> bool:
     """Whether it stands in a statement that says so."""
-    kinds = ("global_statement", "nonlocal_statement", "global_declaration")
+    kinds = ("global_statement", "nonlocal_statement", "global_declaration", "declaration_command")
     return any(step.node.type in kinds for step in use.place.steps[-2:])

@@ -38,7 +38,8 @@ class ConfiguredModel:
         made = self._made.made
         if made is not None:
             return made.status()
-        return {"model": self._name, "problem": self._made.problem}
+        state = "is being loaded" if self._made.is_being_made else "not loaded until it is needed"
+        return {"model": self._name, "state": state, "problem": self._made.problem}
 
     def close(self) -> None:
         self._made.close()

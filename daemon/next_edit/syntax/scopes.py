@@ -87,6 +87,8 @@ def use_of(source: Source, place: Place) -> Use:
     if _is_label(place):
         return Use(place, Role.LABEL, owner=owner)
     declared = _declared(source.language, place)
+    if kind == "import_specifier.name" and node.child_by_field_name("alias") is not None:
+        declared = ""  # it has another name here
     if declared == "member":
         return Use(place, Role.MEMBER, True, owner, owner)
     if declared:

@@ -40,7 +40,7 @@ async def test_everything_that_the_daemon_knows_is_a_line(tmp_path: Path):
     beside = {"model": "m", "format": "sweep", "asked": 3, "proposed": 1, "tokens_a_pass": 8.8}
     shown = {**status, "engine": {**made.status(), "next_edit": beside}}
     assert (
-        "next edits m, in the format of sweep: 8.8 tokens a pass, asked 3 times, 1 proposals"
+        "next edits m, in the format of sweep: 8.8 tokens a pass, windows asked for 3, proposed 1"
         in lines(shown)
     )
     made.close()

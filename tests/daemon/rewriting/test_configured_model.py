@@ -39,7 +39,8 @@ def test_without_one_there_is_none(tiny_folder: Path) -> None:
 def test_one_of_its_own_is_loaded_when_it_is_first_asked(tiny_folder: Path) -> None:
     made = engine(ModelChoice("lookup", next_edit=str(tiny_folder), next_edit_format="sweep"))
     model = model_of(made)
-    assert model.status() == {"model": str(tiny_folder), "problem": ""}
+    state = {"state": "not loaded until it is needed", "problem": ""}
+    assert model.status() == {"model": str(tiny_folder), **state}
     ask(model)
     until(lambda: "format" in model.status(), "a loaded model")
     ask(model)
