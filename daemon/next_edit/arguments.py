@@ -10,6 +10,7 @@ from .syntax.lexemes import lexemes
 from .syntax.scopes import OWN, binding, use_of, uses
 from .syntax.source import Source
 
+BOUND = re.compile(r"\b(?:await|yield|this|self|super|cls)\b|\b[fF][rR]?[\"']|`|\$\{")
 COMMENT = re.compile(r"#|//|/\*|--")
 SEVERAL = 2  # places where the user did it: it is meant
 
@@ -49,6 +50,8 @@ class Arguments:
         if here is None or there is None:
             return False
         for text in (each for each in self.new if each not in self.old):
+            if BOUND.search(text):
+                return False  # to the function that it stands in
             for lexeme in lexemes(text):
                 if lexeme.kind != "name":
                     continue
@@ -103,7 +106,7 @@ class Arguments:
     def _by_head(self, call: Call) -> Proposal | None:
         """The call put right for the parameters that there are now."""
         old, new = _parameters(self.old), _parameters(self.new)
-        before, after = [each.text for each in old], [each.text for each in new]
+        before, after = [_declared(each) for each in old], [_declared(each) for each in new]
         if _starred(self.old) != _starred(self.new):
             return None  # who knows what they take
         if set(before) != set(after) and len(before) == len(after):
@@ -120,7 +123,7 @@ class Arguments:
         given = dict(zip(before, call.texts, strict=False))
         passed = [given[name] for name in after if name in given]
         is_whole = after[: len(passed)] == [name for name in after if name in given]
-        required = {each.text for each in new if not each.keyword}
+        required = {_declared(each) for each in new if not each.keyword}
         if not is_whole or not required <= {*after[: len(passed)]}:
             return None  # nobody knows what is to be passed
         if tuple(passed) == call.texts:
@@ -141,6 +144,11 @@ def _parameters(texts: tuple[str, ...]) -> list[Argument]:
     if row and row[0].parameter in OWN:
         del row[0]
     return [each for each in row if not each.text.startswith("*")]
+
+
+def _declared(parameter: Argument) -> str:
+    """Without a default."""
+    return parameter.text.partition("=")[0].strip() if parameter.keyword else parameter.text
 
 
 def _starred(texts: tuple[str, ...]) -> list[str]:

@@ -47,10 +47,18 @@ class Change:
                 for old, new in zip(each.old, each.new, strict=True):
                     if old.kind == new.kind == "name" and old.text != new.text:
                         yield old, new
+            elif not self._names_by_as:
+                continue
             elif each.left and not each.old and [e.text for e in each.new[:-1]] == ["as"]:
                 yield self.before[each.left - 1], each.new[-1]
             elif each.left and not each.new and [e.text for e in each.old[:-1]] == ["as"]:
                 yield each.old[-1], self.after[len(self.after) - each.right - 1]
+
+    @property
+    def _names_by_as(self) -> bool:
+        """Whether `as` gives something a name here, and is no cast."""
+        words = {each.text for each in (*self.before, *self.after)}
+        return not words.isdisjoint(("import", "with", "except", "export", "use"))
 
     @property
     def is_renaming(self) -> bool:

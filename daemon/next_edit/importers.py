@@ -9,7 +9,7 @@ from ..project.outline import Import
 from ..project.retrieval.imports import resolve
 from .meaning import is_seen
 from .proposal import Proposal
-from .syntax.scopes import Role, Use, binding, is_imported, uses
+from .syntax.scopes import Role, Use, binding, is_imported, is_of_another_scope, uses
 from .syntax.source import Source
 
 # Languages in which an import declares a name, from which the other places follow.
@@ -28,15 +28,20 @@ class Renamed:
     def why(self) -> str:
         return f"{self.old} is now {self.new} in {self.path.rpartition('/')[2]}"
 
-    def proposals(self, source: Source, path: str) -> Iterator[Proposal]:
-        """In another file: where it is imported, whose own uses follow from that, or named behind
-        its module. Nothing where the new name means something. Raises `TooLong`."""
+    def proposals(
+        self, source: Source, path: str, others: frozenset[str] = frozenset()
+    ) -> Iterator[Proposal]:
+        """In the file at `path`: where it is imported, whose own uses follow from that, or named
+        behind its module. Nothing where the new name means something, or where nobody can say which
+        import is meant. `others` are the files that are known beside it. Raises `TooLong`."""
         if source.language not in IMPORTING or any(u.declares for u in uses(source, self.new)):
             return
-        former = [use for use in uses(source, self.old) if not use.declares or is_imported(use)]
-        if not former:
+        every = uses(source, self.old)
+        former = [use for use in every if not use.declares or is_imported(use)]
+        imports = [use for use in every if use.declares and is_imported(use)]
+        if not former or len(imports) > 1 or any(is_of_another_scope(use) for use in every):
             return
-        for imported in self._imports(source, path):
+        for imported in self._imports(source, path, others):
             if imported.names:
                 yield from self._imported(source, imported, former)
                 continue
@@ -44,11 +49,13 @@ class Renamed:
                 if use.role is Role.MEMBER and _is_behind(source, use, imported):
                     yield self._proposal(use)
 
-    def _imports(self, source: Source, path: str) -> Iterator[Import]:
+    def _imports(self, source: Source, path: str, others: frozenset[str]) -> Iterator[Import]:
         """Those that mean this file."""
-        files = OneFile(self.path)
+        files = Known(others | {self.path})
         for each in source.imports():
-            if files.path in resolve(each, path, source.language, files):
+            if source.language != "python" and not each.module.startswith("."):
+                continue  # what is installed has such names
+            if resolve(each, path, source.language, files)[:1] == [self.path]:
                 yield each
 
     def _imported(
@@ -57,7 +64,7 @@ class Renamed:
         if any(there == self.old for there, _ in imported.names):
             for use in former:
                 line = source.text.count("\n", 0, use.start)
-                if is_imported(use) and line >= imported.line:
+                if line >= imported.line and _is_name_there(use):
                     yield self._proposal(use)
                     return
 
@@ -66,19 +73,25 @@ class Renamed:
 
 
 @dataclass(frozen=True, slots=True)
-class OneFile:
+class Known:
     """`retrieval.imports.Files` where there is nothing else."""
 
-    path: str
+    paths: frozenset[str]
 
     def has(self, path: str) -> bool:
-        return path == self.path
+        return path in self.paths
 
     def ending(self, tail: str) -> Collection[str]:
-        return (self.path,) if f"/{self.path}".endswith(f"/{tail}") else ()
+        return [path for path in self.paths if f"/{path}".endswith(f"/{tail}")]
 
     def within(self, folder: str) -> Collection[str]:
-        return (self.path,) if dirname(self.path) == folder else ()
+        return [path for path in self.paths if dirname(path) == folder]
+
+
+def _is_name_there(use: Use) -> bool:
+    """Whether an import names what it takes with it, and not the module or a name for here."""
+    fields = [step.field for step in use.place.steps[-3:]]
+    return is_imported(use) and "module_name" not in fields and fields[-1] != "alias"
 
 
 def _is_behind(source: Source, use: Use, imported: Import) -> bool:

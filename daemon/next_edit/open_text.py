@@ -11,12 +11,13 @@ from .syntax.source import MOST_CHARACTERS, Source
 
 @dataclass(frozen=True, slots=True)
 class OpenText:
-    """`said` is the language that the editor says; `path` may be empty."""
+    """`said` is the language that the editor says; `path` may be empty; `scheme` says of what."""
 
     key: Hashable
     said: str
     path: str
     text: FileText
+    scheme: str = "file"
 
     @property
     def language(self) -> str:

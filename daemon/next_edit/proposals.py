@@ -17,6 +17,7 @@ from .repeated import Core, Repeated
 from .syntax.scopes import is_export, is_for_all, uses
 from .syntax.source import Source
 
+NAME = re.compile(r"[$]?[^\W\d]\w*")
 EXPORTS = "module.exports"
 NEWEST = 3  # hunks: what was changed before these is over
 MOST_REPEATED = 12  # changes that are compared with each other
@@ -73,15 +74,17 @@ def again(renamed: Renamed, text: str, hunks: Sequence[Hunk]) -> Iterator[Rename
 
 def renamed_for_all(source: Source, hunks: Sequence[Hunk], path: str) -> Iterator[Renamed]:
     """What the newest hunks renamed that other files may know. Raises `TooLong`."""
-    changes = [change for hunk in hunks[:NEWEST] if (change := change_of(source.text, hunk))]
+    changes = [change for hunk in hunks if (change := change_of(source.text, hunk))]
     changes = [change for change in changes if change.is_renaming]  # what is new is another thing
-    for rename, _ in _renames(source.text, changes, {hunk.number for hunk in hunks[:NEWEST]}):
-        present = [use for use in uses(source, rename.new) if use.start in rename.at]
-        if not any(is_for_all(use) for use in present):
+    if EXPORTS in source.text:
+        return  # others know it by a name that is given there
+    for rename, is_again in _renames(source, changes, {hunk.number for hunk in hunks}):
+        present, former = uses(source, rename.new), uses(source, rename.old)
+        done = [use for use in present if use.start in rename.at and is_for_all(use)]
+        rest = [use for use in present if use.start not in rename.at]
+        if not done or is_again or any(is_for_all(use) for use in (*former, *rest)):
             continue
-        if any(is_export(use) for use in present) or EXPORTS in source.text:
-            continue  # others know it by a name of its own
-        if not any(is_for_all(use) for use in uses(source, rename.old)):
+        if not any(is_export(use) for use in (*present, *former)):
             yield Renamed(path, rename.old, rename.new)
 
 
@@ -91,7 +94,7 @@ def _found(
     """By renames, then by calls, and what is left by what changes have in common; and whether it is
     a second change of what was changed before."""
     unsettled: set[tuple[str, str]] = set()
-    for rename, is_again in _renames(source.text, changes, newest):
+    for rename, is_again in _renames(source, changes, newest):
         found = rename.proposals(source)
         yield from ((each, is_again) for each in found or ())
         if found is None:
@@ -125,31 +128,46 @@ def _is_open(change: Change, unsettled: set[tuple[str, str]]) -> bool:
     return any((old.text, new.text) in unsettled for old, new in change.renamed)
 
 
-def _renames(text: str, changes: list[Change], newest: set[int]) -> Iterator[tuple[Rename, bool]]:
-    """And whether it is of what was renamed before, under its first new name."""
-    pairs = {(old.text, new.text) for change in changes for old, new in change.renamed}
-    at: dict[tuple[str, str], set[int]] = defaultdict(set)
-    latest: dict[tuple[str, str], int] = {}
+def _renames(
+    source: Source, changes: list[Change], newest: set[int]
+) -> Iterator[tuple[Rename, bool]]:
+    """And whether it is of what was renamed before, under its first new name. Raises `TooLong`."""
+    news: dict[str, set[str]] = defaultdict(set)  # by the old name
     for change in changes:
-        renamed = [(old.text, new.text, new.start) for old, new in change.renamed]
-        for old, new in pairs:
-            places = {start for a, b, start in renamed if (a, b) == (old, new)}
-            places |= _put_in(text, change, old, new)
-            if places:
-                at[old, new] |= places
-                latest[old, new] = max(change.hunk.number, latest.get((old, new), 0))
-    for (old, new), places in at.items():
+        for old, new in change.renamed:
+            news[old.text].add(new.text)
+    at: dict[tuple[str, str], set[int]] = defaultdict(set)
+    latest: dict[tuple[str, str], int] = defaultdict(int)
+    alone: dict[tuple[str, str], int] = defaultdict(int)  # latest, without another new name beside
+    for change in changes:
+        source.check()
+        here: dict[tuple[str, str], set[int]] = defaultdict(set)
+        for old, new in change.renamed:
+            here[old.text, new.text].add(new.start)
+        for old in news.keys() & set(NAME.findall(change.former)):
+            for new in news[old]:
+                here[old, new] |= _put_in(source.text, change, new)
+        for (old, new), places in here.items():
+            if not places:
+                continue
+            at[old, new] |= places
+            latest[old, new] = max(change.hunk.number, latest[old, new])
+            if not any(here.get((old, other)) for other in news[old] - {new}):
+                alone[old, new] = max(change.hunk.number, alone[old, new])
+    for (old, new), places in list(at.items()):
         number = latest[old, new]
         if number not in newest or latest.get((new, old), 0) >= number:  # not back again
             continue
         yield Rename(old, new, tuple(sorted(places))), False
-        for before in [b for a, b in at if a == old and latest[a, b] < number]:
-            yield Rename(before, new, tuple(sorted(places))), True
+        for before in sorted(news[old] - {new}):
+            is_former = alone[old, before] < alone[old, new]
+            if latest[old, before] < number or (latest[old, before] == number and is_former):
+                yield Rename(before, new, tuple(sorted(places))), True
 
 
-def _put_in(text: str, change: Change, old: str, new: str) -> set[int]:
-    """Where a change has put a name into lines that had another one, also in strings."""
-    if not _words(old, change.former) or _words(new, change.former):
+def _put_in(text: str, change: Change, new: str) -> set[int]:
+    """Where a change has put a name into lines that had it not, also in strings."""
+    if _words(new, change.former):
         return set()
     return {change.start + at for at in _words(new, text[change.start : change.stop])}
 

@@ -55,7 +55,8 @@ class Proposer:
         hunks, cursor = self._hunks(file), file.text.offset(offset)
         found = _by_rules(file, hunks, cursor, refused, pause)
         if found is None:
-            found = next(self._of_others(file, others, refused, pause), None)
+            renamed = self._renamed(others, pause)
+            found = next(self._of_others(file, renamed, _paths(file, others), refused, pause), None)
         if found is None and model is not None and hunks:
             proposed = model.proposals(file.name, file.text.text, hunks, cursor, pause)
             found = first_good(proposed, file.language, file.text.text, refused, pause)
@@ -66,9 +67,10 @@ class Proposer:
     ) -> list[tuple[OpenText, Proposal]]:
         """What follows for each of `others` from what was changed in any file."""
         found: list[tuple[OpenText, Proposal]] = []
+        renamed = list(self._renamed((file, *others), pause))
         for each in others:
-            rest = [other for other in (file, *others) if other is not each]
-            proposal = next(self._of_others(each, rest, (), pause), None)
+            paths = _paths(each, (file, *others))
+            proposal = next(self._of_others(each, renamed, paths, (), pause), None)
             if proposal is not None:
                 found.append((each, _in_raw(each.text, proposal)))
         return found
@@ -80,32 +82,44 @@ class Proposer:
     def _of_others(
         self,
         file: OpenText,
-        others: Sequence[OpenText],
+        renamed: Iterable[tuple[OpenText, Renamed]],
+        paths: frozenset[str],
         refused: Collection[Refused],
         pause: Callable[[], None],
     ) -> Iterator[Proposal]:
-        """What follows for a file from what was renamed in others."""
-        if not file.is_readable or not file.path:
-            return
+        """What follows for a file from what was renamed in others. `paths`: of the files that are
+        known."""
         hunks = self._hunks(file)
-        if hunks and is_undoing(hunks):
+        if not file.is_readable or not file.path or (hunks and is_undoing(hunks)):
             return
         with suppress(TooLong):
             source: Source | None = None
-            for renamed in self._renamed(others, pause):
-                for each in again(renamed, file.text.text, hunks):
+            for other, what in renamed:
+                if other.key == file.key or other.scheme != file.scheme:
+                    continue
+                for each in again(what, file.text.text, hunks):
                     source = source or Source(file.language, file.text.text, Stopwatch(pause))
-                    found = each.proposals(source, file.posix_path)
+                    found = each.proposals(source, file.posix_path, paths)
                     yield from (one for one in found if one.refusal not in refused)
 
-    def _renamed(self, files: Sequence[OpenText], pause: Callable[[], None]) -> Iterator[Renamed]:
-        """In these files."""
+    def _renamed(
+        self, files: Sequence[OpenText], pause: Callable[[], None]
+    ) -> Iterator[tuple[OpenText, Renamed]]:
+        """In which of these files, and what."""
         for file in files:
             hunks = self._hunks(file)
             if not hunks or not file.is_readable or not file.path:
                 continue
-            source = Source(file.language, file.text.text, Stopwatch(pause))
-            yield from renamed_for_all(source, hunks, file.posix_path)
+            with suppress(TooLong):
+                source = Source(file.language, file.text.text, Stopwatch(pause))
+                for each in renamed_for_all(source, hunks, file.posix_path):
+                    yield file, each
+
+
+def _paths(file: OpenText, files: Sequence[OpenText]) -> frozenset[str]:
+    """Of all files, but this one."""
+    here = [each for each in files if each.path and each.scheme == file.scheme]
+    return frozenset(each.posix_path for each in here if each.key != file.key)
 
 
 def _in_raw(text: FileText, found: Proposal) -> Proposal:

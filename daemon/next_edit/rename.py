@@ -1,17 +1,18 @@
 """A name that was changed in one place, changed wherever it means the same thing."""
 
 import builtins
+import re
 from dataclasses import dataclass
 
-from .meaning import OVERLOADING, is_member, is_seen, means, of_class, same_meaning
+from .meaning import OVERLOADING, OWN, is_member, is_seen, means, of_class, same_meaning
 from .proposal import Proposal
 from .syntax.scopes import (
-    OWN,
     Role,
     Use,
     binding,
     is_export,
     is_imported,
+    is_of_another_scope,
     is_re_export,
     is_shorthand,
     owner_name,
@@ -19,6 +20,12 @@ from .syntax.scopes import (
 )
 from .syntax.source import Source
 
+SHADOWING = frozenset(("go", "kotlin", "lua", "rust"))
+MAKING = re.compile(
+    r"^(?:let_|short_var|var_spec|property_declaration|variable_declaration|range_clause|for_"
+    r"|if_|while_|type_switch|receive_)"
+)
+MOST_HEAD = 300  # characters of a declaration
 CONSTRUCTORS = frozenset(("__init__", "__new__", "constructor"))
 BUILTINS = frozenset(dir(builtins))  # of Python, which are declared nowhere
 
@@ -42,8 +49,12 @@ class Rename:
         if not former:
             return []
         subject = done[0]
-        if any(_is_of_another_scope(use) for use in (*former, *present)):
+        if any(is_of_another_scope(use) for use in (*former, *present)):
             return []  # who declares it is not seen from here
+        if _is_in_strings(source, self.old):
+            return []  # where it is not seen
+        if any(_is_over_itself(source, use) for use in (*former, *present) if use.declares):
+            return []  # one name means two things in one statement
         match subject.role:
             case Role.LABEL:
                 found = None
@@ -160,7 +171,19 @@ def _named_in(source: Source, function: str, start: int, former: list[Use]) -> l
     return found
 
 
-def _is_of_another_scope(use: Use) -> bool:
-    """Whether it stands in a statement that says so."""
-    kinds = ("global_statement", "nonlocal_statement", "global_declaration", "declaration_command")
-    return any(step.node.type in kinds for step in use.place.steps[-2:])
+def _is_in_strings(source: Source, name: str) -> bool:
+    """Whether strings may name it in a way that the tree does not show."""
+    form = {"kotlin": rf"\$ {name}", "rust": rf"\{{ {name} [:}}]"}.get(source.language)
+    return form is not None and re.search(form.replace(" ", ""), source.text) is not None
+
+
+def _is_over_itself(source: Source, use: Use) -> bool:
+    """Whether what is declared is made of something else by the same name."""
+    if source.language not in SHADOWING or use.is_parameter:
+        return False
+    for step in reversed(use.place.steps[:-1]):
+        if MAKING.search(step.node.type):
+            head = source.text_of(step.node).partition("{")[0][:MOST_HEAD]
+            name = re.escape(source.text[use.place.start : use.place.stop])
+            return len(re.findall(rf"(?<![\w.]){name}(?!\w)", head)) > 1
+    return False

@@ -56,4 +56,5 @@ def _plain(why: str, *texts: str) -> tuple[str, str, str]:
 
 
 def _open_text(file: File) -> OpenText:
-    return OpenText(file.key, file.language, path_in(file.key.uri), file.text)
+    uri, path = file.key.uri, path_in(file.key.uri)
+    return OpenText(file.key, file.language, path, file.text, uri.partition("://")[0])

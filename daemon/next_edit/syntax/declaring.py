@@ -127,6 +127,7 @@ DECLARING = {
     ),
     "csharp": _declaring(
         "class_declaration.name interface_declaration.name enum_declaration.name"
+        " lambda_expression.parameters"
         " struct_declaration.name record_declaration.name parameter.name variable_declaration."
         " foreach_statement.left catch_declaration.name declaration_pattern.name"
         " local_function_statement.name type_parameter.name",

@@ -14,7 +14,7 @@ from .declaring import DECLARING
 from .source import Place, Source
 
 OWN = frozenset(("self", "this", "cls", "Self", "super"))
-RECEIVER = re.compile(r"([\w$]+)(?:\(\))?\s*(?:\.|->|\?\.|::)\s*$")
+RECEIVER = re.compile(r"([\w$]+)(?:\(\))?\s*(?:\.|->|\?\.|::?)\s*$")
 KEYWORDS = frozenset(("keyword_argument.name", "argument.name", "named_argument.name"))
 LABELS = frozenset(("literal_element.key", "element_value_pair.key", "field.name"))
 FIRST_LABELS = frozenset(("keyword_pattern", "value_argument"))  # what stands before their sign
@@ -84,6 +84,8 @@ def use_of(source: Source, place: Place) -> Use:
     kind = f"{node.type}.{field}"
     if kind in KEYWORDS:
         return Use(place, Role.KEYWORD, owner=owner)
+    if source.language == "java" and kind == "method_invocation.name":
+        return Use(place, Role.MEMBER, owner=owner)  # variables have names of their own
     if _is_label(place):
         return Use(place, Role.LABEL, owner=owner)
     declared = _declared(source.language, place)
@@ -123,6 +125,12 @@ def binding(language: str, place: Place, declarations: Iterable[Use]) -> Use | N
 def is_imported(use: Use) -> bool:
     """Whether it stands in an import."""
     return any(re.search(r"import|^use_|using_directive", n.type) for n, _ in _above(use.place))
+
+
+def is_of_another_scope(use: Use) -> bool:
+    """Whether it stands in a statement that says so."""
+    kinds = ("global_statement", "nonlocal_statement", "global_declaration", "declaration_command")
+    return any(step.node.type in kinds for step in use.place.steps[-2:])
 
 
 def is_for_all(use: Use) -> bool:
@@ -255,4 +263,10 @@ def _is_head(node: Node, place: Place) -> bool:
 
 
 def _member_signs(language: str) -> tuple[str, ...]:
-    return (".", "->", "::") if language in ("c", "cpp", "php") else (".", "::")
+    match language:
+        case "c" | "cpp" | "php":
+            return (".", "->", "::")
+        case "lua":
+            return (".", ":")
+        case _:
+            return (".", "::")
