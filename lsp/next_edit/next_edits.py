@@ -7,11 +7,12 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backend import BackendError, NextEditQuery, RefusedEdit, TextEdit
 from ..documents import Document
-from .proposed_edit import ProposedEdit
+from .proposed_edit import ProposedEdit, moved, word_around
 
 PAUSE_SECONDS = 0.3  # after the last key
 WORD_SECONDS = 1.0  # after it if a word is being written: it may not be all of it
@@ -25,6 +26,18 @@ Found = tuple[Document, ProposedEdit]  # in which document
 Show = Callable[[Document, Found | None], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Led:
+    """To the document at `uri`; from the change of these characters, with those beside them."""
+
+    uri: str
+    cause: tuple[int, int]
+
+    def after(self, edit: TextEdit) -> "Led | None":
+        cause = moved(*self.cause, edit)
+        return cause and replace(self, cause=cause)
+
+
 class NextEdits:
     """Owns what is proposed. On one event loop. `ask` may raise `BackendError`; `show` is told of
     each proposal that is for a document's user, in that or in another one, and that there is none
@@ -36,7 +49,7 @@ class NextEdits:
         self._show = show
         self._numbers = itertools.count(1)
         self._shown: dict[str, ProposedEdit] = {}
-        self._led: dict[str, str] = {}  # from a document to the one where something is proposed
+        self._led: dict[str, Led] = {}  # from a document to another one
         self._refused: dict[str, dict[RefusedEdit, None]] = {}
         self._looks: dict[str, asyncio.Task[None]] = {}
         self._lives = Counter[str]()  # of each URI: what was asked in an earlier one is over
@@ -47,8 +60,8 @@ class NextEdits:
         for edit in edits:
             shown = shown and shown.after(edit)
         is_taken = before is not None and before.edit in edits
-        self._leave(document.uri)
         self._put(document, shown)
+        self._keep_leading(document, edits)
         self._stop(document.uri)
         if is_wanted and edits:
             offset = edits[-1].start + len(edits[-1].text)
@@ -83,14 +96,35 @@ class NextEdits:
         """It was closed, or is another text."""
         self._end(uri)
         self._shown.pop(uri, None)
+        self._lead_nobody_to(uri)
         self._refused.pop(uri, None)
 
-    def _leave(self, uri: str) -> None:
-        """What follows from a document for another one may be another thing now."""
-        other = self._find(self._led.pop(uri, ""))
-        shown = None if other is None else self._shown.get(other.uri)
-        if other is not None and shown is not None and shown.cause is None:
-            self._put(other, None)
+    def _keep_leading(self, document: Document, edits: Sequence[TextEdit]) -> None:
+        """To another document, unless what that follows from was changed."""
+        led: Led | None = self._led.get(document.uri)
+        for edit in edits:
+            led = led and led.after(edit)
+        found = None if led is None else self._present_in(led.uri)
+        if led is None or found is None:
+            self._leave(document)
+            return
+        self._led[document.uri] = led
+        self._show(document, found)
+
+    def _leave(self, document: Document) -> None:
+        """Nothing follows from it for another one any more."""
+        led = self._led.pop(document.uri, None)
+        if led is None:
+            return
+        found = self._present_in(led.uri)
+        self._show(document, None)
+        if found is not None and found[1].cause is None:
+            self._put(found[0], None)
+
+    def _present_in(self, uri: str) -> Found | None:
+        """What is proposed in a document."""
+        document, shown = self._find(uri), self._shown.get(uri)
+        return None if document is None or shown is None else (document, shown)
 
     def _end(self, uri: str) -> None:
         """What is being looked for is not wanted any more."""
@@ -116,10 +150,11 @@ class NextEdits:
             return self._present(document)
         found = self._made(document, data.get("edit"), offset)
         if found is None:
-            return self._led_on(document, data.get("elsewhere", ()))
+            return self._led_on(document, data.get("elsewhere", ()), offset)
         shown = self._shown.get(uri)
         if shown is not None and found.is_like(shown):
             return document, shown
+        self._leave(document)
         self._put(document, found)
         return document, found
 
@@ -134,7 +169,9 @@ class NextEdits:
             return None
         return found
 
-    def _led_on(self, document: Document, others: Sequence[dict[str, Any]]) -> Found | None:
+    def _led_on(
+        self, document: Document, others: Sequence[dict[str, Any]], cause: int
+    ) -> Found | None:
         """To the first of other documents in which something is to be changed."""
         self._put(document, None)
         for each in others:
@@ -143,23 +180,20 @@ class NextEdits:
             if other is None or found is None:
                 continue
             shown = self._shown.get(other.uri)
-            if shown is None or not found.is_like(shown):
-                self._put(other, found)
-            else:
+            if shown is not None and found.is_like(shown):
                 found = shown
-            self._led[document.uri] = other.uri
+            else:
+                self._put(other, found)
+            self._led[document.uri] = Led(other.uri, word_around(document.text, cause))
             self._show(document, (other, found))
             return other, found
+        self._leave(document)
         return None
 
     def _present(self, document: Document) -> Found | None:
         """What is proposed to a document's user as it is."""
-        shown = self._shown.get(document.uri)
-        if shown is not None:
-            return document, shown
-        other = self._find(self._led.get(document.uri, ""))
-        shown = None if other is None else self._shown.get(other.uri)
-        return None if other is None or shown is None else (other, shown)
+        led = self._led.get(document.uri)
+        return self._present_in(document.uri) or (led and self._present_in(led.uri))
 
     def _put(self, document: Document, proposed: ProposedEdit | None) -> None:
         before = self._shown.pop(document.uri, None)
@@ -167,6 +201,15 @@ class NextEdits:
             self._shown[document.uri] = proposed
         if proposed is not None or before is not None:  # also for another version
             self._show(document, None if proposed is None else (document, proposed))
+        if proposed is None and before is not None:
+            self._lead_nobody_to(document.uri)
+
+    def _lead_nobody_to(self, uri: str) -> None:
+        """There is nothing any more."""
+        for here in [here for here, led in self._led.items() if led.uri == uri]:
+            del self._led[here]
+            if (document := self._find(here)) is not None:
+                self._show(document, None)
 
     def _stop(self, uri: str) -> None:
         look = self._looks.pop(uri, None)

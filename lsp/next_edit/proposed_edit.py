@@ -30,7 +30,7 @@ class ProposedEdit:
         made = cls(number, *(data[name] for name in ("start", "stop", "old", "new", "why")))
         if text[made.start : made.stop] != made.old:
             return None
-        return made if cause is None else replace(made, cause=_word_around(text, cause))
+        return made if cause is None else replace(made, cause=word_around(text, cause))
 
     @property
     def edit(self) -> TextEdit:
@@ -47,14 +47,14 @@ class ProposedEdit:
     def after(self, edit: TextEdit) -> "ProposedEdit | None":
         """The same change once the document was edited; None if its own place was, or what it
         follows from."""
-        cause = self.cause and _moved(*self.cause, edit)
+        cause = self.cause and moved(*self.cause, edit)
         if self.cause is not None and cause is None:
             return None
-        place = _moved(self.start, self.stop, edit)
+        place = moved(self.start, self.stop, edit)
         return place and replace(self, start=place[0], stop=place[1], cause=cause)
 
 
-def _moved(start: int, stop: int, edit: TextEdit) -> tuple[int, int] | None:
+def moved(start: int, stop: int, edit: TextEdit) -> tuple[int, int] | None:
     """Where characters are after an edit that touches none of them."""
     if edit.end < start:
         by = len(edit.text) - (edit.end - edit.start)
@@ -62,7 +62,7 @@ def _moved(start: int, stop: int, edit: TextEdit) -> tuple[int, int] | None:
     return (start, stop) if edit.start > stop else None
 
 
-def _word_around(text: str, at: int) -> tuple[int, int]:
+def word_around(text: str, at: int) -> tuple[int, int]:
     start = stop = at
     while start > 0 and _is_word(text[start - 1]):
         start -= 1

@@ -262,7 +262,25 @@ async def test_one_in_another_document_is_shown_there_and_led_to_from_here(
     assert (found[1].start, found[1].new) == (14, "number")
     assert asked.shown == ["number", "number"]  # to both users
     asked.edits.changed(document, [TextEdit(0, 0, "\n")], False)
-    assert asked.shown[2:] == [None]  # and taken back there
+    assert asked.shown[2:] == ["number"]  # here again, for another version
+    asked.edits.changed(document, [TextEdit(13, 13, "s")], False)  # of the word that was changed
+    assert asked.shown[3:] == [None, None]  # and taken back there
+
+
+async def test_who_was_led_to_a_document_is_told_when_nothing_is_there_any_more(
+    document: Document,
+) -> None:
+    other = Document("file:///b.py", "python", 4, "from a import count\n")
+    there = {**PROPOSED, "start": 14, "stop": 19, "uri": other.uri, "version": 4}
+    for end in (
+        lambda a, f: a.edits.refused(other, f[1].number),
+        lambda a, f: a.edits.changed(other, [TextEdit(15, 16, "")], False),
+        lambda a, f: a.edits.forget(other.uri),
+    ):
+        asked, task = await asked_twice(document, other)
+        await asked.answer(0, elsewhere=[there])
+        end(asked, await task)
+        assert asked.shown[2:] in ([None], [None, None])
 
 
 # endregion
