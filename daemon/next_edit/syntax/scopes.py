@@ -130,7 +130,7 @@ def is_imported(use: Use) -> bool:
 def is_of_another_scope(use: Use) -> bool:
     """Whether it stands in a statement that says so."""
     kinds = ("global_statement", "nonlocal_statement", "global_declaration", "declaration_command")
-    return any(step.node.type in kinds for step in use.place.steps[-2:])
+    return any(step.node.type in kinds for step in use.place.steps[-3:])
 
 
 def is_for_all(use: Use) -> bool:

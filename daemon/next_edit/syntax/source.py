@@ -16,7 +16,7 @@ from ...project.reading.syntax import GRAMMARS, Stopwatch, parse
 MOST_CHARACTERS = 200_000  # of a text that is read
 MOST_PLACES = 500  # of one name
 MOST_ERRORS = 1_000  # that are counted
-NAMES = re.compile(r"identifier|name$|^constant$")
+NAMES = re.compile(r"identifier|name$|^constant$|^implicit_parameter$")
 WITH_PARTS = "variable_name"  # of PHP: with its dollar
 STATEMENT = re.compile(r"statement$|declaration$|^command$")
 MOST_STATEMENT = 2_000  # bytes: what is longer is broken anywhere

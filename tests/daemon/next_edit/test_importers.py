@@ -78,6 +78,15 @@ def test_a_function_is_called_by_its_new_name_where_it_is_imported(
         "import shapes\ncolours.area(1)\n",
         "from shapes import other\narea = other\n",
         "print('area')\n",
+        "import shapes\n\n\ndef f(shapes):\n    return shapes.area(1)\n",
+        "import shapes\nx.shapes.area(1)\n",
+        "import shapes as s\nshapes.area(1)\n",
+        "from shapes import area\nfrom c import size\n",
+        "from shapes import area\n\n\ndef size():\n    return area(1)\n",
+        "try:\n    from shapes import area\nexcept ImportError:\n    from c import area\n",
+        "from shapes import area\n\n\ndef f():\n    global area\n",
+        "from shapes import other as area\n",
+        "import json.shapes\n",
     ],
 )
 def test_what_has_the_same_name_is_left_alone(other: str) -> None:
@@ -113,3 +122,73 @@ def test_a_third_file_is_led_to_from_the_second() -> None:
     window.replace("shapes_py", "area", "size")
     window.follow("a_py")
     assert [name for name, _ in window.elsewhere("a_py")] == ["b_py"]
+
+
+def test_the_module_is_not_what_is_imported_from_it() -> None:
+    window = Window(load_py="def load():\n    pass\n", main_py="from load import load\nload()\n")
+    window.replace("load_py", "load", "fetch")
+    assert window.follow("main_py") == "from load import fetch\nfetch()\n"
+
+
+def test_what_is_written_in_the_place_of_something_else_is_no_new_name_of_it() -> None:
+    window = Window(shapes_py=SHAPES, main_py="from shapes import area\n")
+    window.replace("shapes_py", SHAPES, "def volume(a, b):\n    return a * b\n")
+    assert not window.elsewhere("shapes_py")
+
+
+@pytest.mark.parametrize(
+    "exported",
+    ["function area() {}\nexport { area };\n", "function area() {}\nmodule.exports = { area };\n"],
+)
+def test_what_others_know_by_a_name_that_stays_keeps_it(exported: str) -> None:
+    window = Window("javascript", a_js=exported, main_js="import { area } from './a';\narea();\n")
+    window.replace("a_js", "area", "size")
+    window.follow("a_js")
+    assert not window.elsewhere("a_js")
+
+
+def test_what_is_installed_is_not_what_is_open() -> None:
+    window = Window(
+        "typescript",
+        ui__button_ts="export function press() {}\n",
+        main_ts="import { press } from '@kit/ui/button';\npress();\n",
+    ).replace("ui__button_ts", "press", "push")
+    assert not window.elsewhere("ui__button_ts")
+
+
+def test_the_nearest_of_two_modules_by_a_name_is_meant() -> None:
+    window = Window(
+        app__store_py="def load():\n    pass\n",
+        old__app__store_py="def load():\n    pass\n",
+        old__main_py="from app.store import load\n",
+    ).replace("app__store_py", "load", "fetch")
+    assert not window.elsewhere("app__store_py")
+
+
+@pytest.mark.parametrize("language", ["java", "kotlin", "rust", "go"])
+def test_where_an_import_declares_nothing_that_the_other_places_follow_it_stays(
+    language: str,
+) -> None:
+    window = Window(
+        language,
+        p__Load_java="package p;\npublic class Load {}\n",
+        main_java="import p.Load;\nclass B { Load l; }\n",
+    ).replace("p__Load_java", "class Load", "class Fetch")
+    assert not window.elsewhere("p__Load_java")
+
+
+def test_a_name_that_was_wrong_is_put_right_there_too() -> None:
+    window = Window(shapes_py=SHAPES, main_py="from shapes import area\nprint(area(1))\n")
+    window.replace("shapes_py", "area", "sieze")
+    window.follow("main_py")
+    window.replace("shapes_py", "sieze", "size")
+    assert window.follow("main_py") == "from shapes import size\nprint(size(1))\n"
+
+
+def test_what_was_taken_back_there_is_not_proposed_again() -> None:
+    window = Window(shapes_py=SHAPES, main_py="from shapes import area\n")
+    window.replace("shapes_py", "area", "size")
+    window.follow("main_py")
+    window.replace("main_py", "size", "area")
+    assert window.here("main_py") is None
+    assert not window.elsewhere("shapes_py")

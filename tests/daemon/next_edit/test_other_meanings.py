@@ -305,6 +305,52 @@ def test_keywords_are_of_the_function_that_is_meant() -> None:
     assert "self.run(line=1)" in found
 
 
+MORE_RENAMES = [
+    ("typescript", "function f(x: any) {\n  const a = x;\n  g(x);\n}\n", "a = x", "a = x as Foo"),
+    ("python", "class A(B):\n    def f(self):\n        return super().f()\n", "def f", "def h"),
+    ("lua", "local name = 1\nobj:name(1)\n", "local name", "local title"),
+    ("java", "class A { int f() { int size = size(); return 1; } }\n", "int size", "int count"),
+    ("csharp", "class A { void F(int x) { G(x => x + 1); } }\n", "F(int x", "F(int z"),
+    ("rust", "fn f(x: &str) { let x = x.trim(); g(x); }\n", "f(x", "f(z"),
+    ("go", "package a\nfunc f(x int) { x := x + 1; g(x) }\n", "f(x", "f(z"),
+    ("kotlin", 'fun f(name: String) { g("hi $name"); h(name) }\n', "f(name", "f(who"),
+    ("rust", 'fn f(name: &str) { println!("{name}"); h(name); }\n', "f(name", "f(who"),
+    ("shellscript", 'x=1\nf() { local x=2; echo "$x"; }\necho "$x"\n', "x=1", "y=1"),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "old", "new"), MORE_RENAMES)
+def test_what_nobody_can_follow_to_its_end_is_not_begun(
+    language: str, text: str, old: str, new: str
+) -> None:
+    left_alone(language, text, old, new)
+
+
+def test_an_argument_is_taken_away_by_place_only_where_all_stand_in_their_places() -> None:
+    text = "def f(a, b, c):\n    return a + c\n\n\nf(1, 2, 3)\nf(1, c=2, b=3)\n"
+    found = Edited(text).replace("a, b, c", "a, c").follow()
+    assert found.endswith("\nf(1, 3)\nf(1, c=2)\n")
+    text = "def f(a, b=1, c=2):\n    return a + c\n\n\nf(1, 2)\nf(1, c=4)\n"
+    assert "f(1, c=4)" in Edited(text).replace("a, b=1, c=2", "a, c=2").follow()
+
+
+def test_a_default_takes_no_argument_away() -> None:
+    text = "def f(a, c):\n    pass\n\n\nf(1, 2)\n"
+    assert Edited(text).replace("(a, c)", "(a, b=0, c=0)").follow().endswith("\nf(1, 2)\n")
+
+
+def test_a_call_over_several_lines_keeps_them() -> None:
+    text = "def f(a, b):\n    pass\n\n\nf(\n    1,\n    2,\n)\n"
+    assert Edited(text).replace("(a, b)", "(b, a)").follow().endswith("f(\n    1,\n    2,\n)\n")
+
+
+@pytest.mark.parametrize("value", ["await q()", "(yield)", "f'{y}'", "self.x"])
+def test_what_is_bound_to_its_function_is_passed_in_no_other(value: str) -> None:
+    text = "def f(a):\n    pass\n\n\nasync def g(self, y):\n    f(1)\n\n\ndef h():\n    f(3)\n"
+    edited = Edited(text).replace("f(a)", "f(a, b)").replace("f(1)", f"f(1, {value})")
+    assert edited.follow().endswith("    f(3)\n")
+
+
 # region The same change twice
 
 
@@ -408,6 +454,14 @@ def test_what_was_taken_back_is_not_proposed_again() -> None:
     edited.edit(found.start, found.start + len(found.new), found.old)
     assert edited.next() is None  # nor anywhere else, until something is done
     assert edited.replace("return", "return 1 +").next() is not None
+
+
+def test_a_second_name_reaches_all_places_of_a_line_and_of_strings() -> None:
+    text = 'def f(a):\n    g(f"{a!r}")\n    return a + a\n'
+    edited = Edited(text).replace("f(a)", "f(bb)")
+    edited.follow()
+    expected = text.replace("(a)", "(cc)").replace("{a!r}", "{cc!r}").replace("a + a", "cc + cc")
+    assert edited.replace("f(bb)", "f(cc)").follow() == expected
 
 
 # endregion
