@@ -42,16 +42,29 @@ def proposals(source: Source, hunks: Sequence[Hunk], cursor: int) -> list[Propos
     `TooLong`."""
     if hunks and is_undoing(hunks):
         return []
-    changes = [change for hunk in hunks if (change := change_of(source.text, hunk)) is not None]
+    changes = list(_changes(source, hunks))
     if not changes:
         return []
     newest = {hunk.number for hunk in islice(hunks, NEWEST)}
     found: dict[tuple[int, int], Proposal] = {}
-    spans = [span for hunk in hunks for span in changed_spans(source.text, hunk)]
+    spans = list(_spans(source, hunks))
     for each, is_again in _found(source, changes, newest):
         if is_again or not any(_touches(span, each) for span in spans):
             found.setdefault((each.start, each.stop), each)
     return sorted(found.values(), key=lambda each: (each.stop < cursor, each.start))
+
+
+def _changes(source: Source, hunks: Sequence[Hunk]) -> Iterator[Change]:
+    for hunk in hunks:
+        source.check()
+        if (change := change_of(source.text, hunk)) is not None:
+            yield change
+
+
+def _spans(source: Source, hunks: Sequence[Hunk]) -> Iterator[tuple[int, int]]:
+    for hunk in hunks:
+        source.check()
+        yield from changed_spans(source.text, hunk)
 
 
 def is_undoing(hunks: Sequence[Hunk]) -> bool:
@@ -74,8 +87,8 @@ def again(renamed: Renamed, text: str, hunks: Sequence[Hunk]) -> Iterator[Rename
 
 def renamed_for_all(source: Source, hunks: Sequence[Hunk], path: str) -> Iterator[Renamed]:
     """What the newest hunks renamed that other files may know. Raises `TooLong`."""
-    changes = [change for hunk in hunks if (change := change_of(source.text, hunk))]
-    changes = [change for change in changes if change.is_renaming]  # what is new is another thing
+    # What is new is another thing.
+    changes = [change for change in _changes(source, hunks) if change.is_renaming]
     if EXPORTS in source.text:
         return  # others know it by a name that is given there
     for rename, is_again in _renames(source, changes, {hunk.number for hunk in hunks}):
