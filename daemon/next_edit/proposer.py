@@ -125,7 +125,7 @@ def _paths(file: OpenText, files: Sequence[OpenText]) -> frozenset[str]:
 def _in_raw(text: FileText, found: Proposal) -> Proposal:
     start, stop = text.raw_offset(found.start), text.raw_offset(found.stop)
     new = found.new.replace("\n", text.newline(start))
-    return Proposal(start, stop, text.raw[start:stop], new, found.why)
+    return Proposal(start, stop, text.raw[start:stop], new, found.why, found.confidence)
 
 
 def _by_rules(

@@ -1,6 +1,7 @@
 """A next-edit model at work: it is asked to write a window again, and what differs is proposed."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...api.report import Finish
@@ -125,8 +126,9 @@ class Rewriter:
         rule.end()
         found: list[Proposal] = []
         for each in differences(question, text, rule.lines, hunks, cursor):
-            if self._is_believed(self._verdict(tokens, question, rule.lines, each, pause)):
-                found.append(each.proposal)
+            verdict = self._verdict(tokens, question, rule.lines, each, pause)
+            if self._is_believed(verdict):
+                found.append(replace(each.proposal, confidence=round(verdict.chance, 3)))
         self.proposed += len(found)
         return found
 

@@ -105,7 +105,13 @@ def shown(document: Document, found: Found | None, encoding: Encoding) -> dict[s
     if other is not document:
         elsewhere = {"textDocument": _identifier(other), "range": place, "why": edit.why}
         return {**told, "elsewhere": elsewhere}
-    shown = {"number": edit.number, "range": place, "text": edit.new, "why": edit.why}
+    shown = {
+        "number": edit.number,
+        "range": place,
+        "text": edit.new,
+        "why": edit.why,
+        "confidence": edit.confidence,
+    }
     return {**told, "edit": shown}
 
 

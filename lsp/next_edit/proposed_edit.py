@@ -5,12 +5,15 @@ from typing import Any
 
 from ..backend import RefusedEdit, TextEdit
 
+FIELDS = ("start", "stop", "old", "new", "why", "confidence")  # of a backend's answer
+
 
 @dataclass(frozen=True, slots=True)
 class ProposedEdit:
     """Put `new` in place of `old`, the characters `start .. stop` of a document. `number` says
-    which one it is, among all of a session's; `why`, for the user. `cause`: the characters of the
-    same document from whose change it follows, with those beside them; None: it is another one's.
+    which one it is, among all of a session's; `why`, for the user; `confidence`, from 0 to 1, that
+    they want it. `cause`: the characters of the same document from whose change it follows, with
+    those beside them; None: it is another one's.
     """
 
     number: int
@@ -19,6 +22,7 @@ class ProposedEdit:
     old: str
     new: str
     why: str
+    confidence: float
     cause: tuple[int, int] | None = None
 
     @classmethod
@@ -27,7 +31,7 @@ class ProposedEdit:
     ) -> "ProposedEdit | None":
         """From a backend's answer about a text; None where another text is meant. It follows from a
         change that ends at the character `cause`."""
-        made = cls(number, *(data[name] for name in ("start", "stop", "old", "new", "why")))
+        made = cls(number, *(data[name] for name in FIELDS))
         if text[made.start : made.stop] != made.old:
             return None
         return made if cause is None else replace(made, cause=word_around(text, cause))
@@ -42,7 +46,8 @@ class ProposedEdit:
 
     def is_like(self, other: "ProposedEdit") -> bool:
         """Whether it proposes the same at the same place."""
-        return replace(self, number=other.number, cause=other.cause) == other
+        same = replace(self, number=other.number, confidence=other.confidence, cause=other.cause)
+        return same == other
 
     def after(self, edit: TextEdit) -> "ProposedEdit | None":
         """The same change once the document was edited; None if its own place was, or what it

@@ -26,7 +26,9 @@ WORDS = st.text(alphabet="ab\n", max_size=6)
 def test_a_proposal_changes_its_own_range_or_is_dropped(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text)))
     stop = data.draw(st.integers(start, len(text)))
-    proposed: ProposedEdit | None = ProposedEdit(1, start, stop, text[start:stop], "new", "why")
+    proposed: ProposedEdit | None = ProposedEdit(
+        1, start, stop, text[start:stop], "new", "why", 0.9
+    )
     place = [-1, *range(len(text)), -2]  # which character is where, with the ends
     meant = place[start : stop + 2]  # what the proposal replaces, and what is beside it
     for _ in range(data.draw(st.integers(1, 4))):
@@ -78,6 +80,7 @@ def test_what_was_refused_does_not_come_back(editor: Editor) -> None:
     asked = {"textDocument": {"uri": editor.uri}, "position": editor.position(12)}
     found = editor.call("keyturn/nextEdit", asked)["result"]["edit"]
     assert (found["text"], found["why"]) == ("number", "count is now number")
+    assert found["confidence"] == 0.99
     refused = {"command": "keyturn.nextEditRefused", "arguments": [editor.uri, found["number"]]}
     editor.call("workspace/executeCommand", refused)
     assert changes(editor)[-1] is None
@@ -168,7 +171,14 @@ async def test_a_word_that_is_being_written_is_waited_for() -> None:
 # region What is asked and answered while other things happen
 
 RENAMED = "def f(number):\n    return count\n"  # the first of two places is done
-PROPOSED = {"start": 26, "stop": 31, "old": "count", "new": "number", "why": "it is"}
+PROPOSED = {
+    "start": 26,
+    "stop": 31,
+    "old": "count",
+    "new": "number",
+    "why": "it is",
+    "confidence": 0.9,
+}
 
 
 class Asked:
