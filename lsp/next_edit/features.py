@@ -1,19 +1,21 @@
 """The requests about next edits, ours and one that plug-ins for another server make, as
 `docs/next_edit.md` describes them."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
-from ..backend import BackendError, Superseded
+from ..backend import BackendError, Phase, Superseded
 from ..documents import Document
 from ..position import Encoding
 from ..session import Session
 from ..translate import position_of, range_between
 from .next_edits import Found
 
+PATIENCE_SECONDS = 0.5  # of who has asked for a suggestion
 ASKED = "keyturn/nextEdit"
 CHANGED = "keyturn/nextEditChanged"  # a notification
 TAKEN_COMMAND = "keyturn.nextEditTaken"
@@ -73,11 +75,14 @@ async def item_at(
     session: Session, uri: str, position: types.Position
 ) -> types.InlineCompletionItem | None:
     """What may be changed where the cursor is, for a client that shows nothing elsewhere. None
-    also where it could not be asked."""
+    also where it could not be asked, or not in time: somebody waits for a suggestion."""
     document = session.documents.get(uri)
+    if session.phase is not Phase.READY:
+        return None
     try:
-        found = await session.next_edit(uri, position_of(position))
-    except BackendError:  # of which the suggestions have spoken already
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            found = await session.next_edit(uri, position_of(position))
+    except (BackendError, TimeoutError):  # of which the suggestions have spoken already
         return None
     if document is None or found is None or found[0] is not document:
         return None

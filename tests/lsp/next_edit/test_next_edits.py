@@ -9,12 +9,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lsprotocol import types
 
-from keyturn.lsp.backend import NextEditQuery, TextEdit
-from keyturn.lsp.documents import Document
+from keyturn.lsp.backend import Control, NextEditQuery, Phase, TextEdit
+from keyturn.lsp.documents import Document, Documents
+from keyturn.lsp.next_edit.features import item_at
 from keyturn.lsp.next_edit.next_edits import NextEdits
 from keyturn.lsp.next_edit.proposed_edit import ProposedEdit
+from keyturn.lsp.options import Options
+from keyturn.lsp.session import Session
 from support.editors.editor import Editor, environment
+from support.lsp.tiny_backend import TinyBackend
 from support.until import until
 
 TEXT = "def f(count):\n    total = count + 1\n    return count * total\n"
@@ -291,6 +296,27 @@ async def test_who_was_led_to_a_document_is_told_when_nothing_is_there_any_more(
         await asked.answer(0, elsewhere=[there])
         end(asked, await task)
         assert asked.shown[2:] in ([None], [None, None])
+
+
+class Busy(TinyBackend):
+    """Never says what may be changed next."""
+
+    async def control(self, command: Control) -> dict[str, Any]:
+        self.controls.append(command)
+        await asyncio.Event().wait()
+        return {}
+
+
+async def test_who_waits_for_a_suggestion_does_not_wait_for_a_next_edit() -> None:
+    backend = Busy()
+    session = Session(backend, Documents(), Options(), lambda problem: None)
+    session.open("file:///a.py", "python", 1, RENAMED)
+    place = types.Position(1, 12)
+    assert await item_at(session, "file:///a.py", place) is None
+    assert not backend.controls  # while the backend is not ready, nobody is asked
+    session.phase = Phase.READY
+    assert await item_at(session, "file:///a.py", place) is None
+    assert [type(each) for each in backend.controls] == [NextEditQuery]
 
 
 # endregion
