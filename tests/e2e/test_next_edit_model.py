@@ -10,33 +10,10 @@ from keyturn.models.hub.download import ModelFiles
 from keyturn.models.loading.loader import Loaded, load
 from keyturn.models.prompts.next_edit.sweep import Sweep
 from support.editors.editor import Editor, environment
-from support.next_edit import Edited
+from support.next_edit import GREETING, Edited
 from support.until import until
 
 pytestmark = pytest.mark.timeout(600)
-GREETING = '''"""A greeting."""
-
-import sys
-
-
-def greet(name, greeting="Hello"):
-    """Say hello to somebody."""
-    message = f"{greeting}, {name}!"
-    if name == "world":
-        message = message.upper()
-    print(message)
-    return name
-
-
-def main():
-    for name in sys.argv[1:]:
-        greet(name)
-    print("done")
-
-
-if __name__ == "__main__":
-    main()
-'''
 
 
 @pytest.fixture(scope="module")

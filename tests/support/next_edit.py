@@ -8,6 +8,30 @@ from keyturn.daemon.next_edit.recent_edits import RecentEdits
 from keyturn.daemon.next_edit.syntax.source import Source
 from keyturn.daemon.project.reading.syntax import Stopwatch
 
+GREETING = '''"""A greeting."""
+
+import sys
+
+
+def greet(name, greeting="Hello"):
+    """Say hello to somebody."""
+    message = f"{greeting}, {name}!"
+    if name == "world":
+        message = message.upper()
+    print(message)
+    return name
+
+
+def main():
+    for name in sys.argv[1:]:
+        greet(name)
+    print("done")
+
+
+if __name__ == "__main__":
+    main()
+'''
+
 
 class Edited:
     """Owns the text."""

@@ -22,31 +22,8 @@ from keyturn.models.prompts.next_edit.sweep import Sweep
 from keyturn.models.prompts.next_edit.zeta import Zeta
 from support.daemon.model_engines import tiny_loaded
 from support.models.tiny_tokenizer import tiny_tokenizer, tokenizer_json
-from support.next_edit import Edited
+from support.next_edit import GREETING, Edited
 
-GREETING = '''"""A greeting."""
-
-import sys
-
-
-def greet(name, greeting="Hello"):
-    """Say hello to somebody."""
-    message = f"{greeting}, {name}!"
-    if name == "world":
-        message = message.upper()
-    print(message)
-    return name
-
-
-def main():
-    for name in sys.argv[1:]:
-        greet(name)
-    print("done")
-
-
-if __name__ == "__main__":
-    main()
-'''
 FORMATS = [Sweep(), Zeta(), Instinct("You predict edits.")]
 each_format = pytest.mark.parametrize("kind", FORMATS, ids=lambda kind: kind.name)
 
