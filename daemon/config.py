@@ -17,6 +17,7 @@ from typing import Any
 from ..api.bounds import MOST_COUNT
 from ..cache.errors import InputError
 from ..lsp.options import Options, no_such, shown
+from ..models.prompts.next_edit.names import AUTO, FORMATS
 from ..models.user_folder import user_folder as folder_of_user
 from .workspace.json_schemas import schema_rule
 from .workspace.small_file import BadFile, read_text
@@ -30,7 +31,7 @@ SERVERS = (*TEAM, "openai+", "llama.cpp+", "ollama+")  # and of any
 IDLE_WORK = ("off", "gentle", "full")
 ATTENTION = ("auto", "numba", "triton", "flash-attn-4", "flash-attn", "torch", "readable")
 DTYPES = ("auto", "float32", "bfloat16", "float16", "int8", "int5", "int4")
-NEXT_EDIT_FORMATS = ("auto", "sweep", "zeta", "instinct")
+NEXT_EDIT_FORMATS = (AUTO, *FORMATS)
 LOG_LEVELS = ("debug", "info", "warning", "error")
 WORDS = {
     "daemon.log_level": LOG_LEVELS,

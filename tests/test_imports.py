@@ -84,7 +84,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "models.exit_training": ("cache", *MODELS[:9]),
     "daemon.workspace": ("cache", "lsp"),
-    "daemon": (*CORE, *MODELS[:2], "models.nn", "models.loading"),
+    "daemon": (*CORE, *MODELS[:2], "models.prompts.next_edit", "models.nn", "models.loading"),
     "daemon.project.reading": ("daemon.project",),
     "daemon.project.retrieval": (*CORE, "daemon.project"),
     "daemon.project": (*CORE, "models", "models.hub", "daemon.project.reading"),

@@ -86,7 +86,7 @@ class Arguments:
         known = head is not None and len(_required(head)) == len(self.new)
         if len(call.arguments) != len(self.old) or not (known or is_meant):
             return None
-        if any(each.keyword or each.text.startswith("*") for each in call.arguments):
+        if not call.is_by_place:
             return None  # nobody knows which places are taken
         return _inserted(call, text, at)
 
@@ -98,8 +98,7 @@ class Arguments:
             place = next((i for i, each in enumerate(row) if each.keyword == keyword), None)
             known = head is not None and keyword not in [e.parameter for e in head.arguments]
         else:
-            plain = not any(each.keyword or each.text.startswith("*") for each in row)
-            place = at if plain and len(row) == len(self.old) else None
+            place = at if call.is_by_place and len(row) == len(self.old) else None
             known = head is not None and len(_required(head)) == len(self.new)
         return _without(call, place) if place is not None and (known or is_meant) else None
 
@@ -114,7 +113,7 @@ class Arguments:
         if len({*before}) != len(before):
             return None
         row = call.arguments
-        if any(each.keyword or each.text.startswith("*") for each in row):
+        if not call.is_by_place:
             lost = {e.parameter for e in old} - {e.parameter for e in new}
             gone = [i for i, each in enumerate(row) if each.keyword in lost]
             return _without(call, gone[0]) if len(gone) == 1 else None

@@ -45,6 +45,11 @@ class Call:
     arguments: tuple[Argument, ...]
 
     @property
+    def is_by_place(self) -> bool:
+        """Whether nothing is passed by name, and nothing that is several."""
+        return not any(each.keyword or each.text.startswith("*") for each in self.arguments)
+
+    @property
     def texts(self) -> tuple[str, ...]:
         return tuple(each.text for each in self.arguments)
 

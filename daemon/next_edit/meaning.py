@@ -5,11 +5,9 @@ from collections.abc import Iterable
 
 from tree_sitter import Node
 
-from .syntax.scopes import OWN as EVERY_OWN
-from .syntax.scopes import Role, Use, binding, is_imported, owner_name, uses
+from .syntax.scopes import OWN, Role, Use, binding, is_imported, owner_name, uses
 from .syntax.source import Source
 
-OWN = EVERY_OWN - {"super"}  # of which it is another class that declares them
 OVERLOADING = frozenset(("cpp", "csharp", "java", "kotlin"))  # several methods by one name
 LONGEST_HEAD = 300  # characters of a declaration that says what an object is
 

@@ -23,6 +23,7 @@ class Proposer:
 
     def __init__(self) -> None:
         self._recent: dict[Hashable, RecentEdits] = {}
+        self._known: dict[Hashable, tuple[str, list[Renamed]]] = {}  # of a text as it was
 
     def saw(self, file: Hashable, before: str, start: int, stop: int, new: str) -> None:
         """In a file's text, which was `before`, characters `start .. stop` became `new`."""
@@ -36,6 +37,7 @@ class Proposer:
     def forget(self, file: Hashable) -> None:
         """It was closed, or its text is another one."""
         self._recent.pop(file, None)
+        self._known.pop(file, None)
 
     def next_edit(
         self,
@@ -110,10 +112,14 @@ class Proposer:
             hunks = self._hunks(file)
             if not hunks or not file.is_readable or not file.path:
                 continue
-            with suppress(TooLong):
-                source = Source(file.language, file.text.text, Stopwatch(pause))
-                for each in renamed_for_all(source, hunks, file.posix_path):
-                    yield file, each
+            text, found = self._known.get(file.key, ("", []))
+            if text is not file.text.text:
+                text, found = file.text.text, []
+                with suppress(TooLong):
+                    source = Source(file.language, text, Stopwatch(pause))
+                    found += renamed_for_all(source, hunks, file.posix_path)
+                self._known[file.key] = text, found
+            yield from ((file, each) for each in found)
 
 
 def _paths(file: OpenText, files: Sequence[OpenText]) -> frozenset[str]:

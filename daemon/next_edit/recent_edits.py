@@ -43,14 +43,15 @@ class RecentEdits:
         after = before[left:start] + new + before[stop:right]
         if merged.old == after and touched:  # it is not to be proposed again
             merged = replace(merged, undone=before[left:right])
-        if (merged.old != after or touched) and self._is_small(merged, after):
+        if (merged.old != after or touched) and _is_small(merged, after):
             self._hunks.append(merged)
         self._hunks += [_moved(hunk, grown) for hunk in rest if hunk.start >= right]
         if len(self._hunks) > MOST_HUNKS:
             self._hunks.remove(min(self._hunks, key=lambda hunk: hunk.number))
 
-    def _is_small(self, hunk: Hunk, after: str) -> bool:
-        return max(len(hunk.old), len(after)) <= MOST_CHARACTERS
+
+def _is_small(hunk: Hunk, after: str) -> bool:
+    return max(len(hunk.old), len(after)) <= MOST_CHARACTERS
 
 
 def _is_beside(before: str, hunk: Hunk, start: int, stop: int, new: str) -> bool:

@@ -4,9 +4,10 @@ import builtins
 import re
 from dataclasses import dataclass
 
-from .meaning import OVERLOADING, OWN, is_member, is_seen, means, of_class, same_meaning
+from .meaning import OVERLOADING, is_member, is_seen, means, of_class, same_meaning
 from .proposal import Proposal
 from .syntax.scopes import (
+    OWN,
     Role,
     Use,
     binding,

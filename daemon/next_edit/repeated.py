@@ -81,8 +81,6 @@ class Repeated:
     def of(cls, source: Source, one: Core, other: Core) -> "Repeated | None":
         """What two changes have in common; None if they are not the same."""
         holes: dict[tuple[str, str], int] = {}
-        if not one.old and not (one.left and one.right and other.left and other.right):
-            return None  # put in at the edge of what nobody knows
         old = _common(one.old, other.old, holes, is_open=True)
         new = _common(one.new, other.new, holes, is_open=False)
         if old is None or new is None:
@@ -92,7 +90,7 @@ class Repeated:
         if not _says_enough(left, old, right) or COMMENT.match(one.new[0].text if one.new else ""):
             return None
         if not one.old and not (left and right):
-            return None
+            return None  # put in at the edge of what nobody knows
         called = {source.called_at(core.start) for core in (one, other)}
         name = called.pop() if len(called) == 1 else ""
         in_code = all(source.is_code(core.start) for core in (one, other))
@@ -122,7 +120,7 @@ class Repeated:
             for part in self.old:
                 if part.hole is not None:
                     new = new.replace(f"\0{part.hole}\0", match.group(f"hole{part.hole}"))
-            if self._stands(source.text, start, stop, new) or not self._may_stand(source, start):
+            if _stands(source.text, start, stop, new) or not self._may_stand(source, start):
                 continue
             start, stop = _whole_line(source.text, start, stop, new)
             found.append(Proposal(start, stop, source.text[start:stop], new, "as you did before"))
@@ -143,18 +141,6 @@ class Repeated:
             return home is None or home.scope is None
 
         return is_free
-
-    def _stands(self, text: str, start: int, stop: int, new: str) -> bool:
-        """Whether the new form is there already, around the old one."""
-        old, at = text[start:stop].strip(), -1
-        form = new.strip()
-        while form and (at := form.find(old, at + 1)) >= 0:
-            first = start + (len(text[start:stop]) - len(text[start:stop].lstrip())) - at
-            if first >= 0 and text[first : first + len(form)] == form:
-                return True
-            if not old and at >= len(form):
-                break
-        return False
 
     def _may_stand(self, source: Source, start: int) -> bool:
         """Not in the function that is called now, and nothing that is waited for where nobody
@@ -192,6 +178,14 @@ def _says_enough(left: tuple[str, ...], old: tuple[Part, ...], right: tuple[str,
 def _pattern(pair: tuple[str, str]) -> str:
     """What a hole takes: strings where there was one."""
     return f"{STRING}|{WORDS}" if any(each[:1] in "\"'" for each in pair) else WORDS
+
+
+def _stands(text: str, start: int, stop: int, new: str) -> bool:
+    """Whether the new form is there already, around the old one."""
+    old, form = text[start:stop].strip(), new.strip()
+    start = stop - len(text[start:stop].lstrip())
+    places = (start - at for at in range(len(form) + 1) if form.startswith(old, at))
+    return bool(form) and any(at >= 0 and text.startswith(form, at) for at in places)
 
 
 def _whole_line(text: str, start: int, stop: int, new: str) -> tuple[int, int]:

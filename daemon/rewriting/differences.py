@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from ...models.grammar.overlap import common_prefix, common_suffix
-from ...models.prompts.next_edit.question import Question, Rows
+from ...models.prompts.next_edit.question import Question, Rows, offset
 from ..next_edit.proposal import Proposal
 from ..next_edit.recent_edits import Hunk
 from .changes import undone
@@ -28,7 +28,7 @@ def differences(
     question: Question, text: str, written: Sequence[str], hunks: Sequence[Hunk], cursor: int
 ) -> Iterator[Difference]:
     """Those worth a look, in their order in the `text` that is asked about."""
-    start = sum(len(line) + 1 for line in question.lines[: question.window.start])
+    start = offset(question.lines, question.window.start)
     for found in all_differences(text, start, question.current, written):
         if is_worth(text, found.proposal, hunks, cursor):
             yield found
@@ -42,7 +42,7 @@ def all_differences(
     for kind, old, old_stop, new, new_stop in matcher.get_opcodes():
         if kind == "equal":
             continue
-        at = start + sum(len(line) + 1 for line in lines[:old])
+        at = start + offset(lines, old)
         before, after = lines[old:old_stop], written[new:new_stop]
         edit = _edit(text, at, before, after, is_last=old_stop == len(lines))
         yield Difference(Rows(old, old_stop), Rows(new, new_stop), edit)

@@ -20,6 +20,16 @@ class Verdict:
     chance: float
 
 
+def pausing(pause: Callable[[], None]) -> Callable[[], bool]:
+    """What a decoder asks between steps whether it is cancelled: never, unless `pause` raises."""
+
+    def cancelled() -> bool:
+        pause()
+        return False
+
+    return cancelled
+
+
 class Judge:
     """Asks a model in a sequence of its own or another one's: what that holds is what is asked
     about afterwards."""
@@ -38,12 +48,8 @@ class Judge:
     ) -> Verdict:
         """Of either after the same `context` (not empty): one pass each, and one for what of the
         context the sequence does not hold. `pause` is called between them, and may raise."""
-
-        def cancelled() -> bool:
-            pause()
-            return False
-
-        self._decoder.prefill(self._sequence, context, Stops(frozenset(), 0), cancelled)
+        stops = Stops(frozenset(), 0)
+        self._decoder.prefill(self._sequence, context, stops, pausing(pause))
         kept = self.log_likelihood(unchanged)
         pause()
         gone = self.log_likelihood(changed)

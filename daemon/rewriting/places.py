@@ -5,7 +5,7 @@ just taken away elsewhere.
 import re
 from collections.abc import Sequence
 
-from ...models.prompts.next_edit.question import Format, Question, Rows
+from ...models.prompts.next_edit.question import Format, Question, Rows, offset
 from ..next_edit.recent_edits import Hunk
 from ..next_edit.syntax.lexemes import lexemes
 from .changes import recent_change, recent_changes, undone
@@ -39,8 +39,7 @@ def elsewhere(path: str, text: str, hunk: Hunk, lines: Sequence[str], window: Ro
     if not words:
         return None
     pattern = rf"(?<![\w$])(?:{'|'.join(map(re.escape, sorted(words)))})(?!\w)"
-    start = sum(len(line) + 1 for line in lines[: window.start])
-    stop = start + sum(len(line) + 1 for line in lines[window.start : window.stop])
+    start, stop = offset(lines, window.start), offset(lines, window.stop)
     places = [found.start() for found in re.finditer(pattern, text)]
     places = [place for place in places if not start <= place < stop]
     return min(places, key=lambda place: (place < hunk.start, place), default=None)
@@ -61,9 +60,8 @@ def _question(
 ) -> Question:
     row = min(text.count("\n", 0, cursor), len(lines) - 1)
     window = kind.window(lines, row)
-    start = sum(len(line) + 1 for line in lines[: window.start])
-    stop = start + len("\n".join(lines[window.start : window.stop]))
+    start, stop = offset(lines, window.start), offset(lines, window.stop) - 1
     original = undone(text, hunks[0], start, stop)
-    column = cursor - sum(len(line) + 1 for line in lines[:row])
+    column = cursor - offset(lines, row)
     changes = recent_changes(path, text, hunks, MOST_CHANGES)
     return Question(path, changes, lines, window, tuple(original.split("\n")), row, column)

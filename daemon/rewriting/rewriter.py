@@ -22,7 +22,7 @@ from ...models.speculative.speculator import Speculator
 from ..next_edit.proposal import Proposal
 from ..next_edit.recent_edits import Hunk
 from .differences import Difference, differences
-from .judge import Judge, Verdict
+from .judge import Judge, Verdict, pausing
 from .places import questions
 from .rewritten import Rewritten
 
@@ -134,11 +134,7 @@ class Rewriter:
 
     def _write(self, tokens: Sequence[int], stops: Stops, pause: Callable[[], None]) -> bool:
         """Have the rule of `stops` see an answer, and whether that came to its end."""
-
-        def cancelled() -> bool:
-            pause()
-            return False
-
+        cancelled = pausing(pause)
         prompt = Prompt(tuple(tokens), Span(0, 0), Span(0, 0), Order.PSM)
         logits = self._decoder.prefill(self._sequence, tokens, stops, cancelled)
         speculation = self._speculator.speculation(

@@ -37,12 +37,9 @@ def answer(
     if found is not None:
         return {"edit": asdict(found)}
     elsewhere = proposer.elsewhere(this, others, pause)[:MOST_ELSEWHERE]
-    if not elsewhere:
-        return {}
-    versions = {key: each.version for key, each in files.items()}
     return {
         "elsewhere": [
-            {"uri": other.key.uri, "version": versions[other.key], **asdict(proposal)}
+            {"uri": other.key.uri, "version": files[other.key].version, **asdict(proposal)}
             for other, proposal in elsewhere
             if isinstance(other.key, FileKey)
         ]

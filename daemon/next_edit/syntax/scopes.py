@@ -13,7 +13,7 @@ from tree_sitter import Node
 from .declaring import DECLARING
 from .source import Place, Source
 
-OWN = frozenset(("self", "this", "cls", "Self", "super"))
+OWN = frozenset(("self", "this", "cls", "Self"))  # behind "super" is another class's
 RECEIVER = re.compile(r"([\w$]+)(?:\(\))?\s*(?:\.|->|\?\.|::?)\s*$")
 KEYWORDS = frozenset(("keyword_argument.name", "argument.name", "named_argument.name"))
 LABELS = frozenset(("literal_element.key", "element_value_pair.key", "field.name"))

@@ -2,12 +2,11 @@
 
 from ...errors import UnsupportedModel
 from .instinct import Instinct
+from .names import AUTO, FORMATS
 from .question import Format
 from .sweep import Sweep
 from .zeta import Zeta
 
-AUTO = "auto"
-FORMATS = ("sweep", "zeta", "instinct")  # and AUTO, to the configuration
 NAMES = {"sweep-next-edit": "sweep", "zeta": "zeta", "instinct": "instinct"}
 OTHERS = ("zeta-2", "zeta2")  # of another family, in another format
 

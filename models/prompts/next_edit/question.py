@@ -82,6 +82,11 @@ class Format(Protocol):
         ...
 
 
+def offset(lines: Sequence[str], row: int) -> int:
+    """Characters before a line, in the text of all."""
+    return sum(len(line) + 1 for line in lines[:row])
+
+
 def joined(lines: Sequence[str]) -> str:
     return "\n".join(lines)
 
