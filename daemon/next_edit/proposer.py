@@ -11,8 +11,9 @@ from .importers import Renamed
 from .model import NextEditModel
 from .open_text import OpenText
 from .proposal import Proposal, Refused
-from .proposals import again, is_undoing, next_edit, renamed_for_all
+from .proposals import is_undoing, next_edit
 from .recent_edits import Hunk, RecentEdits
+from .renames import again, renamed_for_all
 from .syntax.source import Source
 
 logger = logging.getLogger(__name__)
